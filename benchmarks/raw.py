@@ -1,0 +1,471 @@
+"""The limit: the rows that Arangopipe writes and reads, by hand-written SQL on the bare driver.
+
+The tables are Arangopipe's own (a copy of a store that it made). What the raw side is *given*, ready
+and untimed: documents as JSON text, the text of each row that is digested, searchable values as
+(interned path, value), keys and batch ids. What it *does*, timed, for one run: BEGIN IMMEDIATE, one
+select for the head of the chain and the highest id, three selects that turn the keys of dataset,
+featureset and model into integers, random salts, a SHA-256 for each row, `executemany` for nodes, edges
+and values, the link of the audit chain, the change, COMMIT. In bulk the same once for all runs of a
+batch, and each reference once.
+
+Reads return the same things as text; nothing is parsed on either side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from arangopipe.model import attributes, chain
+
+CACHE_KIB = 64 * 1024
+SALT = 16
+
+HEAD = "SELECT number, time, chain, (SELECT max(id) FROM node) FROM change ORDER BY number DESC LIMIT 1"
+ID = "SELECT id FROM node WHERE kind = ? AND key = ?"
+PUT_NODE = (
+    "INSERT INTO node(id, kind, key, name, version, project, revision, document, salt) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+PUT_EDGE = "INSERT INTO edge(source, kind, target, revision, document, salt) VALUES (?, ?, ?, ?, ?, ?)"
+PUT_VALUE = "INSERT INTO value(path, value, node) VALUES (?, ?, ?)"
+PUT_CHANGE = (
+    "INSERT INTO change(number, batch, time, actor, action, reason, salt, digest, chain) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+Ref = tuple[int, str]
+"""A node by the integer of its kind and its key."""
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """A node to write, with the text that is digested."""
+
+    kind: int
+    key: str
+    name: str | None
+    version: str | None
+    project: str
+    document: str
+    text: bytes
+
+
+@dataclass(frozen=True)
+class EdgeRow:
+    """An edge to write; ends are places among the run's own nodes, or references."""
+
+    source: int | Ref
+    kind: int
+    target: int | Ref
+    document: str | None
+    text: bytes
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """All rows of one run but its change."""
+
+    nodes: tuple[NodeRow, ...]
+    edges: tuple[EdgeRow, ...]
+    values: tuple[tuple[int, Any], ...]
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """A change and its runs."""
+
+    batch: str
+    actor: str
+    action: str
+    reason: str
+    text: bytes
+    runs: tuple[RunRows, ...]
+
+
+def connect(path: Path, durable: bool = True) -> sqlite3.Connection:
+    """Return a connection with the settings that Arangopipe uses."""
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    connection.execute("PRAGMA journal_mode=wal")
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+    return connection
+
+
+def terms(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the interned texts of a store."""
+    return {text: id for id, text in connection.execute("SELECT id, text FROM term")}
+
+
+# Rows to write
+
+
+def marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return the highest node and change of a store."""
+    return tuple(
+        connection.execute("SELECT (SELECT max(id) FROM node), (SELECT max(number) FROM change)").fetchone()
+    )
+
+
+def harvest(connection: sqlite3.Connection, after: tuple[int, int]) -> list[ChangeRow]:
+    """Return the rows of all runs that were logged after `marks`, ready to be written by hand."""
+    last_id, last_change = after
+    known = terms(connection)
+    words = {id: text for text, id in known.items()}
+    rows = connection.execute(
+        "SELECT id, kind, key, name, version, project, document, revision FROM node WHERE id > ? ORDER BY id",
+        (last_id,),
+    ).fetchall()
+    names = {row[0]: (row[1], row[2]) for row in rows}
+    run_of = {(words[row[1]], row[2]): row for row in rows if words[row[1]] == "run"}
+    members: dict[str, list[Any]] = {key: [] for _, key in run_of}
+    for row in rows:
+        members[row[2]].append(row)
+    edges = _edges(connection, last_id, names, words)
+    changes = connection.execute(
+        "SELECT number, batch, actor, action, reason FROM change WHERE number > ? ORDER BY number",
+        (last_change,),
+    ).fetchall()
+    found: dict[int, list[RunRows]] = {number: [] for number, *_ in changes}
+    for (_, key), run in run_of.items():
+        nodes = members[key]
+        places = {row[0]: place for place, row in enumerate(nodes)}
+        found[run[7]].append(
+            RunRows(
+                tuple(_node_row(row, words) for row in nodes),
+                tuple(_edge_row(edge, places, names, words) for edge in edges[run[0]]),
+                tuple(_values(nodes, words, known)),
+            )
+        )
+    return [
+        ChangeRow(batch, actor, action, reason, note, tuple(found[number]))
+        for number, batch, actor, action, reason in changes
+        for note in [chain.note_text(batch, action, reason).encode()]
+    ]
+
+
+def _edges(
+    connection: sqlite3.Connection,
+    last_id: int,
+    names: dict[int, Ref],
+    words: dict[int, str],
+) -> dict[int, list[Any]]:
+    """Return the edges of new runs by run; learn the names of what they refer to."""
+    rows = connection.execute(
+        "SELECT source, kind, target, document FROM edge WHERE source > :last UNION "
+        "SELECT source, kind, target, document FROM edge WHERE target > :last",
+        {"last": last_id},
+    ).fetchall()
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        for end in (row[0], row[2]):
+            if end not in names:
+                names[end] = connection.execute("SELECT kind, key FROM node WHERE id = ?", (end,)).fetchone()
+        run = row[0] if words[names[row[0]][0]] == "run" else row[2]
+        found.setdefault(run, []).append(row)
+    return found
+
+
+def _node_row(row: Any, words: dict[int, str]) -> NodeRow:
+    _, kind, key, name, version, project, document, _ = row
+    text = chain.node_text(words[kind], key, name or "", version or "", project, document)
+    return NodeRow(kind, key, name, version, project, document, text.encode())
+
+
+def _edge_row(row: Any, places: dict[int, int], names: dict[int, Ref], words: dict[int, str]) -> EdgeRow:
+    source, kind, target, document = row
+    ends = [f"{words[names[end][0]]}/{names[end][1]}" for end in (source, target)]
+    text = chain.edge_text(words[kind], *ends, document or "{}")
+    return EdgeRow(
+        places.get(source, names[source]),
+        kind,
+        places.get(target, names[target]),
+        document,
+        text.encode(),
+    )
+
+
+def _values(nodes: Sequence[Any], words: dict[int, str], known: dict[str, int]) -> Any:
+    for row in nodes:
+        values, complete = attributes.indexed(words[row[1]], json.loads(row[6]))
+        assert complete
+        for path, value, element in values:
+            assert not isinstance(value, bool)
+            yield known[f"run:{path}[]" if element else f"run:{path}"], value
+
+
+class Writer:
+    """Writes runs by hand."""
+
+    def __init__(self, path: Path, durable: bool = True) -> None:
+        self.connection = connect(path, durable)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def log(self, change: ChangeRow) -> None:
+        """Write the runs of one change, one or many, in one transaction."""
+        cursor = self.connection.cursor()
+        execute = cursor.execute
+        execute("BEGIN IMMEDIATE")
+        number, moment, link, next_id = execute(HEAD).fetchone()
+        number += 1
+        rows = sum(len(run.nodes) + len(run.edges) for run in change.runs) + 1
+        pool = os.urandom(SALT * rows)
+        salts = [pool[i : i + SALT] for i in range(0, len(pool), SALT)]
+        note = salts.pop()
+        digests = [sha256(note + change.text).digest()]
+        nodes: list[Any] = []
+        edges: list[Any] = []
+        values: list[Any] = []
+        ids: dict[Ref, int] = {}
+        for run in change.runs:
+            first = run_id = next_id + 1
+            next_id += len(run.nodes)
+            for id, node in enumerate(run.nodes, first):
+                salt = salts.pop()
+                digests.append(sha256(salt + node.text).digest())
+                nodes.append(
+                    (id, node.kind, node.key, node.name, node.version, node.project, number,
+                     node.document, salt)
+                )  # fmt: skip
+            for edge in run.edges:
+                salt = salts.pop()
+                digests.append(sha256(salt + edge.text).digest())
+                ends = []
+                for end in (edge.source, edge.target):
+                    if type(end) is int:
+                        ends.append(first + end)
+                        continue
+                    if end not in ids:
+                        (ids[end],) = execute(ID, end).fetchone()
+                    ends.append(ids[end])
+                edges.append((ends[0], edge.kind, ends[1], number, edge.document, salt))
+            values += [(path, value, run_id) for path, value in run.values]
+        cursor.executemany(PUT_NODE, nodes)
+        cursor.executemany(PUT_EDGE, edges)
+        cursor.executemany(PUT_VALUE, values)
+        digests.sort()
+        digest = sha256(b"".join(digests)).digest()
+        now = max(time.time_ns() // 1000, moment)
+        stamp = datetime.fromtimestamp(now // 1_000_000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+        said = json.dumps(
+            [number, f"{stamp}.{now % 1_000_000:06d}Z", change.actor, digest.hex()],
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        link = sha256(link + said.encode()).digest()
+        execute(
+            PUT_CHANGE,
+            (number, change.batch, now, change.actor, change.action, change.reason, note, digest,
+             link),
+        )  # fmt: skip
+        execute("COMMIT")
+
+
+def tables(path: Path) -> dict[str, int]:
+    """Return the bytes of each table and index, where SQLite was built to say so, else nothing."""
+    connection = sqlite3.connect(path)
+    try:
+        return dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+    except sqlite3.OperationalError:
+        return {}
+    finally:
+        connection.close()
+
+
+COMPARED = {
+    "term": "id, text",
+    "node": "id, kind, key, name, version, project, revision, document, length(salt)",
+    "edge": "source, kind, target, revision, document, length(salt)",
+    "value": "path, value, node",
+    "change": "number, batch, actor, action, reason, length(salt), length(digest), length(chain)",
+}
+
+
+def differences(ours: Path, raw: Path) -> list[str]:
+    """Return in which tables two stores differ, but for what is random or the time of the day."""
+    connection = sqlite3.connect(ours)
+    connection.execute("ATTACH ? AS other", (str(raw),))
+    found = []
+    for table, columns in COMPARED.items():
+        sides = [f"SELECT {columns} FROM {schema}.{table}" for schema in ("main", "other")]
+        for one, other in (sides, sides[::-1]):
+            (count,) = connection.execute(f"SELECT count(*) FROM ({one} EXCEPT {other})").fetchone()
+            if count:
+                found.append(f"{table}: {count} rows of one are not in the other")
+    connection.close()
+    return found
+
+
+# Reads
+
+NODE = "id, kind, key, name, version, project, revision, document"
+DOCUMENTS = (
+    f"SELECT {NODE} FROM node WHERE kind = ? AND key = ? "
+    f"UNION ALL SELECT {NODE} FROM node WHERE kind = ? AND key = ? "
+    f"UNION ALL SELECT {NODE} FROM node WHERE kind = ? AND key = ?"
+)
+OF_RUN = (
+    "(SELECT document FROM node p WHERE p.kind = {params} AND p.key = n.key), "
+    "(SELECT document FROM node m WHERE m.kind = {metrics} AND m.key = n.key)"
+)
+
+
+class Reader:
+    """Reads by hand; each method is one answer, each in the best forms that were found."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = connect(path)
+        self.terms = terms(self.connection)
+        self.kinds = {
+            word: self.terms[word]
+            for word in ("run", "modelparams", "devperf", "datasets", "featuresets", "models")
+        }
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def words(self) -> dict[int, str]:
+        """Return the interned texts by their integers."""
+        return {id: text for text, id in terms(self.connection).items()}
+
+    def by_key(self, kind: str, key: str) -> Any:
+        """Return a node by its key."""
+        return self.connection.execute(
+            f"SELECT {NODE} FROM node WHERE kind = ? AND key = ?", (self.kinds[kind], key)
+        ).fetchone()
+
+    def by_name(self, kind: str, name: str) -> Any:
+        """Return the newest node of that name among what is shared."""
+        return self.connection.execute(
+            f"SELECT {NODE} FROM node WHERE kind = ? AND name = ? AND project = '' ORDER BY id DESC LIMIT 1",
+            (self.kinds[kind], name),
+        ).fetchone()
+
+    def run_by_key(self, key: str) -> list[Any]:
+        """Return a run, its parameters and its metrics."""
+        kinds = self.kinds
+        return self.connection.execute(
+            DOCUMENTS, (kinds["run"], key, kinds["modelparams"], key, kinds["devperf"], key)
+        ).fetchall()
+
+    def run_by_name(self, name: str) -> list[Any]:
+        """Return the run of that name with its parameters and metrics."""
+        (key,) = self.connection.execute(
+            "SELECT key FROM node WHERE kind = ? AND name = ?", (self.kinds["run"], name)
+        ).fetchone()
+        return self.run_by_key(key)
+
+    def id_of(self, kind: str, key: str) -> int:
+        """Return the integer of a node."""
+        return int(self.connection.execute(ID, (self.kinds[kind], key)).fetchone()[0])
+
+    def lineages(self) -> dict[str, str]:
+        """Return the forms of "all that is downstream of a dataset", as SQL with the start as ``?``.
+
+        The two kinds of edges that leave a model stand in neither list: a walk ends there.
+        """
+        known = terms(self.connection)
+        forward = [known.get(f"{name}") for name in FORWARD]
+        backward = [known.get(f"{name}") for name in BACKWARD]
+        forward_in, backward_in = (
+            ", ".join(str(term) for term in found if term is not None) for found in (forward, backward)
+        )
+        cte = (
+            "WITH RECURSIVE d(id) AS (SELECT ? "
+            "UNION SELECT e.source FROM d CROSS JOIN edge e INDEXED BY edge_target "
+            f"ON e.target = d.id AND e.kind IN ({backward_in}) "
+            "UNION SELECT e.target FROM d CROSS JOIN edge e "
+            f"ON e.source = d.id AND e.kind IN ({forward_in})) "
+        )
+        columns = "n.id, n.kind, n.key, n.name, n.document"
+        return {
+            "cross join": f"{cte} SELECT {columns} FROM d CROSS JOIN node n ON n.id = d.id",
+            "in": f"{cte} SELECT {columns} FROM node n WHERE n.id IN (SELECT id FROM d)",
+        }
+
+    def lineage(self, sql: str, start: int) -> list[Any]:
+        """Return the nodes of a lineage: id, kind, key, name, document."""
+        return self.connection.execute(sql, (start,)).fetchall()
+
+    def searches(self) -> dict[str, dict[str, tuple[str, tuple[Any, ...]]]]:
+        """Return, by question, the forms of its first page: key and the three documents."""
+        term = self.terms
+        of_run = OF_RUN.format(params=term["modelparams"], metrics=term["devperf"])
+        columns = f"SELECT n.key, n.document, {of_run}"
+        depth, fold = term["run:params.depth"], term["run:params.fold"]
+        acc = term["run:metrics.acc"]
+        has = "EXISTS (SELECT 1 FROM value p WHERE p.path = ? AND p.value = ? AND p.node = m.node)"
+        by_metric = (
+            f"{columns} FROM (SELECT m.node, m.value FROM value m WHERE m.path = ? "
+            f"AND m.value > ? AND m.value < '' AND {has} "
+            "ORDER BY m.value DESC, m.node DESC LIMIT 51) f "
+            "CROSS JOIN node n ON n.id = f.node ORDER BY f.value DESC, f.node DESC"
+        )
+        by_param = (
+            f"{columns} FROM (SELECT m.node, m.value FROM value p CROSS JOIN value m "
+            "ON m.path = ? AND m.value > ? AND m.value < '' AND +m.node = p.node "
+            "WHERE p.path = ? AND p.value = ? ORDER BY m.value DESC, m.node DESC LIMIT 51) f "
+            "CROSS JOIN node n ON n.id = f.node ORDER BY f.value DESC, f.node DESC"
+        )
+        by_document = (
+            f"{columns} FROM (SELECT r.id AS node, json_extract(m.document, '$.acc') AS value "
+            "FROM value p CROSS JOIN node r ON r.id = p.node "
+            f"CROSS JOIN node m ON m.kind = {term['devperf']} AND m.key = r.key "
+            "WHERE p.path = ? AND p.value = ? AND json_extract(m.document, '$.acc') > ? "
+            "ORDER BY 2 DESC, 1 DESC LIMIT 51) f "
+            "CROSS JOIN node n ON n.id = f.node ORDER BY f.value DESC, f.node DESC"
+        )
+        newest_by_key = (
+            f"{columns} FROM node n WHERE n.kind = {term['run']} AND EXISTS (SELECT 1 FROM value p "
+            "WHERE p.path = ? AND p.value = ? AND p.node = n.id) ORDER BY n.key DESC LIMIT 51"
+        )
+        newest_by_param = (
+            f"{columns} FROM value p CROSS JOIN node n ON n.id = p.node "
+            "WHERE p.path = ? AND p.value = ? ORDER BY n.key DESC LIMIT 51"
+        )
+        return {
+            "param = and metric >, by metric": {
+                "metric first": (by_metric, (acc, 0.5, depth, 6)),
+                "param first": (by_document, (depth, 6, 0.5)),
+            },
+            "rare param and metric >, by metric": {
+                "metric first": (by_metric, (acc, 0.1, fold, 500)),
+                "param first": (by_document, (fold, 500, 0.1)),
+                "param, then metric": (by_param, (acc, 0.1, fold, 500)),
+            },
+            "param =, newest first": {
+                "key first": (newest_by_key, (depth, 6)),
+                "param first": (newest_by_param, (depth, 6)),
+            },
+            "rare param =, newest first": {
+                "key first": (newest_by_key, (fold, 500)),
+                "param first": (newest_by_param, (fold, 500)),
+            },
+        }
+
+    def search(self, form: tuple[str, tuple[Any, ...]]) -> list[Any]:
+        """Return a page of a search."""
+        return self.connection.execute(*form).fetchall()
+
+
+FORWARD = ("run_modelparams", "run_devperf", "deployment_servingperf")
+BACKWARD = (
+    "featureset_dataset",
+    "run_datasets",
+    "run_featuresets",
+    "run_models",
+    "deployment_featureset",
+    "deployment_modelparams",
+)

@@ -1,0 +1,62 @@
+"""What lists and pages say beside a document: when it was written, and whether a run is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from arangopipe.model import times
+from arangopipe.model.entities import Entity, Run
+from arangopipe.model.graph import Change
+from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.references import When, moment_of
+
+if TYPE_CHECKING:
+    from arangopipe.pipe import ArangoPipe
+
+STALE_AFTER = timedelta(minutes=10)
+
+
+def change(pipe: ArangoPipe, number: int) -> Change | None:
+    """Return one change of the store, None where there is no such."""
+    found = next(pipe.store.changes(number - 1, limit=1), None)
+    return found if found is not None and found.number == number else None
+
+
+def written(pipe: ArangoPipe, things: Iterable[Entity]) -> dict[str, datetime]:
+    """Return when each of these was last written, by id."""
+    known: dict[int, Change | None] = {}
+    found = {}
+    for thing in things:
+        if thing.revision not in known:
+            known[thing.revision] = change(pipe, thing.revision)
+        last = known[thing.revision]
+        if last is not None:
+            found[thing.id] = last.time
+    return found
+
+
+def stale(pipe: ArangoPipe, run: Run, as_of: When = None) -> bool:
+    """Whether a run says it is running but has written nothing for ten minutes."""
+    return run.status == "running" and _now(pipe, as_of) - last_write(pipe, run, as_of) > STALE_AFTER
+
+
+def last_write(pipe: ArangoPipe, run: Run, as_of: When = None) -> datetime:
+    """Return when a run last wrote something: itself, its parameters or metrics, or a point."""
+    moment = moment_of(as_of)
+    owned = pipe.store.get([f"{kind}/{run.key}" for kind in OWNED_BY_RUN], moment)
+    numbers = [run.revision, *(node.revision for node in owned if node is not None)]
+    last = change(pipe, max(numbers))
+    moments = [last.time] if last is not None else []
+    for points in pipe.store.points(run.id, as_of=moment).values():
+        moments.append(times.from_microseconds(max(point.time for point in points)))
+    return max(moments, default=times.now())
+
+
+def _now(pipe: ArangoPipe, as_of: When) -> datetime:
+    moment = moment_of(as_of)
+    if isinstance(moment, int):
+        head = pipe.store.head(moment)
+        return head.time if head is not None else times.now()
+    return moment or times.now()

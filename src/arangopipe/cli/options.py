@@ -1,0 +1,155 @@
+"""The options that commands share, and the class of every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from arangopipe.cli.terminal import Terminal
+from arangopipe.model import times
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+
+def add_options(options: Iterable[Decorator[Any]]) -> Decorator[Any]:
+    """Return a decorator that adds several options, shown in the order given."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(list(options)):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Return the callback of an option that is kept in the `Terminal`, wherever it is written."""
+
+    def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.ensure_object(Terminal), name, value)
+        if name == "no_color" and value:
+            context.color = False
+
+    return keep
+
+
+SHARED: Sequence[Decorator[Any]] = (
+    click.option(
+        "--store",
+        metavar="URL",
+        expose_value=False,
+        callback=_set("store"),
+        is_eager=True,
+        help="The store: an address, or the path of a file. [default: $ARANGOPIPE_URL, "
+        "else arangopipe.db in the working directory]",
+    ),
+    click.option(
+        "--no-color",
+        is_flag=True,
+        expose_value=False,
+        callback=_set("no_color"),
+        is_eager=True,
+        help="Write no colours (as NO_COLOR=1 does).",
+    ),
+)
+
+AS_JSON: Decorator[Any] = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("as_json"),
+    is_eager=True,
+    help="Write one JSON document; errors too, to standard error.",
+)
+
+
+class Moment(click.ParamType[Any]):
+    """A time, or the number of a change."""
+
+    name = "time"
+
+    def __init__(self, numbers: bool = True) -> None:
+        self.numbers = numbers
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a change number or an aware time, or refuse."""
+        if not isinstance(value, str):
+            return value
+        if self.numbers and value.isdecimal():
+            return int(value)
+        try:
+            return times.parse(value.strip())
+        except ValueError:
+            number = ", or the number of a change" if self.numbers else ""
+            self.fail(f"{value!r} is not a time such as 2026-11-23T09:30{number}", param, ctx)
+
+
+AS_OF: Decorator[Any] = click.option(
+    "--as-of",
+    type=Moment(),
+    metavar="WHEN",
+    help="Show what was recorded then: a time, or the number of a change.",
+)
+
+
+class Verb(click.Command):
+    """A command with examples: they end its help, and tests run them."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples = tuple(examples)
+        if examples:
+            lines = "\n".join(f"  {line}" for line in examples)
+            self.epilog = f"\b\nExamples:\n{lines}"
+
+
+def verb(name: str, *examples: str, json: bool = True) -> Callable[[Callable[..., Any]], Verb]:
+    """Return a decorator that makes a command with the options every command has."""
+
+    def decorate(function: Callable[..., Any]) -> Verb:
+        shared = (AS_JSON, *SHARED) if json else SHARED
+        # Shared options come last in the help, so they are added first.
+        parameters = getattr(function, "__click_params__", [])
+        function.__click_params__ = []  # type: ignore[attr-defined]
+        add_options(shared)(function)
+        function.__click_params__ += parameters  # type: ignore[attr-defined]
+        return click.command(name, cls=Verb, examples=examples)(function)
+
+    return decorate
+
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+
+
+def lazily(name: str) -> Completer:
+    """Return a completer that is imported when a shell asks for it."""
+
+    def complete(
+        context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from arangopipe.cli import completers
+
+        found: list[CompletionItem[str]] = getattr(completers, name)(context, parameter, incomplete)
+        return found
+
+    return complete
+
+
+def reference(required: bool = True) -> Decorator[Any]:
+    """Return the argument REF."""
+    return click.argument(
+        "ref", metavar="REF", required=required, shell_complete=lazily("references")
+    )
+
+
+PROJECT: Decorator[Any] = click.option(
+    "--project",
+    metavar="NAME",
+    shell_complete=lazily("projects"),
+    help="Look in this project first.",
+)

@@ -1,0 +1,135 @@
+"""Deployments as tables: which are live, what each serves, and what it last showed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from arangopipe.cli.labels import line, measured, period, placed, status
+from arangopipe.cli.tables import Column, heading, show_table
+from arangopipe.cli.terminal import Terminal
+from arangopipe.cli.walks import kinds_reached
+from arangopipe.cli.words import SHORT_KEY, clean, joined, label, length, things, when
+from arangopipe.model import times
+from arangopipe.model.entities import Deployment, ServingPerf
+from arangopipe.model.graph import Graph, Node
+from arangopipe.references import When, moment_of
+
+if TYPE_CHECKING:
+    from arangopipe.pipe import ArangoPipe
+    from arangopipe.results import Impact, Page
+
+NAMES_SHOWN = 12
+_ORDER = {"active": 0, "scheduled": 1}
+
+
+def columns(
+    pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
+) -> Sequence[Column]:
+    """Return the columns of a table of deployments."""
+    links = served(pipe, placements, as_of)
+    last = last_serving(pipe, placements, as_of)
+    found = [last.get(item.id) for item in placements]
+    return [
+        Column("deployment", [item.key[-SHORT_KEY:] for item in placements], 1, "cyan"),
+        Column("tag", [clean(item.tag) for item in placements], 0, "bold"),
+        Column("status", [_state(item) for item in placements], 0),
+        Column("from", [_from(item) for item in placements], 1),
+        Column("to", [_to(item) for item in placements], 2),
+        Column("for", [_span(item) for item in placements], 6),
+        Column("model", [links[item.id].get("models") for item in placements], 3),
+        Column("featureset", [links[item.id].get("featuresets") for item in placements], 5),
+        Column("run", [links[item.id].get("run") for item in placements], 2),
+        Column("last served", [None if perf is None else measured(perf.metrics) for perf in found], 4),
+        Column("project", [item.project for item in placements], 7),
+    ]
+
+
+def deployments(pipe: ArangoPipe, page: Page[Deployment], as_of: When) -> Sequence[Column]:
+    """Return the columns of a page of deployments, as it is ordered."""
+    return columns(pipe, list(page), as_of)
+
+
+def by_status(placements: Sequence[Deployment]) -> list[Deployment]:
+    """Return what is live first, then what is scheduled, then what was live."""
+    return sorted(placements, key=lambda item: _ORDER.get(item.status, 2))
+
+
+def served(
+    pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
+) -> Mapping[str, Mapping[str, str]]:
+    """Return, for each deployment, the labels of the model, featureset and run that it serves."""
+    ids = [item.id for item in placements]
+    kinds = ("deployment_model", "deployment_featureset", "deployment_modelparams")
+    edges = pipe.store.edges(ids, kinds, as_of=moment_of(as_of)) if ids else ()
+    wanted = [edge.target.replace("modelparams/", "run/") for edge in edges]
+    nodes = pipe.store.get(wanted, moment_of(as_of))
+    found: dict[str, dict[str, str]] = {node_id: {} for node_id in ids}
+    for edge, node in zip(edges, nodes, strict=True):
+        if node is not None:
+            known = found[edge.source].get(node.kind)
+            found[edge.source][node.kind] = joined([known or "", label(node)])
+    return found
+
+
+def last_serving(
+    pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
+) -> Mapping[str, ServingPerf]:
+    """Return the latest performance that each deployment showed, by its id."""
+    ids = [item.id for item in placements]
+    if not ids:
+        return {}
+    from arangopipe.deployments import last_serving as latest
+
+    moment = moment_of(as_of)
+    edges = pipe.store.edges(ids, ["deployment_servingperf"], as_of=moment)
+    nodes = pipe.store.get([edge.target for edge in edges], moment)
+    known = {node.id: node for node in nodes if node is not None}
+    return latest(Graph(tuple(ids), known, dict.fromkeys(known, 1), edges))
+
+
+def show_impact(
+    terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact, as_of: When
+) -> None:
+    """Print what depends on a thing."""
+    (thing,) = pipe.entities([node], as_of)
+    terminal.show(Text("If this were wrong: ", style="").append_text(line(thing)), "")
+    for title, placements in (("Live", found.live), ("Scheduled", found.scheduled)):
+        if placements:
+            terminal.show(heading(title, things("deployment", len(placements))))
+            show_table(terminal, columns(pipe, placements, as_of))
+            terminal.show("")
+    if not found.live and not found.scheduled:
+        terminal.show(Text("Nothing live or scheduled depends on it.", style="green"), "")
+    reached = kinds_reached(found.graph)
+    if reached:
+        terminal.show(heading("Depends on it"))
+    for kind, number in reached.items():
+        if kind not in ("modelparams", "devperf"):
+            names = [label(other) for other in found.graph.of_kind(kind) if other.name]
+            more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+            shown = "" if kind in ("run", "servingperf") else joined(names[:NAMES_SHOWN]) + more
+            terminal.show(Text(f"  {things(kind, number)}").append(f"  {shown}", style="dim"))
+
+
+def _state(deployment: Deployment) -> Text:
+    return status("live" if deployment.status == "active" else deployment.status)
+
+
+def _from(deployment: Deployment) -> str | None:
+    moment = deployment.scheduled if deployment.status == "scheduled" else deployment.active_from
+    return None if moment is None else when(moment, seconds=False)
+
+
+def _to(deployment: Deployment) -> str | None:
+    return None if deployment.active_to is None else when(deployment.active_to, seconds=False)
+
+
+def _span(deployment: Deployment) -> str | None:
+    if deployment.active_from is None or deployment.status == "scheduled":
+        return None
+    return length((deployment.active_to or times.now()) - deployment.active_from)
+
+

@@ -1,0 +1,178 @@
+"""The command itself: its global options, and how errors end it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import warnings
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import click
+
+from arangopipe.cli.options import SHARED, add_options
+from arangopipe.cli.terminal import Terminal, clean
+from arangopipe.errors import ArangopipeError, FilterSyntaxError, NotFound
+
+EXIT_CODES = {
+    0: "it worked",
+    1: "an error, or a record that 'audit verify' found broken",
+    2: "the command line is wrong",
+    3: "a reference names nothing",
+    130: "interrupted",
+}
+
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<3}  {text}" for code, text in EXIT_CODES.items())
+
+
+class Root(click.Group):
+    """The group of all commands; says errors in words and ends with the documented exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line; never returns in standalone mode."""
+        given = list(sys.argv[1:] if args is None else args)
+        terminal = extra.setdefault("obj", Terminal())
+
+        def run() -> Any:
+            return super(Root, self).main(
+                args, prog_name, complete_var, False, windows_expand_args, **extra
+            )
+
+        if not standalone_mode:
+            return run()
+        self._prepare_streams()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = self._exit_code(run, terminal, "--json" in given)
+        sys.exit(code)
+
+    @staticmethod
+    def _prepare_streams() -> None:
+        """Let text that a stream's encoding does not know be written with escapes."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+
+    def _exit_code(self, run: Any, terminal: Terminal, as_json: bool) -> int:
+        try:
+            result = run()
+            sys.stdout.flush()
+        except click.Abort:
+            click.echo("Interrupted.", err=True)
+            return 130
+        except click.ClickException as error:
+            _report_usage(error, terminal, as_json)
+            return error.exit_code
+        except ArangopipeError as error:
+            _report(error, terminal, as_json or terminal.as_json)
+            return 3 if isinstance(error, NotFound) else 1
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise
+            _close_pipe()
+            return 1
+        return result if isinstance(result, int) else 0
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with near names."""
+        from arangopipe.model.vocabulary import near
+
+        name = args[0] if args else ""
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            known = self.list_commands(ctx)
+            ctx.fail(f"no such command {name!r}{near(name, known)}")
+        return super().resolve_command(ctx, args)
+
+
+def _report(error: ArangopipeError, terminal: Terminal, as_json: bool) -> None:
+    if as_json:
+        more = {"position": error.position} if isinstance(error, FilterSyntaxError) else {}
+        _give_error(type(error).__name__, str(error), more)
+        return
+    message = _with_caret(error) if isinstance(error, FilterSyntaxError) else str(error)
+    _say_error("\n".join(clean(line) for line in message.splitlines()), terminal)
+
+
+def _with_caret(error: FilterSyntaxError) -> str:
+    """Return the message with its caret under the place, however wide the characters before it."""
+    from rich.cells import cell_len
+
+    start = error.text.rfind("\n", 0, error.position) + 1
+    line = error.text[start:].partition("\n")[0]
+    column = cell_len(clean(error.text[start : error.position]))
+    return f"{error.reason} at position {error.position + 1}:\n  {line}\n  {' ' * column}^"
+
+
+def _report_usage(error: click.ClickException, terminal: Terminal, as_json: bool) -> None:
+    if as_json:
+        _give_error("UsageError", error.format_message(), {})
+        return
+    context = getattr(error, "ctx", None)
+    if not isinstance(context, click.Context) or not error.message:
+        error.show()
+        return
+    _say_error(error.format_message(), terminal)
+    click.echo(f"Try '{context.command_path} --help'.", err=True)
+
+
+def _say_error(message: str, terminal: Terminal) -> None:
+    start = click.style("Error:", fg="red", bold=True)
+    click.echo(f"{start} {message}", err=True, color=False if terminal.plain else None)
+
+
+def _give_error(kind: str, message: str, more: MutableMapping[str, Any]) -> None:
+    click.echo(json.dumps({"error": {"type": kind, "message": message, **more}}), err=True)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"Warning: {clean(str(message))}", err=True)
+
+
+def _close_pipe() -> None:
+    """Let nothing more be written to a reader that has gone, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from arangopipe import __version__
+
+        click.echo(f"arangopipe {__version__}")
+        context.exit()
+
+
+@click.command(
+    cls=Root,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@add_options(SHARED)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
+def main() -> None:
+    """Arangopipe: the metadata graph for machine-learning pipelines.
+
+    Shows what was recorded about datasets, featuresets, models, runs and deployments, what came from
+    what, and who changed it when. New here? Try 'arangopipe demo'.
+
+    Where a command takes a REF, write an id (run/0192…), a name with its kind (dataset:diabetes,
+    model:ridge@2), a name that only one thing has, or the end of a run's key as tables show it.
+    """

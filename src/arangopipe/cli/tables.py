@@ -1,0 +1,131 @@
+"""Tables that fit: columns with a rank, of which a narrow terminal shows the first ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from arangopipe.cli.terminal import Terminal
+from arangopipe.cli.words import MISSING, cell, shortened
+
+_GAP = 2
+_LONGEST = 48
+_NARROWEST = 12
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, its cells, and its rank (0: always shown; the highest goes first).
+
+    `path` is what a search calls it, where that is not the heading.
+    """
+
+    heading: str
+    cells: Sequence[Any]
+    rank: int = 1
+    style: str = ""
+    path: str = ""
+
+    @property
+    def texts(self) -> list[Text]:
+        """The cells as they are printed."""
+        return [value if isinstance(value, Text) else _text(value) for value in self.cells]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no cell holds anything."""
+        return all(value is None or value == "" for value in self.cells)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it holds numbers, which stand to the right."""
+        kinds = {type(value) for value in self.cells if value is not None}
+        return bool(kinds) and kinds <= {int, float}
+
+
+def _text(value: Any) -> Text:
+    if value is None or value == "":
+        return Text(MISSING, style="dim")
+    return Text(cell(value))
+
+
+def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = False) -> None:
+    """Print a table; columns that do not fit are left out and named, unless they were `chosen`."""
+    wanted = [column for column in columns if chosen or not column.empty]
+    texts = {id(column): [_cut(text) for text in column.texts] for column in wanted}
+    widths = {
+        id(column): max([cell_len(column.heading), *(text.cell_len for text in texts[id(column)])])
+        for column in wanted
+    }
+    shown = list(wanted) if chosen else _fitting(wanted, widths, terminal.out.width)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column in shown:
+        side = "right" if column.numeric else "left"
+        table.add_column(
+            Text(column.heading), style=column.style, justify=side, no_wrap=True, overflow="ellipsis"
+        )  # type: ignore[arg-type]
+    for row in zip(*(texts[id(column)] for column in shown), strict=True):
+        table.add_row(*row)
+    terminal.show(table)
+    hidden = [column.heading for column in wanted if column not in shown]
+    if hidden:
+        terminal.note(f"Not shown for lack of width: {', '.join(hidden)} (see --columns)")
+
+
+def _cut(text: Text) -> Text:
+    if text.cell_len > _LONGEST:
+        text = text.copy()
+        text.truncate(_LONGEST, overflow="ellipsis")
+    return text
+
+
+def _fitting(columns: Sequence[Column], widths: Mapping[int, int], room: int) -> list[Column]:
+    """Return the columns that fit; the least important go, the last of them first."""
+    shown = list(columns)
+
+    def total() -> int:
+        return sum(widths[id(column)] + _GAP for column in shown) - _GAP
+
+    while total() > room:
+        last = max(range(len(shown)), key=lambda place: (shown[place].rank, place))
+        if shown[last].rank == 0:
+            break
+        del shown[last]
+    return shown
+
+
+def write_csv(columns: Sequence[tuple[str, Sequence[Any]]]) -> None:
+    """Print columns as CSV: full numbers, times as recorded, nothing where there is no value."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([heading for heading, _ in columns])
+    writer.writerows(zip(*(cells for _, cells in columns), strict=True))
+    click.echo(buffer.getvalue(), nl=False)
+
+
+def facts(rows: Sequence[tuple[str, Any]]) -> Table:
+    """Return names and values below each other."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value if isinstance(value, Text) else Text(cell(value)))
+    return table
+
+
+def heading(text: str, more: str = "") -> Text:
+    """Return the title of a part of an answer, with what is said beside it."""
+    return Text.assemble((text, "bold"), ("  " if more else ""), (more, "dim"))
+
+
+def short(text: str, longest: int = _LONGEST) -> str:
+    """Return a text cut to fit in a table."""
+    return shortened(text, max(longest, _NARROWEST))

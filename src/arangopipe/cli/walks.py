@@ -1,0 +1,184 @@
+"""From a walk to the tree that is shown of it: what is implied is left out, what is alike is grouped.
+
+A run stands for its parameters and its performance. An edge is left out where a longer way says the
+same: a run that used a featureset made from a dataset stands below the featureset only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from arangopipe.cli.phrases import phrase
+from arangopipe.model.graph import Edge, Graph, Node
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+
+SHOWN = 4
+"""How many of a large group are shown."""
+GROUPED_ABOVE = 8
+"""Groups up to this size are shown whole."""
+DEEPEST = 60
+
+_NAMED_LAST = "\U0010ffff"
+
+
+@dataclass
+class Branch:
+    """One line of the tree: a node, how the line above relates to it, and what is below.
+
+    `models` are the models a run trained; `hidden` counts what a group leaves out, by kind;
+    `again` says that what is below was shown before.
+    """
+
+    node: Node
+    words: str = ""
+    roles: tuple[str, ...] = ()
+    models: tuple[Node, ...] = ()
+    below: list[Branch] = field(default_factory=list)
+    hidden: dict[str, int] = field(default_factory=dict)
+    again: bool = False
+
+    def every(self) -> Iterable[Branch]:
+        """Yield this line and all below it."""
+        stack = [self]
+        while stack:
+            branch = stack.pop()
+            yield branch
+            stack += branch.below
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of the walk: to which node, and by which edge."""
+
+    to: str
+    edge: Edge
+    from_source: bool
+
+
+class Walk:
+    """One direction of a walk, ready to be drawn."""
+
+    def __init__(self, graph: Graph, direction: Direction, vocabulary: Vocabulary) -> None:
+        self._graph = graph
+        self._vocabulary = vocabulary
+        self._steps: dict[str, dict[str, _Step]] = {}
+        for edge in graph.edges:
+            depends = graph.depends.get(edge.kind)
+            if depends == "both" or depends == ("from" if direction == "upstream" else "to"):
+                self._add(edge, edge.source, edge.target, from_source=True)
+            if depends == "both" or depends == ("to" if direction == "upstream" else "from"):
+                self._add(edge, edge.target, edge.source, from_source=False)
+        self._leading = self._towards_deployments()
+        self._expanded: set[str] = set()
+
+    def _add(self, edge: Edge, one: str, other: str, from_source: bool) -> None:
+        start = self._owner(one)
+        kind = self._graph.nodes[start].kind
+        end = self._owner(other)
+        if start == end or (self._vocabulary.is_leaf(kind) and start not in self._graph.start):
+            return
+        self._steps.setdefault(start, {}).setdefault(end, _Step(end, edge, from_source))
+
+    def _owner(self, node_id: str) -> str:
+        """Return the run that stands for a node, or the node itself."""
+        kind, _, key = node_id.partition("/")
+        run = f"run/{key}"
+        if kind in OWNED_BY_RUN and run in self._graph.nodes and node_id not in self._graph.start:
+            return run
+        return node_id
+
+    def _towards_deployments(self) -> dict[str, int]:
+        """Return 0 for what leads to an active deployment, 1 for what leads to any."""
+        sources: dict[str, list[str]] = {}
+        for start, steps in self._steps.items():
+            for end in steps:
+                sources.setdefault(end, []).append(start)
+        found: dict[str, int] = {}
+        placed = self._graph.of_kind("deployment")
+        active = [node for node in placed if node.document.get("status", "active") == "active"]
+        for rank, nodes in enumerate((active, placed)):
+            queue = [node.id for node in nodes if node.id not in found]
+            for current in queue:
+                if current not in found:
+                    found[current] = rank
+                    queue += sources.get(current, ())
+        return found
+
+    def tree(self, whole: bool = False) -> Branch:
+        """Return the tree below the start; large groups are cut unless `whole`."""
+        (start,) = self._graph.start
+        root = Branch(self._graph.nodes[start])
+        queue = [(root, 0)]
+        while queue:
+            branch, depth = queue.pop(0)
+            fresh = self._expand(branch, whole)
+            queue += [(child, depth + 1) for child in fresh if depth < DEEPEST]
+        return root
+
+    def _expand(self, branch: Branch, whole: bool) -> list[Branch]:
+        """Fill in what stands below a line; return it."""
+        here = branch.node.id
+        steps = self._needed(here)
+        if branch.node.kind == "run":
+            trained = [s for s in steps if self._graph.nodes[s.to].kind == "models"]
+            branch.models = tuple(self._graph.nodes[step.to] for step in trained)
+            steps = [step for step in steps if step not in trained]
+        if here in self._expanded:
+            branch.again = bool(steps)
+            return []
+        self._expanded.add(here)
+        for group in self._grouped(steps):
+            kept = group if whole or len(group) <= GROUPED_ABOVE else group[:SHOWN]
+            branch.below += [self._branch(step) for step in kept]
+            if len(kept) < len(group):
+                kind = self._graph.nodes[group[0].to].kind
+                branch.hidden[kind] = branch.hidden.get(kind, 0) + len(group) - len(kept)
+        return branch.below
+
+    def _branch(self, step: _Step) -> Branch:
+        roles = step.edge.document.get("roles", ()) if step.edge.kind == "run_datasets" else ()
+        words = phrase(step.edge.kind, step.from_source)
+        return Branch(self._graph.nodes[step.to], words, tuple(roles))
+
+    def _grouped(self, steps: Sequence[_Step]) -> list[list[_Step]]:
+        """Return steps by what they mean; what leads to a deployment comes first in each group."""
+        groups: dict[tuple[str, str], list[_Step]] = {}
+        for step in steps:
+            kind = self._graph.nodes[step.to].kind
+            groups.setdefault((kind, step.edge.kind), []).append(step)
+        for group in groups.values():
+            group.sort(key=self._rank)
+        return sorted(groups.values(), key=lambda group: self._rank(group[0])[0])
+
+    def _rank(self, step: _Step) -> tuple[int, str, str]:
+        node = self._graph.nodes[step.to]
+        return self._leading.get(step.to, 2), node.name or _NAMED_LAST, node.key
+
+    def _needed(self, here: str) -> list[_Step]:
+        """Return the steps from a node that no longer way makes superfluous."""
+        steps = self._steps.get(here, {})
+        if len(steps) < 2:
+            return list(steps.values())
+        beyond = self._reached([end for child in steps for end in self._steps.get(child, {})], here)
+        kept = {end for end in steps if end not in beyond}
+        covered = self._reached(kept, here)
+        return [step for end, step in steps.items() if end in kept or end not in covered]
+
+    def _reached(self, starts: Iterable[str], without: str) -> set[str]:
+        seen = {without}
+        queue = list(starts)
+        for current in queue:
+            if current not in seen:
+                seen.add(current)
+                queue += self._steps.get(current, {})
+        return seen - {without}
+
+
+def kinds_reached(graph: Graph) -> Mapping[str, int]:
+    """Return how many things of each kind a walk reached, without its start."""
+    found: dict[str, int] = {}
+    for node in graph:
+        if node.id not in graph.start:
+            found[node.kind] = found.get(node.kind, 0) + 1
+    return found

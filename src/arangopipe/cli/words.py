@@ -1,0 +1,116 @@
+"""Values as people read them: times in their own zone, short numbers, lengths of time, labels."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from arangopipe.cli.terminal import clean
+from arangopipe.model import times
+from arangopipe.model.entities import Entity
+from arangopipe.model.graph import Node
+from arangopipe.model.vocabulary import NODE_KINDS
+
+SHORT_KEY = 8
+MISSING = "–"
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+def when(moment: datetime | None, seconds: bool = True) -> str:
+    """Return a time in the local zone, in a form that options take back."""
+    if moment is None:
+        return MISSING
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def zone(moment: datetime) -> str:
+    """Return the name of the zone that `when` uses."""
+    return moment.astimezone().strftime("%Z")
+
+
+def length(span: timedelta | None) -> str:
+    """Return a length of time in one or two units."""
+    if span is None:
+        return MISSING
+    seconds = span.total_seconds()
+    if seconds < 9.95:
+        return f"{seconds:.2g} s" if seconds >= 0.0995 else f"{seconds * 1000:.0f} ms"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7_200:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 172_800:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} days"
+
+
+def number(value: float) -> str:
+    """Return a number with five significant digits; whole numbers as they are."""
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
+    if value != 0 and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.4e}"
+    return f"{value:#.5g}".rstrip(".")
+
+
+def cell(value: Any) -> str:
+    """Return any recorded value as one line."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return number(value)
+    if isinstance(value, datetime):
+        return when(value)
+    if isinstance(value, str):
+        return when(times.parse(value)) if _TIME.fullmatch(value) else clean(value)
+    return clean(json.dumps(value, ensure_ascii=False))
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text cut to a length."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def count(how_many: int, one: str, many: str = "") -> str:
+    """Return how many of something there are, in words."""
+    return f"{how_many:,} {one if how_many == 1 else many or f'{one}s'}"
+
+
+def title(kind: str) -> str:
+    """Return what one thing of a kind is called."""
+    return NODE_KINDS[kind].singular if kind in NODE_KINDS else clean(kind)
+
+
+def things(kind: str, how_many: int) -> str:
+    """Return how many things of a kind there are, in words."""
+    plural = {"modelparams": "sets of parameters", "devperf": "development performances"}
+    served = {"servingperf": "serving periods"}
+    return count(how_many, title(kind), {**plural, **served}.get(kind, ""))
+
+
+def label(thing: Node | Entity) -> str:
+    """Return what a person calls a thing, which is also a reference to it within its kind."""
+    node = thing.node if isinstance(thing, Entity) else thing
+    return clean(node.label)
+
+
+def reference(node: Node) -> str:
+    """Return a reference that a person can read, type and pass to a command."""
+    if node.name and not node.name.startswith("-") and NODE_KINDS.get(node.kind) is not None:
+        return f"{title(node.kind)}:{label(node)}"
+    return clean(node.id)
+
+
+def joined(words: Iterable[str]) -> str:
+    """Return words as a list, without empty ones."""
+    return ", ".join(word for word in words if word)

@@ -1,0 +1,133 @@
+"""The rules of deployments: who is live when, and how one follows another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from arangopipe.errors import Conflict, NotFound
+from arangopipe.model import documents, times
+from arangopipe.model.entities import Deployment, ServingPerf
+from arangopipe.model.graph import Graph, Node, Put
+from arangopipe.references import listed
+from arangopipe.store.base import MAX_PAGE, AsOf, Store
+
+
+def of_tag(store: Store, tag: str, moment: AsOf = None) -> list[Deployment]:
+    """Return all deployments of a tag, the newest first."""
+    return [Deployment(node) for node in store.find("deployment", tag, as_of=moment)]
+
+
+def every(store: Store, moment: AsOf = None) -> Iterator[Deployment]:
+    """Yield all deployments, the newest first."""
+    cursor = None
+    while True:
+        page = store.search("deployment", limit=MAX_PAGE, cursor=cursor, as_of=moment)
+        yield from map(Deployment, page.items)
+        if (cursor := page.cursor) is None:
+            return
+
+
+def among(graph: Graph) -> list[Deployment]:
+    """Return the deployments that a walk reached or started from, nearest first."""
+    return [Deployment(node) for node in graph.of_kind("deployment")]
+
+
+def live(deployments: Iterable[Deployment], moment: datetime) -> list[Deployment]:
+    """Return those that served at that time."""
+    return [deployment for deployment in deployments if deployment.live_at(moment)]
+
+
+def the_live_one(deployments: Iterable[Deployment], tag: str, moment: datetime) -> Deployment:
+    """Return the one deployment of a tag that served at that time, or say who served when."""
+    known = list(deployments)
+    found = live(known, moment)
+    when = times.to_text(moment)
+    if not known:
+        raise NotFound(f"nothing is deployed as {tag!r}: admin.register_deployment({tag!r}) does it")
+    if not found:
+        raise NotFound(f"no deployment of {tag!r} was live at {when}; {timeline(known)}")
+    if len(found) > 1:
+        raise Conflict(
+            f"{len(found)} deployments of {tag!r} were live at {when}: pass one of them "
+            f"({listed([deployment.id for deployment in found])})"
+        )
+    return found[0]
+
+
+def timeline(deployments: Iterable[Deployment]) -> str:
+    """Return in words when each served."""
+    return listed([f"{deployment.id} {_served(deployment)}" for deployment in deployments])
+
+
+def _served(deployment: Deployment) -> str:
+    if deployment.status == "scheduled":
+        return "is scheduled" + _when(" for ", deployment.scheduled)
+    started = _when(" from ", deployment.active_from) or " ever"
+    return f"was live{started}{_when(' to ', deployment.active_to) or ' on'}"
+
+
+def _when(word: str, moment: datetime | None) -> str:
+    return "" if moment is None else word + times.to_text(moment)
+
+
+def changed(deployment: Deployment, **attributes: Any) -> Put:
+    """Return the revision of a deployment with these attributes, written only over what was read."""
+    document = {**deployment.document, **attributes}
+    node = deployment.node._replace(text=documents.dump(document))
+    return Put(node, deployment.revision)
+
+
+def handover(others: Iterable[Deployment], tag: str, start: datetime, end: datetime | None) -> list[Put]:
+    """Return what makes room for a deployment of that tag that serves from `start` to `end`.
+
+    The one that serves then is archived at `start`; one that starts later, or was archived later,
+    stands in the way and raises `Conflict`.
+    """
+    puts = []
+    for other in others:
+        if other.status == "scheduled" or _ends_before(other, start) or _starts_after(other, end):
+            continue
+        began = other.active_from
+        if other.status == "archived" or end is not None or (began is not None and began > start):
+            raise Conflict(
+                f"{other.id} of {tag!r} {_served(other)}, which overlaps: choose another time, "
+                "or pass keep=True to have both"
+            )
+        puts.append(changed(other, status="archived", active_to=times.to_text(start)))
+    return puts
+
+
+def _ends_before(deployment: Deployment, start: datetime) -> bool:
+    ended = deployment.active_to
+    if ended is None:
+        return deployment.status == "archived"
+    return ended <= start
+
+
+def _starts_after(deployment: Deployment, end: datetime | None) -> bool:
+    began = deployment.active_from
+    return end is not None and began is not None and began >= end
+
+
+def new_node(key: str, tag: str, project: str, document: dict[str, Any]) -> Node:
+    """Return the node of a deployment; it is found by its tag."""
+    return Node("deployment", key, tag, project=project, text=documents.dump(document))
+
+
+def last_serving(graph: Graph) -> dict[str, ServingPerf]:
+    """Return the latest serving performance of each deployment in a graph, by its id."""
+    latest: dict[str, ServingPerf] = {}
+    for edge in graph.edges:
+        if edge.kind == "deployment_servingperf" and edge.target in graph.nodes:
+            perf = ServingPerf(graph.nodes[edge.target])
+            known = latest.get(edge.source)
+            if known is None or _order(perf) > _order(known):
+                latest[edge.source] = perf
+    return latest
+
+
+def _order(perf: ServingPerf) -> tuple[bool, datetime | None, str]:
+    """Return what serving performance is ordered by; one without an end comes first."""
+    return perf.end is not None, perf.end, perf.key

@@ -1,0 +1,1 @@
+"""What Arangopipe records: pure values, without I/O."""

@@ -1,0 +1,113 @@
+"""Which values of a document people search by, and how a path reads a document.
+
+`indexed` and `read` are two views of one rule: a value index built by the first finds what the second
+reads. Indexed are the top-level scalars of every document and, at any depth, ``params`` (the document
+of modelparams), ``metrics`` (the document of devperf) and ``tags``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from arangopipe.model import documents
+from arangopipe.model.expressions import comparable, path_text
+
+MAX_TEXT = 1_000
+MAX_VALUES = 1_000
+
+PREFIX = {"modelparams": ("params",), "devperf": ("metrics",)}
+"""Documents that are searched as part of their run, and the path they stand under."""
+
+MEASURED = frozenset({"devperf", "servingperf"})
+"""Kinds in whose documents the texts "NaN", "Infinity" and "-Infinity" are numbers that never compare."""
+
+NOT_COMPARABLE: Mapping[str, Any] = {}
+
+# The same few hundred names come again with every run.
+_path_text = lru_cache(maxsize=65_536)(path_text)
+
+
+class Value(NamedTuple):
+    """One searchable value: canonical path text, the value, and whether it is an element of an array."""
+
+    path: str
+    value: int | float | str | bool
+    element: bool = False
+
+
+def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
+    """Return the searchable values of a document, and whether they are all of them.
+
+    Not all: a text is over 1,000 characters, or there are more than 1,000 values; such a node is
+    also evaluated on its document.
+    """
+    values: list[Value] = []
+    complete = True
+    prefix = PREFIX.get(kind, ())
+    measured = kind in MEASURED
+    for name, item in document.items():
+        whole = bool(prefix) or name == "tags"
+        for path, value, element in _leaves((*prefix, name), item, whole, False):
+            if isinstance(value, str):
+                if len(value) > MAX_TEXT:
+                    complete = False
+                    continue
+                if measured and value in documents.NON_FINITE:
+                    continue
+            scalar = comparable(value)
+            if scalar is not None:
+                values.append(Value(_path_text(path), scalar, element))
+    if len(values) > MAX_VALUES:
+        return values[:MAX_VALUES], False
+    return values, complete
+
+
+def is_indexed(kind: str, segments: Sequence[str]) -> bool:
+    """Whether the value index of that kind holds every scalar at this path (but for incomplete nodes)."""
+    if kind in PREFIX:
+        return False
+    if len(segments) == 1:
+        return True
+    return segments[0] == "tags" or (kind == "run" and segments[0] in ("params", "metrics"))
+
+
+def _leaves(
+    path: tuple[str, ...], item: Any, whole: bool, element: bool
+) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
+    if isinstance(item, Mapping):
+        if whole:
+            for name, inner in item.items():
+                yield from _leaves((*path, name), inner, True, element)
+    elif isinstance(item, list):
+        for inner in item:
+            yield from _leaves(path, inner, whole, True)
+    else:
+        yield path, item, element
+
+
+def read(document: Any, segments: Sequence[str], measured: bool = False) -> list[Any]:
+    """Return the values at a path, arrays expanded: [] where missing, [None] for null.
+
+    What is there but cannot be compared (an object, an empty array, a measured value that is not
+    finite) is given as an empty mapping.
+    """
+    found = [document]
+    for segment in segments:
+        found = [item[segment] for item in _expand(found) if isinstance(item, Mapping) and segment in item]
+    return [
+        NOT_COMPARABLE if isinstance(item, Mapping) or (measured and item in documents.NON_FINITE) else item
+        for item in _expand(found, keep_empty=True)
+    ]
+
+
+def _expand(items: list[Any], keep_empty: bool = False) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, list):
+            if item:
+                yield from _expand(item, keep_empty)
+            elif keep_empty:
+                yield NOT_COMPARABLE
+        else:
+            yield item

@@ -1,0 +1,82 @@
+"""The audit chain: a file format, the same on every engine.
+
+A changed row has ``digest = sha256(salt + text)``, its 16-byte random salt beside it; closing a row adds
+``sha256("close" + digest)``. A change's digest is the sha256 of its sorted row digests, and
+``chain = sha256(previous chain + canonical JSON of [number, time, actor, digest])``. Erasing a row
+removes text and salt and keeps the digest, so the chain still verifies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+
+from arangopipe.model import times
+from arangopipe.model.graph import Entry, Points
+
+SALT = 16
+GENESIS = bytes(32)
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def salts(count: int) -> list[bytes]:
+    """Return that many random salts."""
+    pool = os.urandom(SALT * count)
+    return [pool[i : i + SALT] for i in range(0, len(pool), SALT)]
+
+
+def node_text(kind: str, key: str, name: str, version: str, project: str, document: str) -> str:
+    """Return the text of a node row that is digested."""
+    return f"{_encode(['node', kind, key, name, version, project])[:-1]},{document}]"
+
+
+def edge_text(kind: str, source: str, target: str, document: str) -> str:
+    """Return the text of an edge row that is digested."""
+    return f"{_encode(['edge', kind, source, target])[:-1]},{document}]"
+
+
+def points_document(points: Points) -> str:
+    """Return the stored text of points: ``[[step, time, value], …]``."""
+    return _encode(points.points)
+
+
+def points_text(run: str, name: str, document: str) -> str:
+    """Return the text of a points row that is digested."""
+    return f"{_encode(['points', run, name])[:-1]},{document}]"
+
+
+def note_text(batch: str, action: str, reason: str) -> str:
+    """Return the text of a change's own row that is digested."""
+    return _encode(["change", batch, action, reason])
+
+
+def row_digest(salt: bytes, text: str) -> bytes:
+    """Return the digest of one row."""
+    return sha256(salt + text.encode()).digest()
+
+
+def close_digest(digest: bytes) -> bytes:
+    """Return the digest of closing a row."""
+    return sha256(b"close" + digest).digest()
+
+
+def entry_digest(entry: Entry) -> bytes:
+    """Return the digest that an entry adds to its change."""
+    digest = entry.digest
+    if digest is None:
+        digest = row_digest(entry.salt or b"", entry.text or "")
+    return close_digest(digest) if entry.closed else digest
+
+
+def change_digest(digests: Iterable[bytes]) -> bytes:
+    """Return the digest of a change over the digests of its rows."""
+    return sha256(b"".join(sorted(digests))).digest()
+
+
+def link(previous: bytes, number: int, time: datetime, actor: str, digest: bytes) -> bytes:
+    """Return the next link of the chain."""
+    return sha256(previous + _encode([number, times.to_text(time), actor, digest.hex()]).encode()).digest()

@@ -1,0 +1,312 @@
+"""What a run writes: its three documents, and the edges to all that it used.
+
+Whoever records a run enters here: `pipe.log_run`, `pipe.log_runs` and `ActiveRun`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from arangopipe.capture import snapshot
+from arangopipe.errors import InvalidInput
+from arangopipe.model import documents, times
+from arangopipe.model.graph import Edge, Node, Put
+from arangopipe.model.ids import check_key, check_name, uuid7
+from arangopipe.model.vocabulary import ROLES, near
+from arangopipe.references import Ref, References, several
+
+Status: TypeAlias = Literal["scheduled", "running", "finished", "failed", "killed"]
+Time: TypeAlias = datetime | str | float
+
+STATUSES = ("scheduled", "running", "finished", "failed", "killed")
+ENDED = ("finished", "failed", "killed")
+
+_TRACEBACK_CHARACTERS = 20_000
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The nodes of one run and its edges: to what it used, and to its modelparams and devperf."""
+
+    run: Node
+    params: Node
+    metrics: Node
+    used: tuple[Edge, ...]
+    owned: tuple[Edge, Edge]
+
+    @property
+    def puts(self) -> tuple[Put, Put, Put]:
+        """Its nodes, none of which may be there yet."""
+        return Put(self.run), Put(self.params), Put(self.metrics)
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """All its edges."""
+        return *self.used, *self.owned
+
+
+def run_record(
+    references: References,
+    *,
+    actor: str,
+    capture: bool,
+    project: Ref | None = None,
+    model: Ref | None = None,
+    dataset: Ref | Sequence[Ref] | None = None,
+    datasets: Mapping[str, Ref | Sequence[Ref]] | None = None,
+    featureset: Ref | Sequence[Ref] | None = None,
+    parent: Ref | None = None,
+    params: Mapping[Any, Any] | None = None,
+    fitted: Mapping[Any, Any] | None = None,
+    optimizer: Mapping[Any, Any] | None = None,
+    metrics: Mapping[Any, Any] | None = None,
+    key: str | None = None,
+    name: str | None = None,
+    **attributes: Any,
+) -> RunRecord:
+    """Return the record of one run; the arguments are those of `ArangoPipe.log_run`."""
+    key = uuid7() if key is None else check_key(key)
+    run_id = f"run/{key}"
+    owner = run_project(references, project, model)
+    used = inputs(references, run_id, model, dataset, datasets, featureset, owner)
+    if parent is not None:
+        parent = references.id("run", parent)
+        used.append(references.edge("run_parent", run_id, parent))
+    document = run_document(actor=actor, capture=capture, parent=parent, **attributes)
+    called = "" if name is None else check_name(name, "the name of a run")
+    run = Node("run", key, called, project=owner, text=documents.dump(document))
+    found = Node("modelparams", key, text=documents.dump(params_document(params, fitted, optimizer)))
+    measured = Node("devperf", key, text=documents.dump(metrics_document(metrics)))
+    owned = (
+        references.edge("run_modelparams", run_id, found.id),
+        references.edge("run_devperf", run_id, measured.id),
+    )
+    return RunRecord(run, found, measured, tuple(used), owned)
+
+
+def run_project(references: References, project: Ref | None, model: Ref | None) -> str:
+    """Return the name of the project a run belongs to: as given, its model's, or the session's."""
+    if project is None and model is not None:
+        known = references.project_of("models", model)
+        if known:
+            return known
+    wanted = project if project is not None else references.project
+    return references.project_node(wanted).name if wanted else ""
+
+
+def inputs(
+    references: References,
+    run_id: str,
+    model: Ref | None,
+    dataset: Ref | Sequence[Ref] | None,
+    datasets: Mapping[str, Ref | Sequence[Ref]] | None,
+    featureset: Ref | Sequence[Ref] | None,
+    project: str,
+) -> list[Edge]:
+    """Return the edges from a run to what it used; names are sought in its project first."""
+    edges = []
+    if model is not None:
+        edges.append(references.edge("run_models", run_id, references.id("models", model, project)))
+    for used, roles in _roles(references, dataset, datasets, project).items():
+        edges.append(references.edge("run_datasets", run_id, used, documents.dump({"roles": roles})))
+    for ref in several(featureset):
+        used = references.id("featuresets", ref, project)
+        edges.append(references.edge("run_featuresets", run_id, used))
+    return list(dict.fromkeys(edges))
+
+
+def _roles(
+    references: References,
+    dataset: Ref | Sequence[Ref] | None,
+    datasets: Mapping[str, Ref | Sequence[Ref]] | None,
+    project: str,
+) -> dict[str, list[str]]:
+    """Return the roles each dataset plays, by its id."""
+    if datasets is not None and not isinstance(datasets, Mapping):
+        raise InvalidInput("datasets= maps roles to datasets: {'training': a, 'test': b}")
+    roles: dict[str, list[str]] = {}
+    for role, refs in [("training", dataset), *(datasets or {}).items()]:
+        if role not in ROLES:
+            raise InvalidInput(f"no role is called {role!r}{near(str(role), ROLES)}: {', '.join(ROLES)}")
+        for ref in several(refs):
+            known = roles.setdefault(references.id("datasets", ref, project), [])
+            if role not in known:
+                known.append(role)
+    return {used: sorted(known, key=ROLES.index) for used, known in roles.items()}
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def run_document(
+    *,
+    actor: str,
+    capture: bool,
+    status: Status = "finished",
+    start: Time | None = None,
+    end: Time | None = None,
+    parent: str | None = None,
+    tag: str | None = None,
+    deployment_tag: str | None = None,
+    seed: Any = None,
+    error: BaseException | Mapping[str, Any] | str | None = None,
+    artifacts: Iterable[Mapping[str, Any] | str | os.PathLike[str]] | None = None,
+    tags: Mapping[Any, Any] | None = None,
+    **attributes: Any,
+) -> dict[str, Any]:
+    """Return the document of a run; what was not given is left out."""
+    given = {
+        **attributes,
+        "tag": tag,
+        "deployment_tag": deployment_tag,
+        "seed": seed,
+        "tags": tags,
+        "error": None if error is None else error_document(error),
+        "artifacts": None if artifacts is None else [_artifact(item) for item in artifacts],
+    }
+    chosen = {name: value for name, value in given.items() if value is not None or name in attributes}
+    document = documents.normalise(chosen, "run")
+    return {
+        "user": actor,
+        **(snapshot(seed=document.get("seed")) if capture else {}),
+        **document,
+        **({"parent": parent} if parent else {}),
+        "status": check_status(status),
+        **_period(status, start, end),
+    }
+
+
+def params_document(
+    params: Mapping[Any, Any] | None,
+    fitted: Mapping[Any, Any] | None,
+    optimizer: Mapping[Any, Any] | None,
+) -> dict[str, Any]:
+    """Return the document of a run's modelparams: params at its top level, the rest below."""
+    document = documents.normalise(params or {}, "params")
+    for name, part in (("fitted", fitted), ("optimizer", optimizer)):
+        if part is not None:
+            if name in document:
+                raise InvalidInput(f"a param is called {name!r}, as is the argument {name}=: rename it")
+            document[name] = documents.normalise(part, name)
+    return document
+
+
+def metrics_document(metrics: Mapping[Any, Any] | None, what: str = "metrics") -> dict[str, Any]:
+    """Return measured values as a document; numbers that are not finite become their names."""
+    if not metrics:
+        return {}
+    if not isinstance(metrics, Mapping):
+        raise InvalidInput(f"{what} must be a mapping, not {type(metrics).__name__}")
+    return documents.normalise({name: named(value) for name, value in metrics.items()}, what)
+
+
+def named(value: Any, depth: int = 0) -> Any:
+    """Return a value with NaN and the infinities in it as text, as measured values hold them."""
+    if type(value) in (str, int):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if depth > documents.MAX_DEPTH:
+        return value
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else named(float(value))
+    if isinstance(value, Mapping):
+        return {name: named(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [named(item, depth + 1) for item in value]
+    return named(value.tolist(), depth + 1) if hasattr(value, "tolist") else value
+
+
+def check_status(status: str) -> str:
+    """Return the status of a run, or raise `InvalidInput`."""
+    if status not in STATUSES:
+        hint = near(str(status), STATUSES)
+        raise InvalidInput(f"no run status is called {status!r}{hint}: {', '.join(STATUSES)}")
+    return status
+
+
+def error_document(error: BaseException | Mapping[str, Any] | str) -> dict[str, Any]:
+    """Return an error as ``type``, ``message`` and ``traceback`` (its last 20,000 characters)."""
+    if isinstance(error, Mapping):
+        return dict(error)
+    if not isinstance(error, BaseException):
+        return {"message": str(error)}
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {
+        "type": type(error).__qualname__,
+        "message": _printable(str(error)),
+        "traceback": _printable(trace)[-_TRACEBACK_CHARACTERS:],
+    }
+
+
+def artifact(place: str | os.PathLike[str], name: str | None = None, **attributes: Any) -> dict[str, Any]:
+    """Return the reference to a file: ``name``, ``uri`` and, for a local one, ``checksum``, ``bytes``.
+
+    `place` is a path or a URL. The content of a local file is read to take its sha256, never
+    copied; a folder has no checksum. Raises `InvalidInput` where a path leads nowhere.
+    """
+    text = os.fspath(place)
+    if isinstance(place, str) and "://" in text and not text.startswith("file://"):
+        return {"name": name or text.rstrip("/").rpartition("/")[2], "uri": text, **attributes}
+    path = Path(unquote(urlsplit(text).path) if text.startswith("file://") else text).absolute()
+    found = {"name": name or path.name, "uri": path.as_uri()}
+    try:
+        if path.is_dir():
+            return {**found, **attributes}
+        digest, size = _sha256(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidInput(f"artifact {text!r} cannot be read: {reason}") from error
+    return {**found, "checksum": f"sha256:{digest}", "bytes": size, **attributes}
+
+
+def _artifact(item: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        return artifact(item)
+    if not isinstance(item.get("uri"), str):
+        raise InvalidInput(f"artifact {dict(item)!r:.80} has no 'uri': write {{'name', 'uri'}} or a path")
+    return {"name": item["uri"].rstrip("/").rpartition("/")[2], **item}
+
+
+def _sha256(path: Path) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return digest.hexdigest(), size
+
+
+def _period(status: Status, start: Time | None, end: Time | None) -> dict[str, str]:
+    """Return start and end as recorded: by default now, and as one moment where only one is known."""
+    began = None if start is None else times.parse(start, "start")
+    ended = None if end is None else times.parse(end, "end")
+    if status in ENDED:
+        ended = ended or times.now()
+        began = began or ended
+        if ended < began:
+            raise InvalidInput(f"the run ends ({ended}) before it starts ({began})")
+    elif ended is not None:
+        raise InvalidInput(f"a run that is {status} has no end yet: leave end= out")
+    elif status == "running":
+        began = began or times.now()
+    moments = {"start": began, "end": ended}
+    return {name: times.to_text(moment) for name, moment in moments.items() if moment is not None}
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()

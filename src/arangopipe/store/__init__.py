@@ -1,0 +1,83 @@
+"""Where the graph is kept: one written contract (`base`), several engines."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from arangopipe.errors import InvalidInput, MissingExtra, StoreError
+from arangopipe.model.vocabulary import near
+
+if TYPE_CHECKING:
+    from arangopipe.store.base import Store
+
+DEFAULT_URL = "sqlite:///arangopipe.db"
+
+SETTINGS: Mapping[str, str] = {
+    "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
+    "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
+    "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
+}
+
+ENGINES: Mapping[str, str] = {
+    "memory": "arangopipe.store.memory:MemoryStore",
+    "sqlite": "arangopipe.store.sql:SQLStore",
+}
+
+ENTRY_POINTS = "arangopipe.stores"
+"""Group in which other packages name their engines: scheme = "module:Class"."""
+
+
+def default_url() -> str:
+    """Return the address of the store to open when none is given."""
+    if disabled():
+        return "memory://"
+    return os.environ.get("ARANGOPIPE_URL") or DEFAULT_URL
+
+
+def disabled() -> bool:
+    """Whether recording is switched off by the setting ARANGOPIPE_DISABLED."""
+    return os.environ.get("ARANGOPIPE_DISABLED", "").lower() in ("1", "true", "yes", "on")
+
+
+def open_store(url: str | None = None) -> Store:
+    """Open the store at an address such as ``sqlite:///runs.db`` or ``memory://``.
+
+    Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where the store cannot
+    be opened, and `SchemaMismatch` where a newer version wrote it.
+    """
+    url = default_url() if url is None else url
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise InvalidInput(
+            f"{url!r} is not the address of a store: write sqlite:///{url or 'runs.db'} for a file"
+        )
+    engine = scheme.partition("+")[0]
+    target = ENGINES.get(engine) or _installed().get(engine)
+    if target is None:
+        known = sorted({*ENGINES, *_installed()})
+        raise InvalidInput(
+            f"no store speaks {scheme!r} (in {_safe(url)!r}){near(scheme, known)}; known: {', '.join(known)}"
+        )
+    module, _, name = target.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except MissingExtra:
+        raise
+    except (ImportError, AttributeError) as error:
+        raise StoreError(f"the engine of {scheme!r} ({target}) cannot be loaded: {error}") from error
+    store: Store = factory(url)
+    return store
+
+
+def _installed() -> dict[str, str]:
+    points = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: point.value for point in points}
+
+
+def _safe(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

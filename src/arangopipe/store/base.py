@@ -1,0 +1,208 @@
+"""The store contract: what every engine must do, in words. `testing.StoreContract` checks it.
+
+**Values.** A store takes and gives the frozen values of `model.graph`. It keeps no caller's object and
+hands out nothing that is still its own.
+
+**Ids.** A node is known by ``kind/key``, an edge by its kind and both ends. At most one node of a kind has
+a given key; at most one *named* node has a given (kind, name, project, version). Names of events
+(run, deployment, servingperf) need not be unique.
+
+**Writing.** `write` records one `Batch` whole or not at all, and an acknowledged batch survives loss of
+power. Inside its one transaction it
+
+1. returns the first result for a batch id that it has seen;
+2. checks what each put expects. ``absent``: no such node, else `AlreadyExists` (equal content is left
+   as it is); ``any``: written over what is there; a number: the node is at that revision, else
+   `Conflict` (`NotFound` where there is none). Equal content is never written again;
+3. checks that both ends of each edge exist, in the store or in the batch, else `NotFound`; that the
+   vocabulary allows it, and that it does not link a thing to itself, else `InvalidInput`. An edge
+   that exists is revised if its document differs;
+4. closes nodes and edges: a node takes its edges along, and a run its modelparams, devperf and points.
+   An id that is not there raises `NotFound`;
+5. appends points (the run must exist) and brings the searchable values up to date;
+6. takes the next change number, a time not earlier than the last change's, and the next link of the
+   audit chain (`model.chain`). A batch that changes nothing takes none and returns the last change.
+
+Numbers follow the order in which changes become visible.
+
+**Reading.** Every read takes `as_of`: None for now, a change number, or a time, which stands for the last
+change not later than it. It shows exactly what the store had recorded then, closed things included.
+Reads never block writers.
+
+**Searching.** `filters.matches` over the values that `model.attributes.read` finds is the meaning of a
+filter; an engine may use any plan that gives the same answer. A run is searched with its modelparams
+under ``params`` and its devperf under ``metrics``; where points were logged, ``metrics.x`` is the last of
+them by (step, time), and ``metrics.x.min``, ``.max`` and ``.last`` are there too, over finite values. The
+words ``key``, ``name``, ``version`` and ``project`` are the node's own, and a first segment that names a
+neighbouring kind (``model.technique``) reads the nodes one edge away: any of them may match.
+
+Without an order, events come newest key first, named nodes by name, the newest version first. With one,
+missing values sort last in either direction and ties follow the order in which nodes were
+created. Paging by cursor neither skips nor repeats a node that does not change meanwhile.
+
+**Walking.** `traverse` goes breadth first over the edges that `Vocabulary.walk` names; each node is given
+once, at its least depth; nodes of a leaf kind are expanded only as the start. It ends on any graph.
+
+**Errors.** Nothing but `arangopipe.errors` leaves a store. A closed store raises `StoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from arangopipe.errors import InvalidInput
+from arangopipe.model.expressions import Expression, OrderKey
+from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
+from arangopipe.model.vocabulary import Direction, Vocabulary
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+AsOf = int | datetime | None
+
+MAX_PAGE = 10_000
+MAX_NODES = 1_000_000
+
+
+class Store(ABC):
+    """A place where the metadata graph is kept. The module's text is the specification."""
+
+    url: str
+    """The address that opens this store again, without secrets."""
+
+    @abstractmethod
+    def write(self, batch: Batch) -> Change:
+        """Record one batch, all or nothing, and return its change (without entries)."""
+
+    @abstractmethod
+    def head(self, as_of: AsOf = None) -> Change | None:
+        """Return the last change (not later than `as_of`), or None where nothing is recorded."""
+
+    @abstractmethod
+    def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
+        """Return the node of each id, None where there is none, in the order asked."""
+
+    @abstractmethod
+    def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
+        """Return all nodes of that name, the newest first; `project` "" means shared ones, None all."""
+
+    @abstractmethod
+    def search(
+        self,
+        kind: str,
+        where: Expression | None = None,
+        order: Sequence[OrderKey] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+        as_of: AsOf = None,
+    ) -> Page:
+        """Return up to `limit` (1 to 10,000) nodes that match, and the cursor to what follows."""
+
+    @abstractmethod
+    def columns(
+        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+    ) -> Iterator[dict[str, list[Any]]]:
+        """Stream equal-length columns of what matches, in chunks: ``id`` and one per path.
+
+        A cell is None where the path is missing or is not one scalar.
+        """
+
+    @abstractmethod
+    def count(
+        self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
+    ) -> dict[Any, int]:
+        """Return how many nodes match: ``{None: n}``, or a count for each value of the path `by`.
+
+        A node without one scalar at `by` counts under None.
+        """
+
+    @abstractmethod
+    def edges(
+        self,
+        ids: Sequence[str],
+        kinds: Sequence[str] = (),
+        limit: int = MAX_PAGE,
+        as_of: AsOf = None,
+    ) -> tuple[Edge, ...]:
+        """Return the edges, walked or not, that touch any of these nodes, in either direction."""
+
+    @abstractmethod
+    def traverse(
+        self,
+        start: Sequence[str],
+        direction: Direction,
+        depth: int | None = None,
+        limit: int = MAX_NODES,
+        as_of: AsOf = None,
+    ) -> Graph:
+        """Walk from `start` (each must exist, else `NotFound`) up to `depth` edges and `limit` nodes."""
+
+    @abstractmethod
+    def points(self, run: str, name: str | None = None, as_of: AsOf = None) -> dict[str, list[Point]]:
+        """Return the points of a run's metrics, or of one, by (step, time, order of arrival)."""
+
+    @abstractmethod
+    def revisions(self, node: str) -> tuple[Revision, ...]:
+        """Return every state a node had, the oldest first; () where there never was one."""
+
+    @abstractmethod
+    def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
+        """Stream the changes after a number in order, with their rows if `entries`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections; closing twice is harmless."""
+
+    def vocabulary(self, reload: bool = False) -> Vocabulary:
+        """Return the kinds this store knows; `reload` looks for own kinds that others have added."""
+        if reload or self._vocabulary is None:
+            own = [node for page in self._own_kinds() for node in page]
+            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+        return self._vocabulary
+
+    _vocabulary: Vocabulary | None = None
+
+    def _own_kinds(self) -> Iterator[tuple[Node, ...]]:
+        cursor = None
+        while True:
+            page = self.search("kinds", limit=MAX_PAGE, cursor=cursor)
+            yield page.items
+            if (cursor := page.cursor) is None:
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url}>"
+
+
+class Maintenance(ABC):
+    """Ability: check and mend what a store derives, and remove bytes for good."""
+
+    @abstractmethod
+    def check(self) -> Iterator[str]:
+        """Yield, in words, each thing in which the store's own structures disagree."""
+
+    @abstractmethod
+    def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
+        """Remove name, document and salt of every revision of these nodes; digests and edges stay."""
+
+
+def check_page(limit: int) -> int:
+    """Return a page size, or raise `InvalidInput`."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput(f"limit is {limit!r}: a page has 1 to {MAX_PAGE:,} items")
+    return limit

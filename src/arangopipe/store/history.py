@@ -1,0 +1,226 @@
+"""Every state there ever was of nodes, edges and points, in plain Python: what the memory store keeps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from arangopipe.errors import NotFound
+from arangopipe.model import chain, documents
+from arangopipe.model.graph import Edge, EdgeRef, Entry, Graph, Node, Point, Points, kind_of
+from arangopipe.model.ids import split_id
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, EdgeKind, Vocabulary
+
+Value: TypeAlias = Node | Edge | Points
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """One state, from the change `since` up to the change `until` (None: it is current).
+
+    `sequence` orders nodes by creation. A row that was erased has neither text nor salt.
+    """
+
+    value: Any
+    since: int
+    text: str | None
+    salt: bytes | None
+    digest: bytes
+    until: int | None = None
+    sequence: int = 0
+
+    def stands(self, at: int) -> bool:
+        """Whether this is the state at a change."""
+        return self.since <= at and (self.until is None or at < self.until)
+
+    def entry(self, closed: bool) -> Entry:
+        """Return what the audit chain covers."""
+        return Entry(closed, self.text, self.salt, self.digest if self.text is None else None)
+
+
+class History:
+    """The rows, by what they are states of, the oldest first."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, list[Row]] = {}
+        self._names: dict[tuple[str, ...], set[str]] = {}
+        self._edges: dict[EdgeRef, list[Row]] = {}
+        self._touching: dict[str, dict[EdgeRef, None]] = {}
+        self._points: dict[str, list[Row]] = {}
+        self._notes: list[Row] = []
+        self._sequence = itertools.count(1)
+
+    def current(self, value: Node | Edge | EdgeRef | str) -> Row | None:
+        """Return the row that stands now for a node (or its id), or an edge (or what identifies it)."""
+        rows: Mapping[Any, list[Row]] = self.nodes
+        key: object = value.id if isinstance(value, Node) else value
+        if isinstance(value, (Edge, EdgeRef)):
+            rows, key = self._edges, EdgeRef(value.kind, value.source, value.target)
+        last = rows[key][-1] if key in rows else None
+        return None if last is None or last.until is not None else last
+
+    def namesakes(self, node: Node) -> set[str]:
+        """Return the ids of the other nodes that now have the kind, name, version and project of one."""
+        return self._names.get(_name(node), set()) - {node.id}
+
+    def hanging_on(self, node_id: str) -> Iterator[Row]:
+        """Yield what is closed along with a node: what it owns, and the edges of all that."""
+        nodes = [node_id, *owned(node_id)]
+        rows = [self.current(node) for node in nodes[1:]]
+        rows += [self.current(ref) for node in nodes for ref in self._touching.get(node, ())]
+        yield from (row for row in rows if row is not None)
+        yield from (row for row in self._points.get(node_id, ()) if row.until is None)
+
+    def note(self, row: Row) -> None:
+        """Keep a change's own row."""
+        self._notes.append(row)
+
+    def begin(self, row: Row) -> None:
+        """Add the row of a value that has just been written."""
+        if isinstance(row.value, Points):
+            self._points.setdefault(row.value.run, []).append(row)
+            return
+        row.value = value = row.value._replace(revision=row.since)
+        if isinstance(value, Edge):
+            self._edges.setdefault(value.ref, []).append(row)
+            for end in (value.source, value.target):
+                self._touching.setdefault(end, {})[value.ref] = None
+            return
+        states = self.nodes.setdefault(value.id, [])
+        revised = bool(states) and states[-1].until == row.since
+        row.sequence = states[-1].sequence if revised else next(self._sequence)
+        states.append(row)
+        self._names.setdefault(_name(value), set()).add(value.id)
+
+    def end(self, row: Row, number: int) -> None:
+        """End a row that stood until this change."""
+        row.until = number
+        if isinstance(row.value, Node):
+            self._names[_name(row.value)].remove(row.value.id)
+
+    def node(self, node_id: str, at: int) -> Node | None:
+        """Return a node as it was at a change."""
+        return next((row.value for row in self.nodes.get(node_id, ()) if row.stands(at)), None)
+
+    def of_kind(self, kind: str, at: int) -> list[Row]:
+        """Return the rows of all nodes of a kind at a change, in the order of their creation."""
+        rows = (row for rows in self.nodes.values() for row in rows if row.value.kind == kind)
+        return sorted((row for row in rows if row.stands(at)), key=lambda row: row.sequence)
+
+    def edges(self, node_id: str, at: int) -> Iterator[Edge]:
+        """Yield the edges that touched a node at a change."""
+        for ref in self._touching.get(node_id, ()):
+            yield from (row.value for row in self._edges[ref] if row.stands(at))
+
+    def points(self, run: str, at: int) -> dict[str, list[Point]]:
+        """Return the points of a run at a change, by metric."""
+        found: dict[str, list[Point]] = {}
+        for row in self._points.get(run, ()):
+            if row.stands(at) and row.value.points:
+                found.setdefault(row.value.name, []).extend(row.value.points)
+        return {name: sorted(points, key=lambda p: p[:2]) for name, points in found.items()}
+
+    def neighbours(self, node_id: str, hop: Iterable[tuple[EdgeKind, bool, str]], at: int) -> list[Node]:
+        """Return the nodes one edge away along a hop (see `Vocabulary.hops`)."""
+        found = []
+        for kind, forward, _ in hop:
+            for edge in self.edges(node_id, at):
+                near, far = (edge.source, edge.target) if forward else (edge.target, edge.source)
+                if edge.kind == kind.name and near == node_id:
+                    found.append(self.node(far, at))
+        return [node for node in found if node is not None]
+
+    def walk(
+        self,
+        start: Sequence[str],
+        known: Vocabulary,
+        direction: Direction,
+        depth: int | None,
+        limit: int,
+        at: int,
+    ) -> Graph:
+        """Walk breadth first; where `limit` cuts a layer, the first ids of it stay."""
+        for node_id in start:
+            if self.node(node_id, at) is None:
+                raise NotFound(f"{node_id} is not there: nothing to walk from")
+        depths = dict.fromkeys(list(dict.fromkeys(start))[:limit], 0)
+        edges: dict[EdgeRef, Edge] = {}
+        layer, level, cut = list(depths), 0, len(set(start)) > limit
+        while layer:
+            level += 1
+            steps = list(self._steps(layer, known.walk(direction), at))
+            edges.update({edge.ref: edge for edge, _ in steps})
+            found = sorted({far for _, far in steps} - depths.keys())
+            room = limit - len(depths) if depth is None or level <= depth else 0
+            depths.update(dict.fromkeys(found[:room], level))
+            cut = cut or len(found) > room
+            layer = [] if cut else [far for far in found if not known.is_leaf(kind_of(far))]
+        sign = -1 if direction == "upstream" else 1
+        return Graph(
+            tuple(node_id for node_id, level in depths.items() if level == 0),
+            {node_id: node for node_id in depths if (node := self.node(node_id, at))},
+            {node_id: sign * level for node_id, level in depths.items()},
+            tuple(edge for edge in edges.values() if {edge.source, edge.target} <= depths.keys()),
+            {kind.name: kind.depends for kind in known.edges.values() if kind.depends},
+            cut,
+        )
+
+    def _steps(
+        self, layer: Iterable[str], ways: tuple[Sequence[str], Sequence[str]], at: int
+    ) -> Iterator[tuple[Edge, str]]:
+        """Yield each edge that leads on from a layer, and the end that it leads to."""
+        forward, backward = ways
+        for near in layer:
+            for edge in self.edges(near, at):
+                if edge.source == near and edge.kind in forward:
+                    yield edge, edge.target
+                if edge.target == near and edge.kind in backward:
+                    yield edge, edge.source
+
+    def entries(self) -> dict[int, list[Entry]]:
+        """Return the entries of every change: its own row first, then what it wrote and closed."""
+        found = {row.since: [row.entry(False)] for row in self._notes}
+        for rows in (*self.nodes.values(), *self._edges.values(), *self._points.values()):
+            for row in rows:
+                found[row.since].append(row.entry(False))
+                if row.until is not None:
+                    found[row.until].append(row.entry(True))
+        return found
+
+    def erase(self, node_id: str) -> None:
+        """Remove name, text and salt of every state of a node, and of the points of a run."""
+        for row in self.nodes.get(node_id, ()):
+            row.value = row.value._replace(name="", version="", text=documents.EMPTY)
+            row.text = row.salt = None
+        for row in self._points.get(node_id, ()):
+            row.value = row.value._replace(points=())
+            row.text = row.salt = None
+
+
+def owned(node_id: str) -> list[str]:
+    """Return the ids that the modelparams and devperf of a run have; nothing for other nodes."""
+    kind, key = split_id(node_id)
+    return [f"{what}/{key}" for what in OWNED_BY_RUN] if kind == "run" else []
+
+
+def _name(node: Node) -> tuple[str, ...]:
+    return node.kind, node.name, node.version, node.project
+
+
+def text_of(value: Value) -> str:
+    """Return the text of a row that is digested."""
+    if isinstance(value, Node):
+        return chain.node_text(*value[:5], value.text)
+    if isinstance(value, Edge):
+        return chain.edge_text(*value.ref, value.text)
+    return chain.points_text(value.run, value.name, chain.points_document(value))
+
+
+def merged(points: Iterable[Points]) -> list[Points]:
+    """Return points with those of one metric of one run together."""
+    found: dict[tuple[str, str], tuple[Point, ...]] = {}
+    for run, name, more in points:
+        found[run, name] = (*found.get((run, name), ()), *more)
+    return [Points(run, name, more) for (run, name), more in found.items() if more]

@@ -1,0 +1,408 @@
+"""The reference store: the contract made to run, in plain Python over every state there ever was.
+
+A read at any moment is a filter over rows (`history`); nothing but the rows is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StoreUnavailable
+from arangopipe.model import chain, documents, times
+from arangopipe.model.filters import Expression, OrderKey, Path, matches, parse_path, paths, sort_key
+from arangopipe.model.graph import (
+    Batch,
+    Change,
+    Edge,
+    EdgeRef,
+    Graph,
+    Node,
+    Page,
+    Point,
+    Points,
+    Put,
+    Revision,
+)
+from arangopipe.model.ids import split_id, uuid7
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+from arangopipe.store import base, cursors
+from arangopipe.store.base import AsOf, Maintenance, Store, check_page
+from arangopipe.store.checks import check_batch
+from arangopipe.store.history import History, Row, Value, merged, owned, text_of
+from arangopipe.store.records import Record, Summary, needs, summarise
+
+CHUNK = 10_000
+
+# One lock for all stores, so that a fork can wait for whoever holds it.
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class MemoryStore(Store, Maintenance):
+    """A store that forgets when it is closed: ``memory://``."""
+
+    def __init__(self, url: str = "memory://") -> None:
+        if url != "memory://":
+            raise InvalidInput(f"{url!r}: a store in memory has no name; write memory://")
+        self.url = url
+        self._closed = False
+        self._changes: list[Change] = []
+        self._batches: dict[str, Change] = {}
+        self._history = History()
+
+    def close(self) -> None:
+        self._closed = True
+
+    @contextmanager
+    def _at(self, as_of: AsOf) -> Iterator[int]:
+        """Hold the lock and give the number of the change that `as_of` means."""
+        with _lock:
+            if self._closed:
+                raise StoreUnavailable(f"the store {self.url} is closed: connect again")
+            yield self._resolve(as_of)
+
+    def _resolve(self, as_of: AsOf) -> int:
+        if as_of is None:
+            return len(self._changes)
+        if isinstance(as_of, datetime):
+            if as_of.utcoffset() is None:
+                raise InvalidInput(f"as_of {as_of} has no time zone")
+            return bisect_right(self._changes, as_of, key=lambda change: change.time)
+        if isinstance(as_of, bool) or not isinstance(as_of, int) or as_of < 0:
+            raise InvalidInput(f"as_of is a change number or a time, not {as_of!r}")
+        return as_of
+
+    def vocabulary(self, reload: bool = False) -> Vocabulary:
+        with self._at(None):
+            return super().vocabulary(reload)
+
+    def _own_kinds(self) -> Iterator[tuple[Node, ...]]:
+        yield tuple(row.value for row in self._history.of_kind("kinds", len(self._changes)))
+
+    # Writing
+
+    def write(self, batch: Batch) -> Change:
+        with self._at(None):
+            if batch.id in self._batches:
+                return self._batches[batch.id]
+            check_batch(batch, self.vocabulary())
+            nodes = [put.node for put in batch.puts if self._is_news(put)]
+            self._check_names(nodes)
+            self._check_ends(batch)
+            edges = {edge.ref: edge for edge in batch.edges if self._is_new_edge(edge)}.values()
+            fresh: list[Value] = [*nodes, *edges, *merged(batch.points)]
+            revised = (self._history.current(value) for value in fresh if not isinstance(value, Points))
+            ended = [row for row in revised if row is not None] + self._rows_to_close(batch.closes)
+            self._check_kinds(nodes, ended)
+            return self._record(batch, fresh, ended)
+
+    def _is_news(self, put: Put) -> bool:
+        """Return whether a put changes anything; raise where what it expects is not so."""
+        node, expect = put
+        row = self._history.current(node)
+        if row is None:
+            if isinstance(expect, int):
+                raise NotFound(f"{node.id} is not there (any more): it cannot be revised")
+            return True
+        revision = row.value.revision
+        if isinstance(expect, int) and revision != expect:
+            raise Conflict(
+                f"{node.id} was changed meanwhile: it is at revision {revision}, not {expect}; "
+                "look it up again and repeat"
+            )
+        if row.value == node._replace(revision=revision):
+            return False
+        if expect == "absent":
+            raise AlreadyExists(f"{node.kind} {node.label!r} ({node.id}) is already there with other content")
+        return True
+
+    def _is_new_edge(self, edge: Edge) -> bool:
+        row = self._history.current(edge)
+        return row is None or row.value.text != edge.text
+
+    def _check_names(self, nodes: Iterable[Node]) -> None:
+        known = self.vocabulary()
+        named: dict[Node, str] = {}
+        for node in nodes:
+            if known.nodes[node.kind].identity != "name":
+                continue
+            first = named.setdefault(node._replace(key="", revision=0, text=""), node.id)
+            for other in {first, *self._history.namesakes(node)} - {node.id}:
+                raise AlreadyExists(
+                    f"{node.kind} {node.name!r} version {node.version!r} is already there, as {other}"
+                )
+
+    def _check_kinds(self, nodes: Iterable[Node], ended: Iterable[Row]) -> None:
+        """Check that the own kinds still make a vocabulary, else no one could use the store any more."""
+        if not _has_kinds([*nodes, *(row.value for row in ended)]):
+            return
+        own = {node.id: node for page in self._own_kinds() for node in page}
+        for row in ended:
+            if isinstance(row.value, Node):
+                own.pop(row.value.id, None)
+        own.update({node.id: node for node in nodes if node.kind == "kinds"})
+        Vocabulary().with_own((node.name, node.document) for node in own.values())
+
+    def _check_ends(self, batch: Batch) -> None:
+        """Check that what the batch refers to is there, in the store or in the batch itself."""
+        put = {node.id for node, _ in batch.puts}
+        needed = [(f"run/{node.key}", node.id) for node, _ in batch.puts if node.kind in OWNED_BY_RUN]
+        for edge in batch.edges:
+            needed += [(end, f"edge {edge.kind!r}") for end in (edge.source, edge.target)]
+        needed += [(points.run, f"points of {points.name!r}") for points in batch.points]
+        for node_id, what in needed:
+            if node_id not in put and self._history.current(node_id) is None:
+                raise NotFound(f"{node_id} is not there: {what} cannot be recorded")
+
+    def _rows_to_close(self, closes: Iterable[str | EdgeRef]) -> list[Row]:
+        found: dict[Row, None] = {}
+        for item in closes:
+            row = self._history.current(item)
+            if row is None:
+                raise NotFound(f"{item} is not there (any more): it cannot be closed")
+            found[row] = None
+            if isinstance(item, str):
+                found.update(dict.fromkeys(self._history.hanging_on(item)))
+        return list(found)
+
+    def _record(
+        self, batch: Batch, fresh: Sequence[Value], ended: Sequence[Row], always: bool = False
+    ) -> Change:
+        """Record as the next change what has been checked."""
+        if not (fresh or ended or always):
+            if not self._changes:
+                raise InvalidInput("the batch is empty: there is nothing to record")
+            return self._changes[-1]
+        number = len(self._changes) + 1
+        texts = [chain.note_text(batch.id, batch.action, batch.reason), *map(text_of, fresh)]
+        note, *rows = [
+            Row(value, number, text, salt, chain.row_digest(salt, text))
+            for value, text, salt in zip((None, *fresh), texts, chain.salts(len(texts)), strict=True)
+        ]
+        digests = [row.digest for row in (note, *rows)]
+        digests += [chain.close_digest(row.digest) for row in ended]
+        change = self._next_change(batch, chain.change_digest(digests))
+        self._history.note(note)
+        for row in ended:
+            self._history.end(row, number)
+        for row in rows:
+            self._history.begin(row)
+        if _has_kinds([row.value for row in (*rows, *ended)]):
+            self._vocabulary = None
+        self._changes.append(change)
+        self._batches[batch.id] = change
+        return change
+
+    def _next_change(self, batch: Batch, digest: bytes) -> Change:
+        number, time, before = 1, times.now(), chain.GENESIS
+        if self._changes:
+            last = self._changes[-1]
+            number, time, before = last.number + 1, max(time, last.time), bytes.fromhex(last.chain)
+        link = chain.link(before, number, time, batch.actor, digest).hex()
+        words = (batch.actor, batch.action, batch.reason, batch.id)
+        return Change(number, time, *words, digest.hex(), link)
+
+    # Reading
+
+    def head(self, as_of: AsOf = None) -> Change | None:
+        with self._at(as_of) as at:
+            return self._changes[:at][-1] if self._changes[:at] else None
+
+    def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
+        with self._at(as_of) as at:
+            return tuple(self._history.node("/".join(split_id(node_id)), at) for node_id in ids)
+
+    def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
+        with self._at(as_of) as at:
+            nodes = [row.value for row in reversed(self._history.of_kind(kind, at))]
+            found = [node for node in nodes if node.name and node.name == name]
+            return tuple(node for node in found if project in (None, node.project))
+
+    def search(
+        self,
+        kind: str,
+        where: Expression | None = None,
+        order: Sequence[OrderKey] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+        as_of: AsOf = None,
+    ) -> Page:
+        check_page(limit)
+        with self._at(as_of) as at:
+            mark = cursors.query_mark(kind, where, order, None if as_of is None else at)
+            by_name = self.vocabulary().node_kind(kind).identity == "name"
+
+            def place(values: Sequence[Any], sequence: int, key: str, name: str) -> cursors.Position:
+                if order:
+                    return cursors.position(order, values, sequence)
+                return (name, -sequence) if by_name else (cursors.Reversed(key),)
+
+            found = []
+            for record in self._matching(kind, where, [key.path for key in order], at):
+                values, node = cursors.sort_values(order, record.read), record.node
+                found.append((place(values, record.sequence, node.key, node.name), values, record))
+            found.sort(key=lambda item: item[0])
+            if cursor is not None:
+                after = place(*cursors.decode(mark, cursor))
+                found = [item for item in found if item[0] > after]
+            more = None
+            if len(found) > limit:
+                _, values, last = found[limit - 1]
+                more = cursors.encode(mark, [values, last.sequence, last.node.key, last.node.name])
+            return Page(tuple(record.node for _, _, record in found[:limit]), more)
+
+    def _matching(
+        self, kind: str, where: Expression | None, read: Iterable[Path], at: int
+    ) -> Iterator[Record]:
+        """Yield the record of each node that matches, with what `read` needs, as they were created."""
+        known = self.vocabulary()
+        kind = known.node_kind(kind).name
+        wanted = needs(known, kind, [*read, *(paths(where) if where else ())])
+        for row in self._history.of_kind(kind, at):
+            node: Node = row.value
+            record = Record(
+                node,
+                row.sequence,
+                self._text_of(f"modelparams/{node.key}", at) if wanted.params else documents.EMPTY,
+                self._text_of(f"devperf/{node.key}", at) if wanted.metrics else documents.EMPTY,
+                self._series(node.id, at) if wanted.metrics else {},
+                {hop: self._history.neighbours(node.id, known.hops(kind)[hop], at) for hop in wanted.hops},
+            )
+            if where is None or matches(where, record.read):
+                yield record
+
+    def _text_of(self, node_id: str, at: int) -> str:
+        node = self._history.node(node_id, at)
+        return documents.EMPTY if node is None else node.text
+
+    def _series(self, run: str, at: int) -> dict[str, Summary]:
+        points = self._history.points(run, at)
+        return {name: summary for name, known in points.items() if (summary := summarise(known))}
+
+    def columns(
+        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+    ) -> Iterator[dict[str, list[Any]]]:
+        wanted = {path: parse_path(path) for path in paths}
+        with self._at(as_of) as at:
+            rows = [
+                (record.node.id, *(_scalar(record.read(path)) for path in wanted.values()))
+                for record in self._matching(kind, where, wanted.values(), at)
+            ]
+        chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+        names = ("id", *wanted)
+        return (dict(zip(names, map(list, zip(*c, strict=True)), strict=True)) for c in chunks)
+
+    def count(
+        self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
+    ) -> dict[Any, int]:
+        path = None if by is None else parse_path(by)
+        with self._at(as_of) as at:
+            found = list(self._matching(kind, where, [path] if path else [], at))
+            if path is None:
+                return {None: len(found)}
+            return _tally(_scalar(record.read(path)) for record in found)
+
+    def edges(
+        self,
+        ids: Sequence[str],
+        kinds: Sequence[str] = (),
+        limit: int = base.MAX_PAGE,
+        as_of: AsOf = None,
+    ) -> tuple[Edge, ...]:
+        _check_bound("limit", limit, 1)
+        with self._at(as_of) as at:
+            found = dict.fromkeys(edge for node_id in ids for edge in self._history.edges(node_id, at))
+            wanted = [edge for edge in found if not kinds or edge.kind in kinds]
+            return tuple(wanted[:limit])
+
+    def traverse(
+        self,
+        start: Sequence[str],
+        direction: Direction,
+        depth: int | None = None,
+        limit: int = base.MAX_NODES,
+        as_of: AsOf = None,
+    ) -> Graph:
+        _check_bound("limit", limit, 1)
+        _check_bound("depth", 0 if depth is None else depth, 0)
+        with self._at(as_of) as at:
+            return self._history.walk(start, self.vocabulary(), direction, depth, limit, at)
+
+    def points(self, run: str, name: str | None = None, as_of: AsOf = None) -> dict[str, list[Point]]:
+        with self._at(as_of) as at:
+            found = self._history.points(run, at)
+            return {metric: found[metric] for metric in found if name in (None, metric)}
+
+    def revisions(self, node: str) -> tuple[Revision, ...]:
+        with self._at(None):
+            split_id(node)
+            rows = self._history.nodes.get(node, ())
+            return tuple(
+                Revision(
+                    row.value,
+                    self._changes[row.since - 1],
+                    self._changes[row.until - 1] if row.until else None,
+                )
+                for row in rows
+            )
+
+    def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
+        _check_bound("after", after, 0)
+        with self._at(None):
+            found = self._changes[after:][:limit]
+            if entries:
+                rows = self._history.entries()
+                found = [change._replace(entries=tuple(rows[change.number])) for change in found]
+        return iter(found)
+
+    # Maintenance
+
+    def check(self) -> Iterator[str]:
+        with self._at(None):
+            return iter(())
+
+    def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
+        with self._at(None):
+            for node_id in ids:
+                if node_id not in self._history.nodes:
+                    raise NotFound(f"nothing to erase: {node_id} was never there")
+            closes = tuple(node_id for node_id in ids if self._history.current(node_id))
+            batch = Batch(uuid7(), closes=closes, actor=actor, action="erase", reason=reason)
+            change = self._record(batch, (), self._rows_to_close(closes), always=True)
+            for node_id in ids:
+                for each in (node_id, *owned(node_id)):
+                    self._history.erase(each)
+            return change
+
+
+def _has_kinds(values: Iterable[Value]) -> bool:
+    return any(isinstance(value, Node) and value.kind == "kinds" for value in values)
+
+
+def _check_bound(what: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidInput(f"{what} is {value!r}: it must be a whole number from {least}")
+
+
+def _scalar(values: Sequence[Any]) -> Any:
+    """Return the one value among these that can be compared, None where there is not just one."""
+    missing, _, value = sort_key(values)
+    return None if missing else value
+
+
+def _tally(values: Iterable[Any]) -> dict[Any, int]:
+    """Count values; where 1 and true both occur, which Python takes for one, true becomes text."""
+    found = Counter((isinstance(value, bool), value) for value in values)
+    result: Counter[Any] = Counter()
+    for (boolean, value), count in found.items():
+        clash = boolean and (False, int(value)) in found
+        result[str(value).lower() if clash else value] += count
+    return dict(result)

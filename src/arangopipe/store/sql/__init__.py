@@ -1,0 +1,5 @@
+"""The SQL engines: SQLite, the default."""
+
+from arangopipe.store.sql.store import SQLStore
+
+__all__ = ["SQLStore"]

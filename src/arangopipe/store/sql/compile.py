@@ -1,0 +1,219 @@
+"""Filters into SQL: conditions on node rows ``n``, by way of the value index.
+
+Every value is bound, never written into the SQL. A condition that the index cannot decide is given as a
+wider one, marked not exact, and what it lets through is read again on documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from arangopipe.model import attributes
+from arangopipe.model.expressions import (
+    And,
+    Compare,
+    Expression,
+    In,
+    IsNull,
+    Like,
+    Not,
+    Or,
+    Path,
+    comparable,
+    path_text,
+)
+from arangopipe.model.vocabulary import EdgeKind, Vocabulary
+from arangopipe.store.records import OWN_WORDS, hop_of
+from arangopipe.store.sql.reading import Reader
+from arangopipe.store.sql.values import sql_value
+
+COLUMNS = {"key": "key", "name": "name", "version": "version", "project": "nullif(project, '')"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition on ``n``; `members`, where known, selects the ids that meet it.
+
+    `span` says that trying it on one node is not one look-up.
+    """
+
+    sql: str
+    params: list[Any] = field(default_factory=list)
+    exact: bool = True
+    members: str | None = None
+    member_params: list[Any] = field(default_factory=list)
+    span: bool = False
+
+
+# In a column without a type, numbers sort before texts and texts before blobs.
+_OF_TYPE = {
+    int: "value < ''",
+    float: "value < ''",
+    str: "value >= '' AND value < x''",
+    bool: "value >= x''",
+}
+MAX_ITEMS = 500
+"""Alternatives in one condition; SQLite bounds the depth of an expression and its parameters."""
+
+Leaf = Compare | In | Like | IsNull
+
+ANY = Condition("1", exact=False)
+NONE = Condition("0", members="SELECT NULL WHERE 0")
+
+
+class Compiler:
+    """Compiles the filters of one search on nodes of one kind."""
+
+    def __init__(self, reader: Reader, vocabulary: Vocabulary, kind: str) -> None:
+        self._reader = reader
+        self._vocabulary = vocabulary
+        self._kind = kind
+        self._hops = vocabulary.hops(kind)
+
+    def condition(self, expression: Expression) -> Condition:
+        """Return the condition of a filter."""
+        if isinstance(expression, And):
+            return self._joined(" AND ", expression.items)
+        if isinstance(expression, Or):
+            return self._joined(" OR ", expression.items)
+        if isinstance(expression, Not):
+            inner = self.condition(expression.item)
+            return Condition(f"NOT ({inner.sql})", inner.params) if inner.exact else ANY
+        return self._leaf(expression)
+
+    def _joined(self, word: str, items: Sequence[Expression]) -> Condition:
+        if len(items) > MAX_ITEMS:
+            return ANY
+        return joined(word, [self.condition(item) for item in items])
+
+    def _leaf(self, leaf: Leaf) -> Condition:
+        path = leaf.path
+        if isinstance(leaf, In) and len(leaf.values) > MAX_ITEMS:
+            return ANY
+        if hop_of(self._vocabulary, self._kind, path):
+            return self._hop(leaf, path.segments[1:], self._hops[path.segments[0]])
+        if isinstance(leaf, IsNull):
+            return self._null(path)
+        if len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own:
+            return self._column(path.segments[0], leaf)
+        if not indexable(self._kind, path):
+            return ANY
+        return self._on_index(self._kind, path.segments, leaf)
+
+    def _null(self, path: Path) -> Condition:
+        if not indexable(self._kind, path) or (path.segments[0] in OWN_WORDS and not path.own):
+            return ANY
+        terms = self.terms(self._kind, path.segments)
+        if not terms:
+            return ANY
+        marks = ", ".join("?" * len(terms))
+        return Condition(f"n.id NOT IN (SELECT node FROM value WHERE path IN ({marks}))", terms, exact=False)
+
+    def _column(self, word: str, leaf: Compare | In | Like) -> Condition:
+        column = COLUMNS[word].replace(word, f"n.{word}")
+        sql, params = column_test(column, leaf)
+        return Condition(f"({column} IS NOT NULL AND {sql})", params)
+
+    def _on_index(self, kind: str, segments: Sequence[str], leaf: Compare | In | Like) -> Condition:
+        test, values = value_test(leaf)
+        each, parts, params = [], [], []
+        for term in self.terms(kind, segments):
+            each.append(f"EXISTS (SELECT 1 FROM value WHERE path = ? AND {test} AND node = n.id)")
+            parts.append(f"SELECT node FROM value WHERE path = ? AND {test}")
+            params += [term, *values]
+        if not parts:
+            return NONE
+        members = " UNION ".join(parts)
+        equal = isinstance(leaf, Compare) and leaf.op == "="
+        sql = " OR ".join(each) if equal else f"n.id IN ({members})"
+        return Condition(sql, params, members=members, member_params=params, span=not equal)
+
+    def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
+        """Return the interned paths (itself, and its array elements) that the store has seen."""
+        text = f"{kind}:{path_text(segments)}"
+        found = (self._reader.terms.id(self._reader.cursor, name) for name in (text, f"{text}[]"))
+        return [term for term in found if term is not None]
+
+    def _hop(
+        self, leaf: Leaf, rest: tuple[str, ...], steps: Sequence[tuple[EdgeKind, bool, str]]
+    ) -> Condition:
+        if isinstance(leaf, IsNull):
+            return ANY
+        parts: list[str] = []
+        params: list[Any] = []
+        for edge, forward, kind in steps:
+            far = self._far(kind, rest, leaf)
+            if far is None or self.marked(kind):
+                return ANY
+            near_end, far_end = ("source", "target") if forward else ("target", "source")
+            parts.append(f"SELECT {near_end} FROM edge WHERE {far_end} IN ({far[0]}) AND kind = ?")
+            params += [*far[1], self._reader.terms.id(self._reader.cursor, edge.name)]
+        members = " UNION ".join(parts)
+        return Condition(f"n.id IN ({members})", params, members=members, member_params=params, span=True)
+
+    def _far(
+        self, kind: str, segments: tuple[str, ...], leaf: Compare | In | Like
+    ) -> tuple[str, list[Any]] | None:
+        """Return SQL for the ids of neighbours that meet a test, None where the index cannot say."""
+        if len(segments) == 1 and segments[0] in OWN_WORDS:
+            column = COLUMNS[segments[0]]
+            sql, params = column_test(column, leaf)
+            term = self._reader.terms.id(self._reader.cursor, kind)
+            return f"SELECT id FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}", [term, *params]
+        if not attributes.is_indexed(kind, segments) or segments[0] in ("params", "metrics"):
+            return None
+        found = self._on_index(kind, segments, leaf)
+        return str(found.members), found.member_params
+
+    def marked(self, kind: str) -> list[int]:
+        """Return the ids of nodes of a kind that the index does not hold completely."""
+        term = self._reader.terms.id(self._reader.cursor, f"{kind}:")
+        if term is None:
+            return []
+        rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))
+        return [row[0] for row in rows]
+
+
+def joined(word: str, parts: Sequence[Condition]) -> Condition:
+    """Return several conditions as one."""
+    return Condition(
+        word.join(f"({part.sql})" for part in parts) or "1",
+        [param for part in parts for param in part.params],
+        all(part.exact for part in parts),
+    )
+
+
+def indexable(kind: str, path: Path) -> bool:
+    """Whether the value index holds the scalars at a path of nodes of a kind."""
+    if kind == "run" and path.segments[0] in ("params", "metrics") and path.own == (len(path.segments) > 1):
+        return False
+    return attributes.is_indexed(kind, path.segments)
+
+
+def value_test(leaf: Compare | In | Like) -> tuple[str, list[Any]]:
+    """Return SQL for a test on the column `value`, and its parameters."""
+    if isinstance(leaf, Like):
+        return "value >= '' AND value < x'' AND arangopipe_like(value, ?, ?)", [leaf.pattern, leaf.fold]
+    if isinstance(leaf, In):
+        wanted = [sql_value(comparable(value)) for value in leaf.values]
+        return f"value IN ({', '.join('?' * len(wanted))})", wanted
+    value = comparable(leaf.value)
+    if leaf.op == "=":
+        return "value = ?", [sql_value(value)]
+    operator = "<>" if leaf.op == "!=" else leaf.op
+    return f"value {operator} ? AND {_OF_TYPE[type(value)]}", [sql_value(value)]
+
+
+def column_test(column: str, leaf: Compare | In | Like) -> tuple[str, list[Any]]:
+    """Return SQL for a test on one of a node's own words, which are texts."""
+    if isinstance(leaf, Like):
+        return f"arangopipe_like({column}, ?, ?)", [leaf.pattern, leaf.fold]
+    if isinstance(leaf, In):
+        texts = [value for value in map(comparable, leaf.values) if isinstance(value, str)]
+        return f"{column} IN ({', '.join('?' * len(texts))})", texts
+    value = comparable(leaf.value)
+    if not isinstance(value, str):
+        return "0", []
+    return f"{column} {'<>' if leaf.op == '!=' else leaf.op} ?", [value]

@@ -1,0 +1,92 @@
+"""Bringing a database to the schema of this version; Alembic is loaded only to upgrade."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+
+from arangopipe.errors import SchemaMismatch, StoreError
+from arangopipe.store.sql.schema import SCHEMA, metadata
+from arangopipe.store.sql.sqlite import SQLite
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def ensure_schema(database: SQLite) -> None:
+    """Create the tables of an empty database, upgrade an older one after a backup, refuse a newer one."""
+    found = _schema(database)
+    if found == SCHEMA:
+        return
+    if found is None:
+        _create(database)
+    elif found > SCHEMA:
+        raise SchemaMismatch(
+            f"{database.path} was written by a newer Arangopipe (schema {found}, this one knows {SCHEMA}): "
+            "pip install -U arangopipe"
+        )
+    else:
+        backup = _backup(database, found)
+        _upgrade(database, backup)
+
+
+def _schema(database: SQLite) -> str | None:
+    """Return the schema a database was written with, None for an empty one."""
+    with database.read() as cursor:
+        tables = {row[0] for row in cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            return None
+        if "alembic_version" not in tables or "change" not in tables:
+            raise StoreError(f"{database.path} is a database of another program; nothing was changed")
+        row = cursor.execute("SELECT version_num FROM alembic_version").fetchone()
+        if row is None:
+            raise StoreError(f"{database.path} does not say which schema it has; restore a backup")
+        return str(row[0])
+
+
+def _create(database: SQLite) -> None:
+    """Create the tables in one transaction, unless another process just has."""
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    dialect = sqlite.dialect()
+    with database.write() as cursor:
+        if cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return
+        for table in metadata.sorted_tables:
+            cursor.execute(str(CreateTable(table).compile(dialect=dialect)))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                cursor.execute(str(CreateIndex(index).compile(dialect=dialect)))
+        cursor.execute("CREATE TABLE alembic_version(version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        cursor.execute("INSERT INTO alembic_version VALUES (?)", (SCHEMA,))
+
+
+def _backup(database: SQLite, schema: str) -> Path:
+    """Copy an older database beside itself before it is upgraded."""
+    path = Path(database.path)
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
+    backup = path.with_name(f"{path.name}.schema-{schema}.{stamp}.backup")
+    if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
+        raise StoreError(f"{path}: not enough room beside it for the backup that comes before an upgrade")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    return backup
+
+
+def _upgrade(database: SQLite, backup: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy.exc import SQLAlchemyError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["engine"] = database.engine
+    try:
+        command.upgrade(config, "head")
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreError(
+            f"{database.path} could not be upgraded to schema {SCHEMA}: {error}. It is as it was before; "
+            f"a copy is in {backup}"
+        ) from error

@@ -1,0 +1,14 @@
+"""Runs migrations on the engine that the store hands over, in one transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from arangopipe.store.sql.schema import metadata
+
+with context.config.attributes["engine"].connect() as connection:
+    # The driver is in autocommit mode; SQLite's DDL is transactional once a transaction is open.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
+    context.run_migrations()
+    connection.exec_driver_sql("COMMIT")

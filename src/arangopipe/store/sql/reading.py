@@ -1,0 +1,245 @@
+"""Reads by id, name, edge and time: rows of the tables into the values of `model.graph`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+from sqlite3 import Cursor
+from typing import Any
+
+from arangopipe.errors import InvalidInput
+from arangopipe.model import chain, documents, times
+from arangopipe.model.graph import Change, Edge, Entry, Node, Point, Revision
+from arangopipe.model.ids import split_id
+from arangopipe.store.sql.terms import Terms
+from arangopipe.store.sql.writing import change_of, read_change
+
+NODE = "id, kind, key, coalesce(name, ''), coalesce(version, ''), project, revision, coalesce(document, '{}')"
+EDGE = "source, kind, target, revision, document"
+SOME = "(SELECT value FROM json_each(?))"
+
+NodeRow = tuple[int, int, str, str, str, str, int, str]
+
+
+def some(items: Iterable[int] | Iterable[str]) -> str:
+    """Return the parameter for `SOME`: any number of integers or texts in one bound value."""
+    return json.dumps(list(items))
+
+
+def states(table: str, columns: str, where: str, at: int | None) -> str:
+    """Return SQL for the rows of `node` or `edge` where a condition holds, now or at a change.
+
+    The parameters of `where` are needed once now, and twice at a change.
+    """
+    if at is None:
+        return f"SELECT {columns} FROM {table} WHERE {where}"
+    return (
+        f"SELECT {columns} FROM {table} WHERE {where} AND revision <= {at:d} UNION ALL "
+        f"SELECT {columns} FROM {table}_past WHERE {where} AND revision <= {at:d} AND closed > {at:d}"
+    )
+
+
+class Reader:
+    """Reads inside one open transaction, as of one change (None: now)."""
+
+    def __init__(self, cursor: Cursor, terms: Terms, at: int | None) -> None:
+        self.cursor = cursor
+        self.terms = terms
+        self.at = at
+
+    def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
+        """Return the rows of `states`."""
+        return list(self.stream(table, columns, where, *params))
+
+    def stream(self, table: str, columns: str, where: str, *params: Any) -> Iterator[Any]:
+        """Yield the rows of `states`."""
+        return self.rows(states(table, columns, where, self.at), params if self.at is None else params * 2)
+
+    def rows(self, sql: str, params: Sequence[Any]) -> Iterator[Any]:
+        """Yield rows by a cursor of their own, so that other reads may come between."""
+        return self.cursor.connection.execute(sql, params)
+
+    def node(self, row: NodeRow) -> Node:
+        """Return the node of a row of `NODE`."""
+        return Node(self.terms.texts(self.cursor, row[1])[row[1]], *row[2:8])
+
+    def nodes(self, rows: Sequence[NodeRow]) -> list[Node]:
+        """Return the nodes of rows of `NODE`."""
+        texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
+        return [Node(texts[row[1]], *row[2:8]) for row in rows]
+
+    def get(self, node_id: str) -> NodeRow | None:
+        """Return the row of an id."""
+        kind, key = split_id(node_id)
+        term = self.terms.id(self.cursor, kind)
+        if term is None:
+            return None
+        rows = self.select("node", NODE, "kind = ? AND key = ?", term, key)
+        return rows[0] if rows else None
+
+    def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
+        """Return the rows of integer ids."""
+        return self.select("node", NODE, f"id IN {SOME}", some(ids))
+
+    def find(self, kind: str, name: str, project: str | None) -> list[NodeRow]:
+        """Return the rows of that name, the newest first."""
+        term = self.terms.id(self.cursor, kind)
+        where, params = "kind = ? AND name = ?", [term, name]
+        if project is not None:
+            where, params = where + " AND project = ?", [*params, project]
+        return sorted(self.select("node", NODE, where, *params), key=itemgetter(0), reverse=True)
+
+    def edges_of(self, rows: Sequence[tuple[int, int, int, int, str | None]]) -> tuple[Edge, ...]:
+        """Return the edges of rows of `EDGE`."""
+        ends = {end for row in rows for end in (row[0], row[2])}
+        texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
+        names = {row[0]: node.id for row, node in self.with_nodes(ends)}
+        return tuple(
+            Edge(texts[kind], names[source], names[target], revision, document or documents.EMPTY)
+            for source, kind, target, revision, document in rows
+        )
+
+    def with_nodes(self, ids: Iterable[int]) -> list[tuple[NodeRow, Node]]:
+        rows = self.by_ids(ids)
+        return list(zip(rows, self.nodes(rows), strict=True))
+
+    def touching(self, ids: Sequence[int], kinds: Sequence[str], limit: int) -> tuple[Edge, ...]:
+        """Return the edges that touch any of these nodes."""
+        only, params = "", []
+        if kinds:
+            only, params = f" AND kind IN {SOME}", [some(self._terms_of(kinds))]
+        found: dict[tuple[int, int, int], Any] = {}
+        for end in ("source", "target"):
+            for row in self.stream("edge", EDGE, f"{end} IN {SOME}{only}", some(ids), *params):
+                found[row[:3]] = row
+                if len(found) >= limit:
+                    break
+        return self.edges_of(list(found.values())[:limit])
+
+    def _terms_of(self, kinds: Iterable[str]) -> list[int]:
+        found = (self.terms.id(self.cursor, kind) for kind in kinds)
+        return [term for term in found if term is not None]
+
+    def points(self, run: int, name: str | None) -> dict[str, list[Point]]:
+        """Return the points of a run by metric, ordered by (step, time, arrival)."""
+        where, params = "run = ?", [run]
+        if name is not None:
+            where, params = where + " AND name = ?", [run, self.terms.id(self.cursor, f"={name}")]  # type: ignore[list-item]
+        if self.at is None:
+            where += " AND closed IS NULL"
+        else:
+            where += f" AND revision <= {self.at:d} AND (closed IS NULL OR closed > {self.at:d})"
+        rows = self.cursor.execute(
+            f"SELECT name, document FROM point WHERE {where} AND document IS NOT NULL ORDER BY revision",
+            params,
+        ).fetchall()
+        texts = self.terms.texts(self.cursor, *{row[0] for row in rows})
+        found: dict[str, list[Point]] = {}
+        for term, text in rows:
+            found.setdefault(texts[term][1:], []).extend(Point(*point) for point in json.loads(text))
+        for series in found.values():
+            series.sort(key=itemgetter(0, 1))
+        return found
+
+
+def resolve(cursor: Cursor, as_of: int | datetime | None) -> int | None:
+    """Return the change number that `as_of` means, None for now."""
+    if as_of is None:
+        return None
+    if isinstance(as_of, datetime):
+        if as_of.tzinfo is None:
+            raise InvalidInput(f"as_of {as_of} has no time zone")
+        row = cursor.execute(
+            "SELECT coalesce(max(number), 0) FROM change WHERE time <= ?",
+            (times.to_microseconds(as_of),),
+        ).fetchone()
+        return int(row[0])
+    if isinstance(as_of, bool) or not isinstance(as_of, int) or as_of < 0:
+        raise InvalidInput(f"as_of is a change number or a time, not {as_of!r}")
+    return as_of
+
+
+def revisions(reader: Reader, node_id: str) -> tuple[Revision, ...]:
+    """Return every state a node had, the oldest first."""
+    kind, key = split_id(node_id)
+    term = reader.terms.id(reader.cursor, kind)
+    rows = reader.cursor.execute(
+        f"SELECT {NODE}, closed FROM node_past WHERE kind = ? AND key = ? "
+        f"UNION ALL SELECT {NODE}, NULL FROM node WHERE kind = ? AND key = ? ORDER BY 7",
+        (term, key, term, key),
+    ).fetchall()
+    found = []
+    for *row, closed in rows:
+        change = read_change(reader.cursor, row[6])
+        ended = None if closed is None else read_change(reader.cursor, closed)
+        found.append(Revision(reader.node(row), change, ended))
+    return tuple(found)
+
+
+def head(cursor: Cursor, at: int | None) -> Change | None:
+    """Return the last change up to a number."""
+    bound = "" if at is None else f"WHERE number <= {at:d}"
+    row = cursor.execute(f"SELECT max(number) FROM change {bound}").fetchone()
+    return None if row[0] is None else read_change(cursor, row[0])
+
+
+def changes(cursor: Cursor, after: int, limit: int | None, with_entries: bool) -> Iterator[Change]:
+    """Yield the changes after a number, with their rows if asked."""
+    rows = cursor.connection.execute(
+        "SELECT number, time, actor, action, reason, batch, digest, chain, salt FROM change "
+        "WHERE number > ? ORDER BY number LIMIT ?",
+        (after, -1 if limit is None else limit),
+    )
+    if not with_entries:
+        yield from (change_of(row[:-1]) for row in rows)
+        return
+    grouped = groupby(_entries(cursor, after), key=itemgetter(0))
+    number, group = next(grouped, (None, iter(())))
+    for *row, salt in rows:
+        change = change_of(tuple(row))
+        found = [Entry(False, chain.note_text(change.batch, change.action, change.reason), salt)]
+        if number == change.number:
+            found += [entry for _, entry in group]
+            number, group = next(grouped, (None, iter(())))
+        yield change._replace(entries=tuple(found))
+
+
+# The id of a node, current or not, whose integer is {0}.
+_NAME = (
+    "coalesce((SELECT (SELECT text FROM term WHERE id = kind) || '/' || key FROM node WHERE id = {0}), "
+    "(SELECT (SELECT text FROM term WHERE id = kind) || '/' || key FROM node_past WHERE id = {0} LIMIT 1))"
+)
+_KIND = "(SELECT text FROM term WHERE id = kind)"
+_NODE_ENTRY = f"{_KIND}, key, coalesce(name, ''), coalesce(version, ''), project, document"
+_EDGE_ENTRY = f"{_KIND}, {_NAME.format('source')}, {_NAME.format('target')}, coalesce(document, '{{}}')"
+_POINT_ENTRY = f"{_NAME.format('run')}, (SELECT substr(text, 2) FROM term WHERE id = name), document"
+_ENTRIES: tuple[tuple[str, str, bool, Callable[..., str]], ...] = (
+    ("node", _NODE_ENTRY, False, chain.node_text),
+    ("node_past", _NODE_ENTRY, True, chain.node_text),
+    ("edge", _EDGE_ENTRY, False, chain.edge_text),
+    ("edge_past", _EDGE_ENTRY, True, chain.edge_text),
+    ("point", _POINT_ENTRY, True, chain.points_text),
+)
+
+
+def _entries(cursor: Cursor, after: int) -> Iterator[tuple[int, Entry]]:
+    """Yield (change number, row written or closed) in the order of changes."""
+
+    def stream(table: str, columns: str, ended: bool, column: str, text: Callable[..., str]) -> Iterator[Any]:
+        digest = "digest" if ended else "NULL"
+        sql = f"SELECT {column}, {digest}, salt, {columns} FROM {table} WHERE {column} > ? ORDER BY {column}"
+        for number, erased, salt, *row in cursor.connection.execute(sql, (after,)):
+            yield number, Entry(column == "closed", None if erased else text(*row), salt, erased)
+
+    return merge(
+        *(
+            stream(table, columns, ended, column, text)
+            for table, columns, ended, text in _ENTRIES
+            for column in (("revision", "closed") if ended else ("revision",))
+        ),
+        key=itemgetter(0),
+    )

@@ -1,0 +1,374 @@
+"""Searches: a plan in SQL, and documents where the value index cannot say.
+
+No single plan is safe: at a million runs, walking a metric's index in order and starting from a rare
+parameter differ by over a thousand times either way. A probe that counts how rare each condition is decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from math import isqrt
+from operator import itemgetter
+from typing import Any
+
+from arangopipe.model.expressions import (
+    And,
+    Compare,
+    Expression,
+    OrderKey,
+    Path,
+    matches,
+    path_text,
+    paths,
+    sort_key,
+)
+from arangopipe.model.graph import Node, Page
+from arangopipe.model.vocabulary import Vocabulary
+from arangopipe.store import cursors
+from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
+from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined, value_test
+from arangopipe.store.sql.loading import records
+from arangopipe.store.sql.reading import NODE, SOME, NodeRow, Reader, some
+from arangopipe.store.sql.values import python_value, sql_value
+
+WIDE = 50_000
+"""A range that takes in more nodes than this is left to the documents."""
+
+ROW_COST, RECORD_COST = 1, 20
+"""What it takes, roughly and in equal units, to try one node in order, and to fetch and read a rare one."""
+
+N_NODE = (
+    "n.id, n.kind, n.key, coalesce(n.name, ''), coalesce(n.version, ''), n.project, n.revision, "
+    "coalesce(n.document, '{}')"
+)
+MISSING = sort_key([])
+
+Found = tuple[cursors.Position, list[Any], Node, int]
+"""Where a match stands, its sort values, the node, its integer id."""
+
+After = list[Any] | None
+"""Where the last page ended: sort values, integer id, key and name; None: nowhere yet."""
+
+
+def conjuncts(where: Expression | None) -> Sequence[Expression]:
+    """Return the parts of a filter that must all hold."""
+    if isinstance(where, And):
+        return where.items
+    return () if where is None else (where,)
+
+
+class Search:
+    """One search on nodes of one kind, in the state that the reader is set to."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        vocabulary: Vocabulary,
+        kind: str,
+        where: Expression | None,
+        order: Sequence[OrderKey] = (),
+    ) -> None:
+        self._reader = reader
+        self._vocabulary = vocabulary
+        self._kind = kind
+        self._where = where
+        self._order = tuple(order)
+        self._term = reader.terms.id(reader.cursor, kind)
+        self._compiler = Compiler(reader, vocabulary, kind)
+        self._marked = self._compiler.marked(kind) if reader.at is None else []
+        self._by_name = vocabulary.nodes[kind].identity == "name"
+
+    def page(self, limit: int, cursor: str | None) -> Page:
+        """Return one page."""
+        mark = cursors.query_mark(self._kind, self._where, self._order, self._reader.at)
+        after = cursors.decode(mark, cursor) if cursor is not None else None
+        found = list(islice(self._found(after, limit + 1), limit + 1))
+        nodes = tuple(node for _, _, node, _ in found[:limit])
+        if len(found) <= limit:
+            return Page(nodes, None)
+        _, values, node, id = found[limit - 1]
+        return Page(nodes, cursors.encode(mark, [values, id, node.key, node.name]))
+
+    def matching(self, read: Iterable[Path] = ()) -> Iterator[Record]:
+        """Yield the record of every match, in no order, with what `read` needs."""
+        if self._term is None:
+            return iter(())
+        if self._reader.at is not None:
+            rows = self._reader.stream("node", NODE, "kind = ?", self._term)
+            return self._matching(rows, read)
+        condition = self.condition()
+        return self._matching(self._rows(condition), read, bool(condition.exact))
+
+    def count(self) -> int:
+        """Return how many nodes match."""
+        condition = self.condition()
+        if self._term is None or self._reader.at is not None or not condition.exact:
+            return sum(1 for _ in self.matching())
+        sql = f"SELECT count(*) FROM node n WHERE n.kind = ? AND ({condition.sql})"
+        return int(self._reader.cursor.execute(sql, [self._term, *condition.params]).fetchone()[0])
+
+    def values(self, path: Path) -> Iterator[tuple[int, Any]] | None:
+        """Yield (integer id, value) of all nodes of the kind with one scalar at a path.
+
+        None where the value index cannot say: read the records instead.
+        """
+        if self._reader.at is not None or self._marked or not self._is_indexed(path):
+            return None
+        term, element = self._path_terms(path)
+        sql = "SELECT node, value FROM value WHERE path = ?"
+        params = [term]
+        if element is not None:
+            sql, params = (
+                f"{sql} AND node NOT IN (SELECT node FROM value WHERE path = ?)",
+                [term, element],
+            )
+        return ((id, python_value(value)) for id, value in self._reader.rows(sql, params))
+
+    def ids(self) -> Iterator[tuple[int, str]] | None:
+        """Yield (integer id, id) of every match; None where it cannot be said without documents."""
+        condition = self.condition()
+        if self._reader.at is not None or not condition.exact or self._term is None:
+            return None
+        sql = f"SELECT n.id, n.key FROM node n WHERE n.kind = ? AND ({condition.sql})"
+        rows = self._reader.rows(sql, [self._term, *condition.params])
+        return ((id, f"{self._kind}/{key}") for id, key in rows)
+
+    def _path_terms(self, path: Path) -> tuple[int | None, int | None]:
+        text = f"{self._kind}:{path_text(path.segments)}"
+        term = self._reader.terms.id
+        return term(self._reader.cursor, text), term(self._reader.cursor, f"{text}[]")
+
+    def condition(self) -> Condition:
+        """Return the condition that the filter puts on current rows ``n``."""
+        return self._whole([self._compiler.condition(item) for item in conjuncts(self._where)])
+
+    def _found(self, after: After, limit: int) -> Iterator[Found]:
+        """Yield the matches that follow a page, in order; about `limit` of them will be taken."""
+        if self._term is None:
+            return iter(())
+        if self._reader.at is None and not self._order:
+            return self._by_default(after, limit)
+        if self._reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
+            return self._by_value(self._order[0], after, limit)
+        return self._sorted(self.matching(key.path for key in self._order), after)
+
+    def _is_indexed(self, path: Path) -> bool:
+        own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
+        return not own_word and not hop_of(self._vocabulary, self._kind, path) and indexable(self._kind, path)
+
+    # Sorted here
+
+    def _sorted(self, matching: Iterable[Record], after: After) -> Iterator[Found]:
+        found = []
+        for record in matching:
+            values = cursors.sort_values(self._order, record.read)
+            found.append(self._place(values, record.node, record.sequence))
+        found.sort(key=itemgetter(0))
+        start = None if after is None else self._position(*after)
+        return (item for item in found if start is None or item[0] > start)
+
+    def _place(self, values: list[Any], node: Node, id: int) -> Found:
+        return self._position(values, id, node.key, node.name), values, node, id
+
+    def _position(self, values: Sequence[Any], id: int, key: str, name: str) -> cursors.Position:
+        if self._order:
+            return cursors.position(self._order, values, id)
+        return (name, -id) if self._by_name else (cursors.Reversed(key),)
+
+    # In the order of names or keys
+
+    def _by_default(self, after: After, limit: int) -> Iterator[Found]:
+        condition, driver = self._plan(conjuncts(self._where), limit, ROW_COST)
+        params: list[Any] = []
+        sql = order = ""
+        if self._by_name:
+            order = "n.name, n.id DESC"
+            if after is not None:
+                _, id, _, name = after
+                sql, params = " AND (n.name > ? OR n.name = ? AND n.id < ?)", [name, name, id]
+        else:
+            order = "n.key DESC"
+            if after is not None:
+                sql, params = " AND n.key < ?", [after[2]]
+        rows = self._rows(condition, driver, sql, params, order)
+        return (self._place([], node, row[0]) for row, node in self._passing(rows, condition))
+
+    # In the order of a searchable value
+
+    def _by_value(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
+        """Yield what has one scalar at the path in its order, then what has none."""
+        inside, others = self._split(key.path)
+        condition, driver = self._plan(others, limit, RECORD_COST)
+        if driver is not None:
+            every = self._rows(self.condition(), driver)
+            return self._sorted(self._matching(every, [key.path]), after)
+        path, element = self._path_terms(key.path)
+        streams = [self._valued(key, path, element, inside, condition, after)]
+        if not inside:
+            streams.append(self._valueless(key, path, element, condition, after))
+        if self._marked:
+            streams.append(self._sorted(self._matching(self._reader.by_ids(self._marked), [key.path]), after))
+        return merge(*streams, key=itemgetter(0))
+
+    def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
+        """Split the filter into comparisons on the ordering path itself and the rest."""
+        items = conjuncts(self._where)
+        if len(self._compiler.terms(self._kind, path.segments)) > 1:
+            return [], list(items)
+        inside = [item for item in items if isinstance(item, Compare) and item.path == path]
+        return inside, [item for item in items if item not in inside]
+
+    def _valued(
+        self,
+        key: OrderKey,
+        path: int | None,
+        element: int | None,
+        inside: Sequence[Compare],
+        condition: Condition,
+        after: After,
+    ) -> Iterator[Found]:
+        """Yield what has one scalar at the ordering path, by way of the value index."""
+        if after is not None and after[0][0][0]:
+            return
+        direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
+        sql = f"SELECT {N_NODE}, v.value FROM value v CROSS JOIN node n ON n.id = v.node WHERE v.path = ?"
+        params: list[Any] = [path]
+        if after is not None:
+            *_, value = after[0][0]
+            sql += f" AND (v.value, v.node) {follows} (?, ?)"
+            params += [sql_value(value), after[1]]
+        for comparison in inside:
+            test, values = value_test(comparison)
+            sql += f" AND {test.replace('value', 'v.value')}"
+            params += values
+        rest, rest_params = self._rest(condition, element)
+        sql += f" AND {rest} ORDER BY v.value {direction}, v.node {direction}"
+        for row, node in self._passing(self._reader.rows(sql, params + rest_params), condition):
+            yield self._place([sort_key([python_value(row[8])])], node, row[0])
+
+    def _valueless(
+        self,
+        key: OrderKey,
+        path: int | None,
+        element: int | None,
+        condition: Condition,
+        after: After,
+    ) -> Iterator[Found]:
+        """Yield what has no single scalar at the ordering path, by creation."""
+        direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
+        rest, params = self._rest(condition, None)
+        sql = f"SELECT {N_NODE} FROM node n WHERE {rest}"
+        sql += " AND (n.id NOT IN (SELECT node FROM value WHERE path = ?)"
+        params.append(path)
+        if element is not None:
+            sql, params = (
+                f"{sql} OR n.id IN (SELECT node FROM value WHERE path = ?)",
+                [*params, element],
+            )
+        sql += ")"
+        if after is not None and after[0][0][0]:
+            sql, params = f"{sql} AND n.id {follows} ?", [*params, after[1]]
+        rows = self._reader.rows(f"{sql} ORDER BY n.id {direction}", params)
+        for row, node in self._passing(rows, condition):
+            yield self._place([MISSING], node, row[0])
+
+    def _rest(self, condition: Condition, element: int | None) -> tuple[str, list[Any]]:
+        sql, params = f"n.kind = ? AND ({condition.sql})", [self._term, *condition.params]
+        if element is not None:
+            sql, params = (
+                f"{sql} AND n.id NOT IN (SELECT node FROM value WHERE path = ?)",
+                [*params, element],
+            )
+        if self._marked:
+            sql, params = f"{sql} AND n.id NOT IN {SOME}", [*params, some(self._marked)]
+        return sql, params
+
+    # Plans
+
+    def _whole(self, parts: Sequence[Condition]) -> Condition:
+        """Return a conjunction that also lets through nodes that the index does not hold completely."""
+        condition = joined(" AND ", parts)
+        if not self._marked or not parts:
+            return condition
+        sql = f"({condition.sql}) OR n.id IN {SOME}"
+        return Condition(sql, [*condition.params, some(self._marked)], exact=False)
+
+    def _plan(self, items: Sequence[Expression], limit: int, cost: int) -> tuple[Condition, Condition | None]:
+        """Return the condition of a conjunction, and the rare part of it to start from, if there is one.
+
+        Starting from k nodes takes k * cost; finding `limit` of them among n in order takes limit * n / k. A
+        range that takes in very much is left to the documents: listing it would cost more.
+        """
+        parts = [self._compiler.condition(item) for item in items]
+        if self._marked or not parts:
+            return self._whole(parts), None
+        (nodes,) = self._reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        rare = isqrt(limit * nodes // cost)
+        kept, driver, least, exact = [], None, rare + 1, True
+        for part in parts:
+            count = self._count(part, rare)
+            if count is not None and count < least:
+                driver, least = part, count
+            if part.span and count is not None and count > WIDE:
+                exact = False
+            else:
+                kept.append(part)
+        condition = joined(" AND ", kept)
+        return Condition(condition.sql, condition.params, condition.exact and exact), driver
+
+    def _count(self, part: Condition, rare: int) -> int | None:
+        """Return how many nodes meet a condition, counted no further than matters; None: unknown."""
+        if part.members is None:
+            return None
+        bound = max(rare, WIDE if part.span else 0)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.members}) LIMIT {bound + 1})"
+        count: int = self._reader.cursor.execute(sql, part.member_params).fetchone()[0]
+        return count
+
+    # Rows
+
+    def _rows(
+        self,
+        condition: Condition,
+        driver: Condition | None = None,
+        more: str = "",
+        more_params: Sequence[Any] = (),
+        order: str = "",
+    ) -> Iterator[NodeRow]:
+        # A unary plus keeps SQLite from the index on kinds where the driver is the better start.
+        sql = f"SELECT {N_NODE} FROM node n WHERE {'+' if driver else ''}n.kind = ? AND ({condition.sql})"
+        params = [self._term, *condition.params]
+        if driver is not None:
+            sql, params = f"{sql} AND n.id IN ({driver.members})", [*params, *driver.member_params]
+        sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
+        return self._reader.rows(sql, [*params, *more_params])
+
+    def _passing(self, rows: Iterator[Any], condition: Condition) -> Iterator[tuple[Any, Node]]:
+        """Yield rows that a condition let through, with their nodes, read again unless it is exact."""
+        if condition.exact:
+            for row in rows:
+                yield row, self._reader.node(row)
+            return
+        for row, record in self._records(rows, []):
+            if self._where is None or matches(self._where, record.read):
+                yield row, record.node
+
+    def _matching(self, rows: Iterable[Any], read: Iterable[Path], known: bool = False) -> Iterator[Record]:
+        """Yield the records of rows that match; `known`: they all do."""
+        for _, record in self._records(rows, read, not known):
+            if known or self._where is None or matches(self._where, record.read):
+                yield record
+
+    def _records(
+        self, rows: Iterable[Any], read: Iterable[Path], filtered: bool = True
+    ) -> Iterator[tuple[Any, Record]]:
+        wanted = list(read) + (list(paths(self._where)) if filtered and self._where else [])
+        return records(
+            self._reader,
+            self._vocabulary,
+            self._kind,
+            rows,
+            needs(self._vocabulary, self._kind, wanted),
+        )

@@ -1,0 +1,188 @@
+"""The store on SQL: the contract of `store.base`, transaction by transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from sqlite3 import IntegrityError
+from typing import Any, TypeVar
+
+from arangopipe.errors import InvalidInput, StoreError
+from arangopipe.model.filters import Expression, OrderKey, parse_path
+from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
+from arangopipe.model.vocabulary import Direction, Vocabulary
+from arangopipe.store import base
+from arangopipe.store.base import AsOf, Maintenance, Store, check_page
+from arangopipe.store.checks import check_batch
+from arangopipe.store.sql import maintenance, questions, reading
+from arangopipe.store.sql.migrate import ensure_schema
+from arangopipe.store.sql.prepare import prepare
+from arangopipe.store.sql.reading import NODE, Reader
+from arangopipe.store.sql.search import Search
+from arangopipe.store.sql.sqlite import SQLite
+from arangopipe.store.sql.terms import NewTerms, Terms
+from arangopipe.store.sql.walking import Walk
+from arangopipe.store.sql.writing import Writer
+
+T = TypeVar("T")
+
+
+class SQLStore(Store, Maintenance):
+    """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
+
+    Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
+    ``?journal=delete`` (for network file systems).
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = SQLite(url)
+        self.url = self._database.url
+        self._terms = Terms()
+        self._own_kinds_mark: tuple[int, int] = (0, 0)
+        ensure_schema(self._database)
+
+    def write(self, batch: Batch) -> Change:
+        try:
+            check_batch(batch, self.vocabulary())
+        except InvalidInput:
+            # Another process may have registered the kind meanwhile.
+            check_batch(batch, self.vocabulary(reload=True))
+        prepared = prepare(batch)
+        try:
+            change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=False).run())
+        except IntegrityError:
+            change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=True).run())
+        if any(put.node.kind == "kinds" for put in batch.puts) or any(
+            "kinds/" in closed for closed in batch.closes
+        ):
+            self._vocabulary = None
+        change = change or self.head()
+        if change is None:
+            raise InvalidInput("the batch is empty: there is nothing to record")
+        return change
+
+    def _write(self, work: Callable[[Any, NewTerms], T]) -> T:
+        with self._database.write() as cursor:
+            terms = NewTerms(self._terms, cursor)
+            result = work(cursor, terms)
+        self._terms.keep(terms.found)
+        return result
+
+    def vocabulary(self, reload: bool = False) -> Vocabulary:
+        if reload or self._vocabulary is None:
+            with self._read(None) as reader:
+                return self._vocabulary_in(reader)
+        return self._vocabulary
+
+    def _vocabulary_in(self, reader: Reader) -> Vocabulary:
+        """Return the vocabulary as it stands, read again only where own kinds have changed."""
+        term = self._terms.id(reader.cursor, "kinds")
+        mark: tuple[int, int] = reader.cursor.execute(
+            "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
+        ).fetchone()
+        if self._vocabulary is None or mark != self._own_kinds_mark:
+            own = reader.nodes(
+                reader.cursor.execute(f"SELECT {NODE} FROM node WHERE kind = ?", (term,)).fetchall()
+            )
+            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+            self._own_kinds_mark = mark
+        return self._vocabulary
+
+    @contextmanager
+    def _read(self, as_of: AsOf) -> Iterator[Reader]:
+        with self._database.read() as cursor:
+            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of))
+
+    def head(self, as_of: AsOf = None) -> Change | None:
+        with self._read(as_of) as reader:
+            return reading.head(reader.cursor, reader.at)
+
+    def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
+        with self._read(as_of) as reader:
+            rows = [reader.get(node_id) for node_id in ids]
+            return tuple([None if row is None else reader.node(row) for row in rows])
+
+    def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
+        with self._read(as_of) as reader:
+            return tuple(reader.nodes(reader.find(kind, name, project)))
+
+    def search(
+        self,
+        kind: str,
+        where: Expression | None = None,
+        order: Sequence[OrderKey] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+        as_of: AsOf = None,
+    ) -> Page:
+        check_page(limit)
+        with self._read(as_of) as reader:
+            return self._search(reader, kind, where, order).page(limit, cursor)
+
+    def _search(
+        self, reader: Reader, kind: str, where: Expression | None, order: Sequence[OrderKey] = ()
+    ) -> Search:
+        vocabulary = self._vocabulary_in(reader)
+        return Search(reader, vocabulary, vocabulary.node_kind(kind).name, where, order)
+
+    def columns(
+        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+    ) -> Iterator[dict[str, list[Any]]]:
+        wanted = {path: parse_path(path) for path in paths}
+        with self._read(as_of) as reader:
+            yield from questions.columns(self._search(reader, kind, where), wanted)
+
+    def count(
+        self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
+    ) -> dict[Any, int]:
+        path = None if by is None else parse_path(by)
+        with self._read(as_of) as reader:
+            return questions.count(self._search(reader, kind, where), path)
+
+    def edges(
+        self,
+        ids: Sequence[str],
+        kinds: Sequence[str] = (),
+        limit: int = base.MAX_PAGE,
+        as_of: AsOf = None,
+    ) -> tuple[Edge, ...]:
+        with self._read(as_of) as reader:
+            rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
+            return reader.touching([row[0] for row in rows], kinds, limit)
+
+    def traverse(
+        self,
+        start: Sequence[str],
+        direction: Direction,
+        depth: int | None = None,
+        limit: int = base.MAX_NODES,
+        as_of: AsOf = None,
+    ) -> Graph:
+        with self._read(as_of) as reader:
+            return Walk(reader, self._vocabulary_in(reader), direction).run(start, depth, limit)
+
+    def points(self, run: str, name: str | None = None, as_of: AsOf = None) -> dict[str, list[Point]]:
+        with self._read(as_of) as reader:
+            row = reader.get(run)
+            return {} if row is None else reader.points(row[0], name)
+
+    def revisions(self, node: str) -> tuple[Revision, ...]:
+        with self._read(None) as reader:
+            return reading.revisions(reader, node)
+
+    def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
+        with self._read(None) as reader:
+            yield from reading.changes(reader.cursor, after, limit, entries)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def check(self) -> Iterator[str]:
+        try:
+            with self._read(None) as reader:
+                yield from maintenance.check(reader)
+        except StoreError as error:
+            yield str(error)
+
+    def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
+        return self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, actor, reason))

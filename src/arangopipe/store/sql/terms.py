@@ -1,0 +1,72 @@
+"""The interned texts of a database: kinds, searchable paths, names of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sqlite3 import Cursor
+
+from arangopipe.errors import StoreError
+
+
+class Terms:
+    """Texts and their integers as committed; the table only grows, so the cache is never wrong."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+
+    def known(self, text: str) -> int | None:
+        """Return the integer of a text if it has been seen."""
+        return self._ids.get(text)
+
+    def id(self, cursor: Cursor, text: str) -> int | None:
+        """Return the integer of a text, None where the database does not have it."""
+        known = self._ids.get(text)
+        if known is None:
+            row = cursor.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
+            if row is not None:
+                known = row[0]
+                self.keep({text: row[0]})
+        return known
+
+    def texts(self, cursor: Cursor, *ids: int) -> Mapping[int, str]:
+        """Return texts by their integers; all of `ids` are there."""
+        if any(id not in self._texts for id in ids):
+            self.keep({text: id for id, text in cursor.execute("SELECT id, text FROM term")})
+        for id in ids:
+            if id not in self._texts:
+                raise StoreError(f"the store is damaged: a row names term {id}, which is not there")
+        return self._texts
+
+    def keep(self, ids: Mapping[str, int]) -> None:
+        """Remember committed terms."""
+        self._ids.update(ids)
+        self._texts.update({id: text for text, id in ids.items()})
+
+
+class NewTerms:
+    """Terms as one write transaction sees them; `Terms.keep(found)` once it has committed."""
+
+    def __init__(self, terms: Terms, cursor: Cursor) -> None:
+        self._terms = terms
+        self._cursor = cursor
+        self.found: dict[str, int] = {}
+
+    def id(self, text: str) -> int:
+        """Return the integer of a text, adding it if need be."""
+        known = self._terms.known(text) or self.found.get(text)
+        if known is None:
+            row = self._cursor.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
+            if row is None:
+                row = self._cursor.execute(
+                    "INSERT INTO term(text) VALUES (?) RETURNING id", (text,)
+                ).fetchone()
+            known = self.found[text] = row[0]
+        return known
+
+    def text(self, id: int) -> str:
+        """Return the text of an integer."""
+        row = self._cursor.execute("SELECT text FROM term WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise StoreError(f"the store is damaged: a row names term {id}, which is not there")
+        return row[0]  # type: ignore[no-any-return]

@@ -1,0 +1,95 @@
+"""The value index: which rows of ``value`` stand for the searchable values of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from sqlite3 import Cursor
+from typing import Any
+
+from arangopipe.model import attributes, documents
+from arangopipe.model.attributes import Value
+from arangopipe.model.expressions import path_text
+from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.store.records import Summary
+
+INSERT = "INSERT OR IGNORE INTO value(path, value, node) VALUES (?, ?, ?)"
+DELETE = "DELETE FROM value WHERE path = ? AND value = ? AND node = ?"
+
+Row = tuple[int, Any, int]
+Found = tuple[list[Value], bool]
+"""Searchable values, and whether they are all of them."""
+
+
+def sql_value(value: object) -> object:
+    """Return a searchable value as the column keeps it: booleans as one-byte blobs."""
+    return (b"\x01" if value else b"\x00") if isinstance(value, bool) else value
+
+
+def python_value(value: Any) -> Any:
+    """Return a value of the column as Python has it."""
+    return value == b"\x01" if isinstance(value, bytes) else value
+
+
+def values_of(kind: str, text: str) -> Found:
+    """Return the searchable values of a stored document."""
+    return attributes.indexed(kind, documents.load(text))
+
+
+def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
+    """Return the searchable values of a run's metrics: those of its points, else of its devperf."""
+    values: list[Value] = []
+    complete = True
+    if document is not None:
+        metrics = documents.load(document)
+        for name in series:
+            metrics.pop(name, None)
+        values, complete = attributes.indexed("devperf", metrics)
+    for name, summary in series.items():
+        numbers = {(): summary.last, ("last",): summary.last, ("min",): summary.low, ("max",): summary.high}
+        values += [
+            Value(path_text(("metrics", name, *words)), number)
+            for words, number in numbers.items()
+            if number is not None and not isinstance(number, str)
+        ]
+    return values, complete
+
+
+def value_rows(term: Callable[[str], int], kind: str, owner: int, found: Found) -> list[Row]:
+    """Return the rows that stand for the values of a document of that kind, under the node that owns it."""
+    prefix = "run" if kind in OWNED_BY_RUN else kind
+    values, complete = found
+    rows: list[Row] = [
+        (term(f"{prefix}:{path}[]" if element else f"{prefix}:{path}"), sql_value(value), owner)
+        for path, value, element in values
+    ]
+    if not complete:
+        rows.append((term(f"{prefix}:"), kind, owner))
+    return rows
+
+
+class ValueRows:
+    """The rows that one transaction adds and removes."""
+
+    def __init__(self, term: Callable[[str], int]) -> None:
+        self._term = term
+        self._added: list[Row] = []
+        self._removed: list[Row] = []
+
+    def add(self, kind: str, owner: int, found: Found) -> None:
+        """Note the values of a document that is written."""
+        self._added += value_rows(self._term, kind, owner, found)
+
+    def remove(self, kind: str, owner: int, found: Found) -> None:
+        """Note the values of a document that is superseded or closed."""
+        self._removed += value_rows(self._term, kind, owner, found)
+
+    def forget(self, owner: int) -> None:
+        """Drop what was to be added for a node that is being closed."""
+        self._added = [row for row in self._added if row[2] != owner]
+
+    def write(self, cursor: Cursor) -> None:
+        """Bring the table up to date."""
+        if self._removed:
+            added = set(self._added)
+            cursor.executemany(DELETE, [row for row in self._removed if row not in added])
+        cursor.executemany(INSERT, self._added)

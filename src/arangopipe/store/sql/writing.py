@@ -1,0 +1,380 @@
+"""One batch written inside a transaction that is already open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from sqlite3 import Cursor, IntegrityError
+from typing import Any, NamedTuple
+
+from arangopipe.errors import AlreadyExists, Conflict, NotFound
+from arangopipe.model import chain, documents, times
+from arangopipe.model.graph import Change, EdgeRef, Node
+from arangopipe.model.ids import split_id
+from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.store.records import Summary, summarise
+from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
+from arangopipe.store.sql.terms import NewTerms
+from arangopipe.store.sql.values import ValueRows, run_values, values_of
+
+HEAD = """
+SELECT (SELECT number FROM change WHERE batch = ?),
+       max(coalesce((SELECT max(id) FROM node), 0), coalesce((SELECT max(id) FROM node_past), 0)),
+       number, time, chain
+FROM (SELECT 1) LEFT JOIN (SELECT number, time, chain FROM change ORDER BY number DESC LIMIT 1)
+"""
+INSERT_NODE = (
+    "INSERT INTO node(id, kind, key, name, version, project, revision, document, salt) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+UPDATE_NODE = (
+    "UPDATE node SET name = ?, version = ?, project = ?, revision = ?, document = ?, salt = ? WHERE id = ?"
+)
+INSERT_EDGE = "INSERT INTO edge(source, kind, target, revision, document, salt) VALUES (?, ?, ?, ?, ?, ?)"
+DELETE_EDGE = "DELETE FROM edge WHERE source = ? AND kind = ? AND target = ?"
+INSERT_POINT = "INSERT INTO point(run, name, revision, document, salt) VALUES (?, ?, ?, ?, ?)"
+INSERT_CHANGE = (
+    "INSERT INTO change(number, batch, time, actor, action, reason, salt, digest, chain) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+CHANGE = "SELECT number, time, actor, action, reason, batch, digest, chain FROM change"
+NODE_PAST = """
+INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, closed)
+SELECT id, kind, key, name, version, project, revision, document, salt, ? FROM node WHERE id = ?
+"""
+EDGE_PAST = """
+INSERT INTO edge_past(source, kind, target, revision, document, salt, closed)
+SELECT source, kind, target, revision, document, salt, ?
+FROM edge WHERE source = ? AND kind = ? AND target = ?
+"""
+PUT_SERIES = """
+INSERT OR REPLACE INTO series(run, name, count, step, time, last, low, high)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+EdgeKey = tuple[int, int, int]
+
+
+class Stored(NamedTuple):
+    """A node as it stands in the table."""
+
+    id: int
+    node: Node
+    salt: bytes
+
+
+class Writer:
+    """Writes one prepared batch; `careful` looks at what is there before it inserts.
+
+    Nearly every batch only adds. So a first try inserts at once and lets the unique indexes object; the
+    careful second one finds out what they objected to.
+    """
+
+    def __init__(self, cursor: Cursor, terms: NewTerms, prepared: Prepared, careful: bool) -> None:
+        self._cursor = cursor
+        self._terms = terms
+        self._prepared = prepared
+        self._careful = careful
+        self._number = 0
+        self._ids: dict[str, int] = {}
+        self._new_runs: set[str] = set()
+        self._closed: set[str] = set()
+        self._metrics: dict[str, tuple[str | None, str | None]] = {}
+        self._values = ValueRows(terms.id)
+        self._digests: list[bytes] = []
+
+    def run(self, always: bool = False) -> Change | None:
+        """Write the batch; return its change, or None where there was nothing to change (unless `always`)."""
+        batch = self._prepared.batch
+        seen, last_id, number, time, link = self._cursor.execute(HEAD, (batch.id,)).fetchone()
+        if seen is not None:
+            return read_change(self._cursor, seen)
+        self._number = (number or 0) + 1
+        self._put_nodes(last_id + 1)
+        self._put_edges()
+        self._put_points()
+        self._put_metrics()
+        for item in batch.closes:
+            if isinstance(item, EdgeRef):
+                self._close_edge(item)
+            else:
+                self._close_node(item)
+        self._values.write(self._cursor)
+        return self._finish(time or 0, link or chain.GENESIS) if self._digests or always else None
+
+    def _finish(self, last_time: int, last_link: bytes) -> Change:
+        batch = self._prepared.batch
+        time = max(times.to_microseconds(times.now()), last_time)
+        digest = chain.change_digest([self._prepared.digest, *self._digests])
+        link = chain.link(last_link, self._number, times.from_microseconds(time), batch.actor, digest)
+        said = (batch.actor, batch.action, batch.reason)
+        self._cursor.execute(
+            INSERT_CHANGE, (self._number, batch.id, time, *said, self._prepared.salt, digest, link)
+        )
+        return change_of((self._number, time, *said, batch.id, digest, link))
+
+    # Nodes
+
+    def _put_nodes(self, next_id: int) -> None:
+        rows: list[tuple[Any, ...]] = []
+        added: list[NodeRow] = []
+        for row in self._prepared.nodes:
+            node, expect = row.put
+            stored = self.stored(node.id) if self._careful or expect != "absent" else None
+            if stored is None and isinstance(expect, int):
+                raise NotFound(f"{node.id} is not there (any more): it cannot be revised")
+            if stored is None:
+                self._ids[node.id] = id = next_id + len(rows)
+                kind = self._terms.id(node.kind)
+                rows.append((id, kind, node.key, *self._columns(node, row.salt)))
+                added.append(row)
+                if node.kind == "run":
+                    self._new_runs.add(node.key)
+            elif self._differs(stored, row):
+                self._revise(stored, row)
+        try:
+            self._cursor.executemany(INSERT_NODE, rows)
+        except IntegrityError:
+            if self._careful:
+                raise self._name_taken([row.put.node for row in added]) from None
+            raise
+        for row in added:
+            self._digests.append(row.digest)
+            self._revalue(row.put.node, None, row)
+
+    def _columns(self, node: Node, salt: bytes) -> tuple[Any, ...]:
+        return node.name or None, node.version or None, node.project, self._number, node.text, salt
+
+    def stored(self, node_id: str) -> Stored | None:
+        """Return a current node, None where there is none."""
+        kind, key = split_id(node_id)
+        row = self._cursor.execute(
+            "SELECT id, coalesce(name, ''), coalesce(version, ''), project, revision, document, salt "
+            "FROM node WHERE kind = ? AND key = ?",
+            (self._terms.id(kind), key),
+        ).fetchone()
+        if row is None:
+            return None
+        self._ids[node_id] = row[0]
+        return Stored(row[0], Node(kind, key, *row[1:6]), row[6])
+
+    def _differs(self, stored: Stored, row: NodeRow) -> bool:
+        """Return whether a put of something that is there changes it; raise where it may not."""
+        node, expect = row.put
+        if isinstance(expect, int) and stored.node.revision != expect:
+            raise Conflict(
+                f"{node.id} was changed meanwhile: it is at revision {stored.node.revision}, "
+                f"not {expect}; look it up again and repeat"
+            )
+        if stored.node._replace(revision=0) == node._replace(revision=0):
+            return False
+        if expect == "absent":
+            raise AlreadyExists(f"{node.kind} {node.label!r} ({node.id}) is already there with other content")
+        return True
+
+    def _revise(self, stored: Stored, row: NodeRow) -> None:
+        node = row.put.node
+        self._retire_node(stored)
+        try:
+            self._cursor.execute(UPDATE_NODE, (*self._columns(node, row.salt), stored.id))
+        except IntegrityError:
+            raise self._name_taken([node]) from None
+        self._digests.append(row.digest)
+        self._revalue(node, stored.node, row)
+
+    def _retire_node(self, stored: Stored) -> None:
+        self._cursor.execute(NODE_PAST, (self._number, stored.id))
+        digest = chain.row_digest(stored.salt, node_text(stored.node))
+        self._digests.append(chain.close_digest(digest))
+
+    def _name_taken(self, nodes: Iterable[Node]) -> AlreadyExists:
+        for node in nodes:
+            row = self._cursor.execute(
+                "SELECT key FROM node WHERE kind = ? AND name = ? AND project = ? AND version = ?",
+                (self._terms.id(node.kind), node.name, node.project, node.version),
+            ).fetchone()
+            if row is not None and row[0] != node.key:
+                return AlreadyExists(f"{node.kind} {node.label!r} is already there, as {node.kind}/{row[0]}")
+        return AlreadyExists("two nodes of the batch have the same kind, name and version")
+
+    def _revalue(self, node: Node, before: Node | None, row: NodeRow | None) -> None:
+        """Bring the value rows of a node from its state `before` to what `row` says (None: gone)."""
+        if node.kind == "devperf":
+            self._owner(node)
+            self._metrics[node.key] = (before and before.text, row and row.put.node.text)
+            return
+        owner = self._owner(node) if node.kind in OWNED_BY_RUN else self._ids[node.id]
+        if before is not None:
+            self._values.remove(node.kind, owner, values_of(node.kind, before.text))
+        if row is not None:
+            self._values.add(node.kind, owner, row.values)
+
+    def _owner(self, node: Node) -> int:
+        run = self._id(f"run/{node.key}")
+        if run is None:
+            raise NotFound(f"{node.id} belongs to run/{node.key}, which is not there")
+        return run
+
+    # Edges
+
+    def _put_edges(self) -> None:
+        rows = []
+        for row in self._prepared.edges:
+            edge = row.edge
+            key = (self._end(edge.source, row), self._terms.id(edge.kind), self._end(edge.target, row))
+            stored = self._stored_edge(key) if self._careful else None
+            text = None if edge.text == documents.EMPTY else edge.text
+            if stored is not None:
+                if stored[0] == text:
+                    continue
+                self._retire_edge(edge.ref, key, *stored)
+            rows.append((*key, self._number, text, row.salt))
+            self._digests.append(row.digest)
+        self._cursor.executemany(INSERT_EDGE, rows)
+
+    def _stored_edge(self, key: EdgeKey) -> tuple[str | None, bytes] | None:
+        sql = "SELECT document, salt FROM edge WHERE source = ? AND kind = ? AND target = ?"
+        return self._cursor.execute(sql, key).fetchone()  # type: ignore[no-any-return]
+
+    def _retire_edge(self, ref: EdgeRef, key: EdgeKey, text: str | None, salt: bytes) -> None:
+        self._cursor.execute(EDGE_PAST, (self._number, *key))
+        self._cursor.execute(DELETE_EDGE, key)
+        digest = chain.row_digest(salt, chain.edge_text(*ref, text or documents.EMPTY))
+        self._digests.append(chain.close_digest(digest))
+
+    def _end(self, node_id: str, row: EdgeRow) -> int:
+        id = self._id(node_id)
+        if id is None:
+            edge = row.edge
+            raise NotFound(
+                f"{node_id} is not there: edge {edge.kind!r} {edge.source} -> {edge.target} cannot be made"
+            )
+        return id
+
+    def _id(self, node_id: str) -> int | None:
+        known = self._ids.get(node_id)
+        if known is None:
+            kind, key = split_id(node_id)
+            row = self._cursor.execute(
+                "SELECT id FROM node WHERE kind = ? AND key = ?", (self._terms.id(kind), key)
+            ).fetchone()
+            if row is not None:
+                known = self._ids[node_id] = row[0]
+        return known
+
+    # Points, and the metrics they speak for
+
+    def _put_points(self) -> None:
+        for points, document, salt, digest in self._prepared.points:
+            run = self._id(points.run)
+            if run is None:
+                raise NotFound(f"{points.run} is not there: its points of {points.name!r} cannot be kept")
+            name = self._terms.id(f"={points.name}")
+            self._cursor.execute(INSERT_POINT, (run, name, self._number, document, salt))
+            self._digests.append(digest)
+            self._metrics.setdefault(split_id(points.run)[1], (None, None))
+
+    def _put_metrics(self) -> None:
+        """Bring the metrics of each run up to date, from its devperf and its points."""
+        for key, (before, after) in self._metrics.items():
+            run = self._ids[f"run/{key}"]
+            known: dict[str, Summary] = {}
+            if key not in self._new_runs:
+                known = self._series(run)
+                if before is None and after is None:
+                    stored = self.stored(f"devperf/{key}")
+                    before = after = stored and stored.node.text
+            series = dict(known)
+            for points, *_ in self._prepared.points:
+                if points.run == f"run/{key}":
+                    series[points.name] = summarise(points.points, series.get(points.name))
+            fresh = [(run, self._terms.id(f"={n}"), *s) for n, s in series.items() if known.get(n) is not s]
+            self._cursor.executemany(PUT_SERIES, fresh)
+            if key not in self._new_runs:
+                self._values.remove("devperf", run, run_values(before, known))
+            self._values.add("devperf", run, run_values(after, series))
+
+    def _series(self, run: int) -> dict[str, Summary]:
+        rows = self._cursor.execute(
+            "SELECT name, count, step, time, last, low, high FROM series WHERE run = ?", (run,)
+        ).fetchall()
+        return {self._terms.text(name)[1:]: Summary(*rest) for name, *rest in rows}
+
+    # Closing
+
+    def _close_node(self, node_id: str) -> None:
+        if node_id in self._closed:
+            return
+        self._closed.add(node_id)
+        stored = self.stored(node_id)
+        if stored is None:
+            raise NotFound(f"{node_id} is not there (any more): it cannot be deleted")
+        if stored.node.kind == "run":
+            for kind in OWNED_BY_RUN:
+                if self.stored(f"{kind}/{stored.node.key}") is not None:
+                    self._close_node(f"{kind}/{stored.node.key}")
+            self._close_points(stored)
+            self._values.forget(stored.id)
+        self._close_edges(stored.id)
+        self._retire_node(stored)
+        self._cursor.execute("DELETE FROM node WHERE id = ?", (stored.id,))
+        self._close_values(stored)
+
+    def _close_values(self, stored: Stored) -> None:
+        kind, text = stored.node.kind, stored.node.text
+        if kind == "devperf":
+            run = self._owner(stored.node)
+            series = self._series(run)
+            self._values.remove(kind, run, run_values(text, series))
+            self._values.add(kind, run, run_values(None, series))
+        else:
+            owner = self._owner(stored.node) if kind in OWNED_BY_RUN else stored.id
+            self._values.remove(kind, owner, values_of(kind, text))
+
+    def _close_points(self, run: Stored) -> None:
+        rows = self._cursor.execute(
+            "SELECT name, document, salt FROM point WHERE run = ? AND closed IS NULL", (run.id,)
+        ).fetchall()
+        for name, document, salt in rows:
+            text = chain.points_text(run.node.id, self._terms.text(name)[1:], document)
+            self._digests.append(chain.close_digest(chain.row_digest(salt, text)))
+        self._cursor.execute(
+            "UPDATE point SET closed = ? WHERE run = ? AND closed IS NULL", (self._number, run.id)
+        )
+        self._values.remove("devperf", run.id, run_values(None, self._series(run.id)))
+        self._cursor.execute("DELETE FROM series WHERE run = ?", (run.id,))
+
+    def _close_edges(self, id: int) -> None:
+        rows = self._cursor.execute(
+            "SELECT source, kind, target, document, salt FROM edge WHERE source = ? UNION "
+            "SELECT source, kind, target, document, salt FROM edge WHERE target = ?",
+            (id, id),
+        ).fetchall()
+        for source, kind, target, document, salt in rows:
+            ref = EdgeRef(self._terms.text(kind), self._id_text(source), self._id_text(target))
+            self._retire_edge(ref, (source, kind, target), document, salt)
+
+    def _id_text(self, id: int) -> str:
+        kind, key = self._cursor.execute("SELECT kind, key FROM node WHERE id = ?", (id,)).fetchone()
+        return f"{self._terms.text(kind)}/{key}"
+
+    def _close_edge(self, ref: EdgeRef) -> None:
+        source, target = self._id(ref.source), self._id(ref.target)
+        if source is not None and target is not None:
+            key = (source, self._terms.id(ref.kind), target)
+            if (stored := self._stored_edge(key)) is not None:
+                self._retire_edge(ref, key, *stored)
+                return
+        raise NotFound(f"edge {ref.kind!r} {ref.source} -> {ref.target} is not there (any more)")
+
+
+def read_change(cursor: Cursor, number: int) -> Change:
+    """Return a recorded change, without its rows."""
+    return change_of(cursor.execute(f"{CHANGE} WHERE number = ?", (number,)).fetchone())
+
+
+def change_of(row: tuple[Any, ...]) -> Change:
+    """Return the change of a row of `CHANGE`."""
+    number, time, actor, action, reason, batch, digest, link = row
+    return Change(
+        number, times.from_microseconds(time), actor, action, reason, batch, digest.hex(), link.hex()
+    )

@@ -1,0 +1,61 @@
+"""What every test gets: a clean environment, and no part that goes missing unseen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("dev")
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the caller's reaches a test, and no test writes into the caller's home."""
+    for name in list(os.environ):
+        if name.startswith("ARANGOPIPE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ARANGOPIPE_HOME", str(tmp_path / "home"))
+
+
+# In CI a skip is a failure, unless its test says that it may be skipped. xdist hands the
+# reports of its workers to these hooks in the controlling process, which alone decides.
+
+_refused_skips: list[str] = []
+
+
+def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
+        return
+    if "allowed_skip" in getattr(report, "keywords", {}):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    _refused_skips.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note_skip(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note_skip(report)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _refused_skips and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _refused_skips:
+        return
+    terminalreporter.section("skipped, though CI must run it", red=True)
+    for line in _refused_skips:
+        terminalreporter.line(line)
+    terminalreporter.line("Mark a test allowed_skip if CI may do without it.")
