@@ -39,7 +39,7 @@ docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
 
 clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) build dist docs/_build
-	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .grimp_cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests docs benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(BIN)/python:

@@ -24,7 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from arangopipe.model import attributes, chain
+from arangopipe.model import chain
 
 CACHE_KIB = 64 * 1024
 SALT = 16
@@ -194,12 +194,12 @@ def _edge_row(row: Any, places: dict[int, int], names: dict[int, Ref], words: di
 
 
 def _values(nodes: Sequence[Any], words: dict[int, str], known: dict[str, int]) -> Any:
+    """Yield the searchable values of a run; those of these runs are all plain and at the top."""
     for row in nodes:
-        values, complete = attributes.indexed(words[row[1]], json.loads(row[6]))
-        assert complete
-        for path, value, element in values:
-            assert not isinstance(value, bool)
-            yield known[f"run:{path}[]" if element else f"run:{path}"], value
+        prefix = {"modelparams": "params.", "devperf": "metrics."}.get(words[row[1]], "")
+        for name, value in json.loads(row[6]).items():
+            if isinstance(value, (int, float, str)):
+                yield known[f"run:{prefix}{name}"], value
 
 
 class Writer:

@@ -136,7 +136,6 @@ def test_numpy_and_pandas_become_their_plain_values(value: Any, expected: Any) -
         (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
         (UserDict({"a": 1}), {"a": 1}),
         (MappingProxyType({"a": 1}), {"a": 1}),
-        ({1: "a", True: "b"}, {"1": "b"}),
         ({1: 1, 2.5: 2, None: 3, False: 4}, {"1": 1, "2.5": 2, "null": 3, "false": 4}),
         ({np.int64(1): 1, Colour.RED: 2, date(2026, 1, 2): 3}, {"1": 1, "red": 2, "2026-01-02": 3}),
     ],

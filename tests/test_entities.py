@@ -211,9 +211,7 @@ def test_metrics_that_are_not_finite_are_floats_again() -> None:
 
 
 def test_serving_performance_knows_its_period_and_numbers() -> None:
-    found = entity(
-        "servingperf", rmse=1.5, n=3, r2="NaN", ok=True, note="x", start="2026-11-23T09:00:00Z"
-    )
+    found = entity("servingperf", rmse=1.5, n=3, r2="NaN", ok=True, note="x", start="2026-11-23T09:00:00Z")
     assert isinstance(found, ServingPerf)
     assert set(found.metrics) == {"rmse", "n", "r2"}
     assert (found.start, found.end) == (at(9), None)

@@ -22,7 +22,7 @@ from arangopipe.store.base import MAX_PAGE, Maintenance
 
 DeploymentStatus = Literal["scheduled", "active", "archived"]
 
-_CARRIERS = 100
+_CARRIERS = 10
 
 
 class ArangoPipeAdmin(Session):
@@ -194,7 +194,8 @@ class ArangoPipeAdmin(Session):
             raise NotFound(f"no run carries the tag {tag!r}: pass run=, or log one with deployment_tag=")
         if len(found) > 1:
             ids = listed([f"{run.id} ({run.document.get('status')})" for run in found])
-            raise Conflict(f"{len(found)} runs carry the tag {tag!r}: pass one as run= ({ids})")
+            count = self.store.count("run", carries)[None]
+            raise Conflict(f"{count} runs carry the tag {tag!r}: pass one as run= ({ids})")
         return found[0]  # type: ignore[no-any-return]
 
     def _serves(self, references: References, deployment: str, run: Node) -> list[Edge]:

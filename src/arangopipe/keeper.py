@@ -14,7 +14,7 @@ from arangopipe.model import documents, times
 from arangopipe.model.ids import MAX_NAME, check_name
 from arangopipe.record import Time, named
 
-_MAX_STEP = 2**63 - 1
+MAX_STEP = 2**63 - 1
 _TEXT_KEPT = 1_000
 
 
@@ -62,7 +62,7 @@ class Keeper:
     def name(self, name: Any, what: str) -> str:
         """Return a name that can be recorded."""
         try:
-            text = check_name(name if isinstance(name, str) else str(name), f"a name in {what}")
+            text = check_name(str(name), f"a name in {what}")
             if text.startswith("_"):
                 raise InvalidInput(f"{what}.{text}: names starting with '_' are reserved")
         except InvalidInput as error:
@@ -90,7 +90,7 @@ class Keeper:
             return None
         try:
             number = int(step) if isinstance(step, float) and step.is_integer() else operator.index(step)
-            if abs(number) > _MAX_STEP:
+            if abs(number) > MAX_STEP:
                 raise OverflowError(number)
         except (TypeError, OverflowError):
             said = f"metrics.{name}: step {step!r:.80} is no whole number of 64 bits"
@@ -122,7 +122,7 @@ class Keeper:
 
 def warn(message: str) -> None:
     """Warn about the line of the caller's own code."""
-    frame, level = sys._getframe(1), 1
+    frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("arangopipe."):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, ArangopipeWarning, stacklevel=level)

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from arangopipe.run import ActiveRun
 
 
+_GOVERNED = {
+    "deployment": {"tag", "status", "scheduled", "active_from", "active_to"},
+    "kinds": {"of", "from", "to", "depends"},
+}
+"""Attributes with rules of their own, which an annotation would go around."""
+
+
 def connect(
     url: str | Store | None = None,
     *,
@@ -125,7 +132,7 @@ class ArangoPipe(Registry, Reader):
         """
         record = run_record(
             self.references(),
-            actor=self.actor,
+            self.actor,
             capture=self.capture if capture is None else capture,
             project=project,
             model=model,
@@ -167,7 +174,7 @@ class ArangoPipe(Registry, Reader):
             for fields in chunk:
                 try:
                     known = {"capture": False, **fields}
-                    records.append(run_record(references, actor=self.actor, **known))
+                    records.append(run_record(references, self.actor, **known))
                 except (InvalidInput, NotFound, Conflict) as error:
                     at = f"run number {written + len(records) + 1}, whose batch was not written"
                     raise type(error)(f"{at}: {error}") from error
@@ -298,6 +305,8 @@ class ArangoPipe(Registry, Reader):
         given = {**(mapping or {}), **attributes}
         fresh = metrics_document(given, node_id) if kind in MEASURED else documents.normalise(given, node_id)
         gone = {remove} if isinstance(remove, str) else set(remove)
+        if governed := sorted({*fresh, *gone} & _GOVERNED.get(kind, set())):
+            raise InvalidInput(f"{', '.join(governed)} of {node_id}: the administrator's methods change that")
 
         def revise() -> Batch:
             node = self.references().any_node(node_id)

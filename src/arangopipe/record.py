@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -58,8 +59,9 @@ class RunRecord:
 
 def run_record(
     references: References,
-    *,
     actor: str,
+    /,
+    *,
     capture: bool,
     project: Ref | None = None,
     model: Ref | None = None,
@@ -83,7 +85,7 @@ def run_record(
     if parent is not None:
         parent = references.id("run", parent)
         used.append(references.edge("run_parent", run_id, parent))
-    document = run_document(actor=actor, capture=capture, parent=parent, **attributes)
+    document = run_document(actor, capture=capture, parent=parent, **attributes)
     called = "" if name is None else check_name(name, "the name of a run")
     run = Node("run", key, called, project=owner, text=documents.dump(document))
     found = Node("modelparams", key, text=documents.dump(params_document(params, fitted, optimizer)))
@@ -119,7 +121,7 @@ def inputs(
     if model is not None:
         edges.append(references.edge("run_models", run_id, references.id("models", model, project)))
     for used, roles in _roles(references, dataset, datasets, project).items():
-        edges.append(references.edge("run_datasets", run_id, used, documents.dump({"roles": roles})))
+        edges.append(references.edge("run_datasets", run_id, used, _roles_text(tuple(roles))))
     for ref in several(featureset):
         used = references.id("featuresets", ref, project)
         edges.append(references.edge("run_featuresets", run_id, used))
@@ -146,12 +148,18 @@ def _roles(
     return {used: sorted(known, key=ROLES.index) for used, known in roles.items()}
 
 
+@cache
+def _roles_text(roles: tuple[str, ...]) -> str:
+    return documents.dump({"roles": roles})
+
+
 # --- documents -----------------------------------------------------------------------------------
 
 
 def run_document(
-    *,
     actor: str,
+    /,
+    *,
     capture: bool,
     status: Status = "finished",
     start: Time | None = None,
@@ -247,7 +255,7 @@ def error_document(error: BaseException | Mapping[str, Any] | str) -> dict[str, 
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return {
         "type": type(error).__qualname__,
-        "message": _printable(str(error)),
+        "message": _printable(_message(error)),
         "traceback": _printable(trace)[-_TRACEBACK_CHARACTERS:],
     }
 
@@ -258,18 +266,18 @@ def artifact(place: str | os.PathLike[str], name: str | None = None, **attribute
     `place` is a path or a URL. The content of a local file is read to take its sha256, never
     copied; a folder has no checksum. Raises `InvalidInput` where a path leads nowhere.
     """
-    text = os.fspath(place)
-    if isinstance(place, str) and "://" in text and not text.startswith("file://"):
-        return {"name": name or text.rstrip("/").rpartition("/")[2], "uri": text, **attributes}
-    path = Path(unquote(urlsplit(text).path) if text.startswith("file://") else text).absolute()
-    found = {"name": name or path.name, "uri": path.as_uri()}
     try:
+        text = os.fsdecode(place)
+        if "://" in text and not text.startswith("file://"):
+            return {"name": name or text.rstrip("/").rpartition("/")[2], "uri": text, **attributes}
+        path = Path(unquote(urlsplit(text).path) if text.startswith("file://") else text).absolute()
+        found = {"name": name or path.name, "uri": path.as_uri()}
         if path.is_dir():
             return {**found, **attributes}
         digest, size = _sha256(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InvalidInput(f"artifact {text!r} cannot be read: {reason}") from error
+    except (OSError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput(f"artifact {place!r:.200} cannot be read: {reason}") from error
     return {**found, "checksum": f"sha256:{digest}", "bytes": size, **attributes}
 
 
@@ -306,6 +314,13 @@ def _period(status: Status, start: Time | None, end: Time | None) -> dict[str, s
         began = began or times.now()
     moments = {"start": began, "end": ended}
     return {name: times.to_text(moment) for name, moment in moments.items() if moment is not None}
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a broken __str__ must not hide what went wrong
+        return "(its message could not be read)"
 
 
 def _printable(text: str) -> str:

@@ -55,7 +55,8 @@ def several(refs: Ref | Sequence[Ref] | None) -> Sequence[Ref]:
     """Return one reference, several or none as a sequence."""
     if refs is None:
         return ()
-    if isinstance(refs, (list, tuple, set, frozenset)):
+    # A node is a tuple and yet one reference.
+    if isinstance(refs, (list, tuple, set, frozenset)) and not hasattr(refs, "id"):
         return tuple(refs)
     return (refs,)  # type: ignore[return-value]
 
@@ -98,7 +99,8 @@ class References:
         source, target = kind_of(one), kind_of(other)
         if known.source == target != known.target:
             one, other, source, target = other, one, target, source
-        self._vocabulary.check_edge(kind, source, target)
+        if known.source not in (None, source) or known.target not in (None, target):
+            self._vocabulary.check_edge(kind, source, target)
         if one == other:
             raise InvalidInput(f"{one} cannot be linked to itself ({kind})")
         return Edge(kind, one, other, text=text)
@@ -111,7 +113,7 @@ class References:
     def any_id(self, ref: Ref) -> str:
         """Return the id of a thing of any kind, which the reference itself names."""
         if not isinstance(ref, str):
-            return _id_of(ref, "a thing")
+            return _id_of(ref, "thing")
         for mark in "/:":
             word, found, rest = ref.partition(mark)
             kind = self._known(word) if found and rest else None
@@ -251,6 +253,10 @@ class References:
             if projects:
                 pass_it = f"pass project={projects[0]!r}"
                 return f"{said}: there is one in {listed([repr(p) for p in projects])}; {pass_it}"
+        word, slash, _ = text.partition("/")
+        other = self._known(word) if slash else None
+        if other is not None:
+            return f"{said}; as an id that is a {other.singular}"
         if kind.name == "run":
             return f"{said}; runs of a tag: pipe.search('run', \"tag = '…'\")"
         page = self.store.search(kind.name, limit=_NAMES_COMPARED, as_of=self.as_of)
@@ -273,7 +279,7 @@ def _id_of(ref: object, wanted: str) -> str:
     found = getattr(ref, "id", None)
     if not isinstance(found, str):
         raise InvalidInput(
-            f"{type(ref).__name__} {ref!r:.80} does not name {wanted}: pass an entity, an id or a name"
+            f"{type(ref).__name__} {ref!r:.80} does not name a {wanted}: pass an entity, an id or a name"
         )
     return found
 

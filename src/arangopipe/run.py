@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from arangopipe import flusher
 from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, InvalidInput, NotFound
-from arangopipe.keeper import ArangopipeWarning, Keeper, warn
+from arangopipe.keeper import MAX_STEP, ArangopipeWarning, Keeper, warn
 from arangopipe.model import documents, times
 from arangopipe.model.entities import Run
 from arangopipe.model.graph import Batch, Edge, Node, Put
@@ -141,7 +141,7 @@ class ActiveRun:
             type(value) is float
             and type(name) is str
             and name in self._numbers
-            and (step is None or type(step) is int)
+            and (step is None or (type(step) is int and -MAX_STEP <= step <= MAX_STEP))
             and time is None
         ):
             self._buffer.append((name, value, step, clock.time_ns()))
@@ -231,7 +231,8 @@ class ActiveRun:
             found = artifact(place, name)
         except InvalidInput as error:
             self._keeper.refuse(f"{error}; kept without checksum")
-            found = {"name": name or Path(place).name, "uri": os.fspath(place)}
+            text = str(place)
+            found = {"name": name or Path(text).name, "uri": text}
         kept = self._keeper.mapping({**found, **attributes}, "artifact")
         with self._changing():
             self._run.update({"artifacts": [*self._run.get("artifacts", []), kept]})
@@ -342,6 +343,7 @@ class ActiveRun:
             for put in self._pending.puts:
                 self._draft(put).node = put.node._replace(revision=change.number)
             self._pending = None
+            return
         raise Conflict(f"{self.id} was changed {RETRIES} times while it was to be written")
 
     def _rebased(self, batch: Batch) -> Batch:
@@ -389,10 +391,10 @@ class ActiveRun:
             warn(f"{self.id}: its end could not be recorded: {problem}")
 
 
-def start(session: Session, *, strict: bool, capture: bool, **fields: Any) -> ActiveRun:
+def start(session: Session, /, *, strict: bool, capture: bool, **fields: Any) -> ActiveRun:
     """Record that a run has started; the arguments are those of `ArangoPipe.start_run`."""
     references = session.references()
-    record = run_record(references, actor=session.actor, capture=capture, status="running", **fields)
+    record = run_record(references, session.actor, capture=capture, status="running", **fields)
     batch = session.batch("start run", puts=[Put(record.run)], edges=record.used)
     run = ActiveRun(session, record, session.send(batch)[0], strict=strict, capture=capture)
     flusher.watch(run)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from arangopipe.cli.words import clean, count, label, number, title, when
+from arangopipe.cli.terminal import clean
+from arangopipe.cli.words import count, label, title, when
 from arangopipe.model.entities import (
     Dataset,
     Deployment,
@@ -82,7 +83,7 @@ def _facts(thing: Entity) -> list[str]:
 def measured(metrics: Mapping[str, Any], shown: int = METRICS_SHOWN) -> str:
     """Return the first few metrics that are numbers."""
     plain = [
-        f"{clean(name)} {number(value)}"
+        f"{clean(name)} {value:.5g}"
         for name, value in metrics.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     ]

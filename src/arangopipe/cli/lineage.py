@@ -66,9 +66,7 @@ def lineage(
         else:
             from arangopipe.cli.trees import show_lineage
 
-            show_lineage(
-                terminal, pipe, node, directions, depth=depth, whole=whole, as_of=as_of
-            )
+            show_lineage(terminal, pipe, node, directions, depth=depth, whole=whole, as_of=as_of)
 
 
 def _graph(

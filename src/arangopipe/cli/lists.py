@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.listing import LIST_OPTIONS, Request, list_options, show_list
+from arangopipe.cli.listing import LIST_OPTIONS, Request, list_options
 from arangopipe.cli.options import add_options, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 
 def _show(terminal: Terminal, kind: str, options: dict[str, Any]) -> None:
+    from arangopipe.cli.finding import show_list
     from arangopipe.cli.views import view_of
 
     show_list(terminal, kind, Request(**options), view_of(kind))
@@ -106,7 +107,7 @@ def runs(terminal: Terminal, **options: Any) -> None:
 @verb(
     "search",
     'arangopipe search run "metrics.rmse < 57 and params.alpha >= 1" --order metrics.rmse',
-    'arangopipe search servingperf --order start --columns population,rmse,rows',
+    "arangopipe search servingperf --order start --columns population,rmse,rows",
     "arangopipe search dataset --json",
 )
 @click.argument("kind", metavar="KIND", shell_complete=lazily("kinds"))
@@ -126,6 +127,7 @@ def search(terminal: Terminal, kind: str, **options: Any) -> None:
       model.technique = 'ridge'    an attribute of a neighbour, by its kind
       not (a = 1 or b = 2)         combined with and, or, not
     """
+    from arangopipe.cli.finding import show_list
     from arangopipe.cli.views import view_of
     from arangopipe.model.vocabulary import Vocabulary
 

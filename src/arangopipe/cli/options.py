@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from arangopipe.cli.terminal import Terminal
 from arangopipe.model import times
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic since click 8.2
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -38,24 +44,28 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return keep
 
 
-SHARED: Sequence[Decorator[Any]] = (
-    click.option(
+STORE_DEFAULT = "$ARANGOPIPE_URL, else arangopipe.db in the working directory"
+
+
+def store_option(default: str = STORE_DEFAULT) -> Decorator[Any]:
+    """Return the option that names the store."""
+    return click.option(
         "--store",
         metavar="URL",
         expose_value=False,
         callback=_set("store"),
         is_eager=True,
-        help="The store: an address, or the path of a file. [default: $ARANGOPIPE_URL, "
-        "else arangopipe.db in the working directory]",
-    ),
-    click.option(
-        "--no-color",
-        is_flag=True,
-        expose_value=False,
-        callback=_set("no_color"),
-        is_eager=True,
-        help="Write no colours (as NO_COLOR=1 does).",
-    ),
+        help=f"The store: an address, or the path of a file. [default: {default}]",
+    )
+
+
+NO_COLOR: Decorator[Any] = click.option(
+    "--no-color",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("no_color"),
+    is_eager=True,
+    help="Write no colours (as NO_COLOR=1 does).",
 )
 
 AS_JSON: Decorator[Any] = click.option(
@@ -68,7 +78,7 @@ AS_JSON: Decorator[Any] = click.option(
 )
 
 
-class Moment(click.ParamType[Any]):
+class Moment(_ParamType):
     """A time, or the number of a change."""
 
     name = "time"
@@ -108,11 +118,13 @@ class Verb(click.Command):
             self.epilog = f"\b\nExamples:\n{lines}"
 
 
-def verb(name: str, *examples: str, json: bool = True) -> Callable[[Callable[..., Any]], Verb]:
+def verb(
+    name: str, *examples: str, json: bool = True, store: str = STORE_DEFAULT
+) -> Callable[[Callable[..., Any]], Verb]:
     """Return a decorator that makes a command with the options every command has."""
 
     def decorate(function: Callable[..., Any]) -> Verb:
-        shared = (AS_JSON, *SHARED) if json else SHARED
+        shared = [*([AS_JSON] if json else []), store_option(store), NO_COLOR]
         # Shared options come last in the help, so they are added first.
         parameters = getattr(function, "__click_params__", [])
         function.__click_params__ = []  # type: ignore[attr-defined]
@@ -123,7 +135,7 @@ def verb(name: str, *examples: str, json: bool = True) -> Callable[[Callable[...
     return decorate
 
 
-Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[str]]"]
 
 
 def lazily(name: str) -> Completer:
@@ -142,9 +154,7 @@ def lazily(name: str) -> Completer:
 
 def reference(required: bool = True) -> Decorator[Any]:
     """Return the argument REF."""
-    return click.argument(
-        "ref", metavar="REF", required=required, shell_complete=lazily("references")
-    )
+    return click.argument("ref", metavar="REF", required=required, shell_complete=lazily("references"))
 
 
 PROJECT: Decorator[Any] = click.option(

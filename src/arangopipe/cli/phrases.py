@@ -15,7 +15,7 @@ PHRASES = {
     "deployment_model": ("serves", "served by"),
     "deployment_modelparams": ("serves", "served by"),
     "deployment_featureset": ("is fed", "feeds"),
-    "deployment_servingperf": ("showed", "shown by"),
+    "deployment_servingperf": ("", "of"),
     "run_parent": ("part of", "has part"),
     "related": ("related to", "related to"),
 }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from arangopipe.cli.labels import line, measured, period, placed, status
+from arangopipe.cli.labels import line, measured, status
 from arangopipe.cli.tables import Column, heading, show_table
-from arangopipe.cli.terminal import Terminal
+from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.walks import kinds_reached
-from arangopipe.cli.words import SHORT_KEY, clean, joined, label, length, things, when
+from arangopipe.cli.words import joined, label, length, short_key, things, when
 from arangopipe.model import times
 from arangopipe.model.entities import Deployment, ServingPerf
 from arangopipe.model.graph import Graph, Node
@@ -22,18 +22,15 @@ if TYPE_CHECKING:
     from arangopipe.results import Impact, Page
 
 NAMES_SHOWN = 12
-_ORDER = {"active": 0, "scheduled": 1}
 
 
-def columns(
-    pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
-) -> Sequence[Column]:
+def columns(pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When) -> Sequence[Column]:
     """Return the columns of a table of deployments."""
     links = served(pipe, placements, as_of)
     last = last_serving(pipe, placements, as_of)
     found = [last.get(item.id) for item in placements]
     return [
-        Column("deployment", [item.key[-SHORT_KEY:] for item in placements], 1, "cyan"),
+        Column("deployment", [short_key(item.key) for item in placements], 1, "cyan"),
         Column("tag", [clean(item.tag) for item in placements], 0, "bold"),
         Column("status", [_state(item) for item in placements], 0),
         Column("from", [_from(item) for item in placements], 1),
@@ -47,14 +44,10 @@ def columns(
     ]
 
 
-def deployments(pipe: ArangoPipe, page: Page[Deployment], as_of: When) -> Sequence[Column]:
-    """Return the columns of a page of deployments, as it is ordered."""
-    return columns(pipe, list(page), as_of)
-
-
-def by_status(placements: Sequence[Deployment]) -> list[Deployment]:
-    """Return what is live first, then what is scheduled, then what was live."""
-    return sorted(placements, key=lambda item: _ORDER.get(item.status, 2))
+def view(pipe: ArangoPipe, page: Page[Deployment], as_of: When) -> Sequence[Column]:
+    """Return the columns of a page of deployments: what is live first, then what is scheduled."""
+    first = {"active": 0, "scheduled": 1}
+    return columns(pipe, sorted(page, key=lambda item: first.get(item.status, 2)), as_of)
 
 
 def served(
@@ -90,9 +83,7 @@ def last_serving(
     return latest(Graph(tuple(ids), known, dict.fromkeys(known, 1), edges))
 
 
-def show_impact(
-    terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact, as_of: When
-) -> None:
+def show_impact(terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact, as_of: When) -> None:
     """Print what depends on a thing."""
     (thing,) = pipe.entities([node], as_of)
     terminal.show(Text("If this were wrong: ", style="").append_text(line(thing)), "")
@@ -111,7 +102,8 @@ def show_impact(
             names = [label(other) for other in found.graph.of_kind(kind) if other.name]
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
             shown = "" if kind in ("run", "servingperf") else joined(names[:NAMES_SHOWN]) + more
-            terminal.show(Text(f"  {things(kind, number)}").append(f"  {shown}", style="dim"))
+            text = Text(f"  {things(kind, number)}")
+            terminal.show(text.append(f"  {shown}", style="dim") if shown else text)
 
 
 def _state(deployment: Deployment) -> Text:
@@ -131,5 +123,3 @@ def _span(deployment: Deployment) -> str | None:
     if deployment.active_from is None or deployment.status == "scheduled":
         return None
     return length((deployment.active_to or times.now()) - deployment.active_from)
-
-

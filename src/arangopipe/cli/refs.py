@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEY_END = re.compile(r"[0-9a-z_-]{6,36}")
 _MANY = 6
+_COMPARED = 500
 
 
 def find(pipe: ArangoPipe, text: str, as_of: When = None) -> Node:
@@ -28,13 +29,13 @@ def find(pipe: ArangoPipe, text: str, as_of: When = None) -> Node:
     try:
         return pipe.references(as_of).any_node(text)
     except InvalidInput:
-        kind, name, failure = "", text, NotFound(_unknown(text))
+        kind, name, failure = "", text, None
     except NotFound as error:
         word, _, name = re.split("([/:])", text, maxsplit=1)
         kind, failure = pipe.references(as_of).kind(word).name, error
     found = {node.id: node for node in _candidates(pipe, kind, name, as_of)}
     if not found:
-        raise failure
+        raise failure or NotFound(_unknown(pipe, text))
     if len(found) > 1:
         raise Conflict(
             f"{text!r} may mean {'any of ' if len(found) >= _MANY else ''}{listed(list(found))}: "
@@ -67,13 +68,14 @@ def _kinds(pipe: ArangoPipe) -> list[str]:
     return [kind.name for kind in known if kind.identity != "run" and kind.name != "kinds"]
 
 
-def _unknown(text: str) -> str:
+def _unknown(pipe: ArangoPipe, text: str) -> str:
     kinds = [kind.singular for kind in NODE_KINDS.values()]
     word, mark, _ = re.split("([/:]|$)", text, maxsplit=1)
     if mark:
         return f"nothing is called {text!r}, and no kind {word!r}{near(word, kinds)}"
+    names = {node.name for each in _kinds(pipe) for node in pipe.store.search(each, limit=_COMPARED).items}
     return (
-        f"nothing is called {text!r}\n"
+        f"nothing is called {text!r}{near(text, names)}\n"
         "A reference is an id (run/0192…), a name with its kind (dataset:diabetes, model:ridge@2), or the "
         "end of a run's key. 'arangopipe search KIND' lists what there is."
     )

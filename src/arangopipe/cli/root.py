@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.options import SHARED, add_options
+from arangopipe.cli.options import NO_COLOR, store_option
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.errors import ArangopipeError, FilterSyntaxError, NotFound
 
@@ -36,7 +36,6 @@ class Root(click.Group):
         prog_name: str | None = None,
         complete_var: str | None = None,
         standalone_mode: bool = True,
-        windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
         """Run a command line; never returns in standalone mode."""
@@ -44,9 +43,7 @@ class Root(click.Group):
         terminal = extra.setdefault("obj", Terminal())
 
         def run() -> Any:
-            return super(Root, self).main(
-                args, prog_name, complete_var, False, windows_expand_args, **extra
-            )
+            return super(Root, self).main(args, prog_name, complete_var, False, **extra)
 
         if not standalone_mode:
             return run()
@@ -71,6 +68,9 @@ class Root(click.Group):
             click.echo("Interrupted.", err=True)
             return 130
         except click.ClickException as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # click 8.1 has no such class
+                click.echo(error.format_message())
+                return 0
             _report_usage(error, terminal, as_json)
             return error.exit_code
         except ArangopipeError as error:
@@ -158,7 +158,8 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@add_options(SHARED)
+@store_option()
+@NO_COLOR
 @click.option(
     "--version",
     is_flag=True,

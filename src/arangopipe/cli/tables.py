@@ -10,14 +10,13 @@ from typing import Any
 
 import click
 from rich.cells import cell_len
-from rich.table import Table
 from rich.text import Text
 
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.words import MISSING, cell, shortened
 
 _GAP = 2
-_LONGEST = 48
+LONGEST = 48
 _NARROWEST = 12
 
 
@@ -65,25 +64,33 @@ def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = Fal
         id(column): max([cell_len(column.heading), *(text.cell_len for text in texts[id(column)])])
         for column in wanted
     }
-    shown = list(wanted) if chosen else _fitting(wanted, widths, terminal.out.width)
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    shown = wanted if chosen else _fitting(wanted, widths, terminal.out.width)
+    lines = [Text() for _ in range(1 + len(texts[id(shown[0])]))] if shown else []
     for column in shown:
-        side = "right" if column.numeric else "left"
-        table.add_column(
-            Text(column.heading), style=column.style, justify=side, no_wrap=True, overflow="ellipsis"
-        )  # type: ignore[arg-type]
-    for row in zip(*(texts[id(column)] for column in shown), strict=True):
-        table.add_row(*row)
-    terminal.show(table)
+        cells = [Text(column.heading, style="bold"), *texts[id(column)]]
+        width = widths[id(column)] if column is not shown[-1] or column.numeric else 0
+        for place, (line, text) in enumerate(zip(lines, cells, strict=True)):
+            if place:
+                text.style = text.style or column.style
+            _append(line, text, width, column.numeric)
+    terminal.show(*lines)
     hidden = [column.heading for column in wanted if column not in shown]
     if hidden:
         terminal.note(f"Not shown for lack of width: {', '.join(hidden)} (see --columns)")
 
 
+def _append(line: Text, text: Text, width: int, to_the_right: bool) -> None:
+    """Add a cell to a line, padded to its column; the last column is not."""
+    room = " " * (width - text.cell_len)
+    if line:
+        line.append(" " * _GAP)
+    line.append(room if to_the_right else "").append_text(text).append("" if to_the_right else room)
+
+
 def _cut(text: Text) -> Text:
-    if text.cell_len > _LONGEST:
-        text = text.copy()
-        text.truncate(_LONGEST, overflow="ellipsis")
+    text = text.copy()
+    if text.cell_len > LONGEST:
+        text.truncate(LONGEST, overflow="ellipsis")
     return text
 
 
@@ -111,14 +118,16 @@ def write_csv(columns: Sequence[tuple[str, Sequence[Any]]]) -> None:
     click.echo(buffer.getvalue(), nl=False)
 
 
-def facts(rows: Sequence[tuple[str, Any]]) -> Table:
+def facts(rows: Sequence[tuple[str, Any]]) -> Text:
     """Return names and values below each other."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value if isinstance(value, Text) else Text(cell(value)))
-    return table
+    width = max((cell_len(name) for name, _ in rows), default=0)
+    lines = [
+        Text.assemble((name.ljust(width + _GAP), "dim")).append_text(
+            value if isinstance(value, Text) else Text(cell(value))
+        )
+        for name, value in rows
+    ]
+    return Text("\n").join(lines)
 
 
 def heading(text: str, more: str = "") -> Text:
@@ -126,6 +135,6 @@ def heading(text: str, more: str = "") -> Text:
     return Text.assemble((text, "bold"), ("  " if more else ""), (more, "dim"))
 
 
-def short(text: str, longest: int = _LONGEST) -> str:
+def short(text: str, longest: int = LONGEST) -> str:
     """Return a text cut to fit in a table."""
     return shortened(text, max(longest, _NARROWEST))

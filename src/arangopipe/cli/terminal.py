@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,7 +70,7 @@ class Terminal:
     def show(self, *things: RenderableType) -> None:
         """Print the answer, for people."""
         for thing in things:
-            self.out.print(thing, soft_wrap=isinstance(thing, str))
+            self.out.print(thing, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark on standard error, so that it is no part of the answer."""
@@ -96,6 +96,13 @@ class Terminal:
         match = re.match(r"sqlite:///([^?]+)", self.url)
         return Path(unquote(match[1])).expanduser() if match else None
 
+    def exists(self) -> bool:
+        """Whether the store is there; of one that is no file, only opening it tells."""
+        try:
+            return self.path is None or self.path.exists()
+        except OSError:
+            return False
+
     @property
     def place(self) -> str:
         """The store, in the words a user would write."""
@@ -116,7 +123,7 @@ class Terminal:
         from arangopipe.pipe import ArangoPipe
         from arangopipe.store import open_store
 
-        if not create and self.path is not None and not self.path.exists():
+        if not create and not self.exists():
             raise StoreUnavailable(
                 f"there is no store at {self.place}\n"
                 f"Make one with 'arangopipe init{self.argument}', see one with 'arangopipe demo', "
@@ -136,4 +143,6 @@ def clean(text: str) -> str:
     return text.translate(_SPACED)
 
 
-pass_terminal = click.make_pass_decorator(Terminal, ensure=True)
+def pass_terminal(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its `Terminal` as the first argument."""
+    return click.make_pass_decorator(Terminal, ensure=True)(function)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from rich.tree import Tree
 
-from arangopipe.cli.labels import entities, line, status
+from arangopipe.cli.labels import entities, line
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk, kinds_reached
 from arangopipe.cli.words import joined, label, things
@@ -32,8 +32,9 @@ def show_lineage(
     depth: int | None = None,
     whole: bool = False,
     as_of: When = None,
+    summed: bool = True,
 ) -> None:
-    """Print what a thing came from, what came of it, or both."""
+    """Print what a thing came from, what came of it, or both; and, if `summed`, how much that is."""
     vocabulary = pipe.store.vocabulary()
     graphs: dict[Direction, Graph] = {}
     branches: dict[Direction, Branch] = {}
@@ -54,7 +55,7 @@ def show_lineage(
             nothing = f"nothing recorded{' within that depth' if depth is not None else ''}"
             part.add(Text(nothing, style="dim"))
     terminal.show(tree)
-    for direction, graph in graphs.items():
+    for direction, graph in graphs.items() if summed else ():
         _sum_up(terminal, TITLES[direction], graph, branches[direction], whole)
 
 
@@ -96,13 +97,9 @@ def _more(kind: str, count: int) -> str:
 
 
 def _sum_up(terminal: Terminal, title: str, graph: Graph, root: Branch, whole: bool) -> None:
-    reached = {
-        kind: number for kind, number in kinds_reached(graph).items() if kind not in OWNED_BY_RUN
-    }
+    reached = {kind: number for kind, number in kinds_reached(graph).items() if kind not in OWNED_BY_RUN}
     if not reached:
         return
     counted = joined(things(kind, number) for kind, number in reached.items())
     cut = any(branch.hidden for branch in root.every())
     terminal.note(f"{title.capitalize()} {counted}.{' All of them: --all' if cut and not whole else ''}")
-
-

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from arangopipe.cli.details import stale, written
-from arangopipe.cli.labels import status
-from arangopipe.cli.listing import cells
-from arangopipe.cli.tables import Column, short
-from arangopipe.cli.words import SHORT_KEY, clean, label, length, when
-from arangopipe.model.entities import Dataset, Entity, Featureset, Model, Project, Run
+from arangopipe.cli.finding import cells
+from arangopipe.cli.labels import period, status
+from arangopipe.cli.tables import LONGEST, Column, short
+from arangopipe.cli.terminal import clean
+from arangopipe.cli.words import label, length, short_key, when
+from arangopipe.model.entities import Dataset, Entity, Featureset, Model, Project, Run, ServingPerf
 from arangopipe.model.filters import Compare, Expression, Path, path_text
 from arangopipe.references import When
 
@@ -80,7 +81,7 @@ def runs(pipe: ArangoPipe, page: Page[Run], as_of: When) -> list[Column]:
     """Key and name, status, what it used, what it measured, when it started and how long it took."""
     used = cells(pipe, "run", page, ["model.name", "featureset.name", "dataset.name"], as_of)
     return [
-        Column("run", [item.key[-SHORT_KEY:] for item in page], 0, "cyan"),
+        Column("run", [short_key(item.key) for item in page], 0, "cyan"),
         Column("name", [item.name for item in page], 5),
         Column("status", [_status(pipe, item, as_of) for item in page], 0),
         Column("model", used["model.name"], 1),
@@ -94,6 +95,21 @@ def runs(pipe: ArangoPipe, page: Page[Run], as_of: When) -> list[Column]:
     ]
 
 
+def serving(pipe: ArangoPipe, page: Page[ServingPerf], as_of: When) -> list[Column]:
+    """The deployment, the period, what was measured in it, and what else is said of it."""
+    deployments = cells(pipe, "servingperf", page, ["deployment.tag"], as_of)["deployment.tag"]
+    words = [
+        {n: v for n, v in item.document.items() if n not in (*item.metrics, "start", "end")} for item in page
+    ]
+    names = dict.fromkeys(name for found in words for name in found)
+    return [
+        Column("period", [period(item) for item in page], 0, "cyan", path="start"),
+        Column("deployment", deployments, 1),
+        *_metrics(page),
+        *(Column(clean(name), [found.get(name) for found in words], 4 + i) for i, name in enumerate(names)),
+    ]
+
+
 def anything(pipe: ArangoPipe, page: Page[Entity], as_of: When) -> list[Column]:
     """Id or name, and the first attributes of things of any kind."""
     rows = page.rows()
@@ -101,23 +117,28 @@ def anything(pipe: ArangoPipe, page: Page[Entity], as_of: When) -> list[Column]:
     names = list(dict.fromkeys(name for row in rows for name in row if name not in own))
     named = any(item.name for item in page)
     identity = _named(page) if named else [Column("id", [item.id for item in page], 0, "cyan")]
-    shown = names[:_OTHERS_SHOWN]
+    names.sort(key=lambda name: max(len(str(row.get(name, ""))) for row in rows) > LONGEST)
     rest = [
         Column(clean(name), [row.get(name) for row in rows], 2 + place)
-        for place, name in enumerate(shown)
+        for place, name in enumerate(names[:_OTHERS_SHOWN])
     ]
     return [*identity, *rest, _changed(pipe, page, 1)]
 
 
 def view_of(kind: str) -> Any:
     """Return the view of a kind."""
-    known = {
+    known: dict[str, Any] = {
         "project": projects,
         "datasets": datasets,
         "featuresets": featuresets,
         "models": models,
         "run": runs,
+        "servingperf": serving,
     }
+    if kind == "deployment":
+        from arangopipe.cli.placing import view
+
+        return view
     return known.get(kind, anything)
 
 
@@ -136,7 +157,7 @@ def _named(page: Page[Any]) -> list[Column]:
     ]
 
 
-def _metrics(page: Page[Run]) -> Sequence[Column]:
+def _metrics(page: Page[Any]) -> Sequence[Column]:
     """Return a column for each of the metrics that most runs have."""
     metrics = [item.metrics for item in page]
     plain = Counter(
@@ -147,9 +168,7 @@ def _metrics(page: Page[Run]) -> Sequence[Column]:
     )
     names = [name for name, _ in plain.most_common(METRICS_SHOWN)]
     return [
-        Column(
-            clean(name), [found.get(name) for found in metrics], 3, path=path_text(("metrics", name))
-        )
+        Column(clean(name), [found.get(name) for found in metrics], 3, path=path_text(("metrics", name)))
         for name in names
     ]
 

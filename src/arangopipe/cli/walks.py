@@ -13,13 +13,11 @@ from arangopipe.cli.phrases import phrase
 from arangopipe.model.graph import Edge, Graph, Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 
-SHOWN = 4
-"""How many of a large group are shown."""
+SHOWN = (4, 2)
+"""How many of a large group are shown: next to the start, and farther away."""
 GROUPED_ABOVE = 8
 """Groups up to this size are shown whole."""
 DEEPEST = 60
-
-_NAMED_LAST = "\U0010ffff"
 
 
 @dataclass
@@ -76,7 +74,8 @@ class Walk:
         start = self._owner(one)
         kind = self._graph.nodes[start].kind
         end = self._owner(other)
-        if start == end or (self._vocabulary.is_leaf(kind) and start not in self._graph.start):
+        back = start == end or end in self._graph.start
+        if back or (self._vocabulary.is_leaf(kind) and start not in self._graph.start):
             return
         self._steps.setdefault(start, {}).setdefault(end, _Step(end, edge, from_source))
 
@@ -112,11 +111,11 @@ class Walk:
         queue = [(root, 0)]
         while queue:
             branch, depth = queue.pop(0)
-            fresh = self._expand(branch, whole)
+            fresh = self._expand(branch, SHOWN[min(depth, 1)], whole)
             queue += [(child, depth + 1) for child in fresh if depth < DEEPEST]
         return root
 
-    def _expand(self, branch: Branch, whole: bool) -> list[Branch]:
+    def _expand(self, branch: Branch, shown: int, whole: bool) -> list[Branch]:
         """Fill in what stands below a line; return it."""
         here = branch.node.id
         steps = self._needed(here)
@@ -129,7 +128,7 @@ class Walk:
             return []
         self._expanded.add(here)
         for group in self._grouped(steps):
-            kept = group if whole or len(group) <= GROUPED_ABOVE else group[:SHOWN]
+            kept = group if whole or len(group) <= GROUPED_ABOVE else group[:shown]
             branch.below += [self._branch(step) for step in kept]
             if len(kept) < len(group):
                 kind = self._graph.nodes[group[0].to].kind
@@ -148,12 +147,18 @@ class Walk:
             kind = self._graph.nodes[step.to].kind
             groups.setdefault((kind, step.edge.kind), []).append(step)
         for group in groups.values():
-            group.sort(key=self._rank)
-        return sorted(groups.values(), key=lambda group: self._rank(group[0])[0])
+            group.sort(key=lambda step: step.to, reverse=True)  # of nameless events the newest first
+            group.sort(key=lambda step: (self._rank(step), *self._place(step)))
+        return sorted(groups.values(), key=lambda group: self._rank(group[0]))
 
-    def _rank(self, step: _Step) -> tuple[int, str, str]:
+    def _place(self, step: _Step) -> tuple[str, str]:
+        """Return what things alike are sorted by: their names, and periods in the order of time."""
         node = self._graph.nodes[step.to]
-        return self._leading.get(step.to, 2), node.name or _NAMED_LAST, node.key
+        start = node.document.get("start") if node.kind == "servingperf" else ""
+        return node.name, str(start)
+
+    def _rank(self, step: _Step) -> int:
+        return self._leading.get(step.to, 2)
 
     def _needed(self, here: str) -> list[_Step]:
         """Return the steps from a node that no longer way makes superfluous."""

@@ -16,8 +16,15 @@ from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import NODE_KINDS
 
 SHORT_KEY = 8
+WHOLE_KEY = 12
+EXACT = 8
 MISSING = "–"
 
+_TITLES = {
+    "modelparams": "set of parameters",
+    "devperf": "development result",
+    "servingperf": "serving period",
+}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -61,8 +68,16 @@ def number(value: float) -> str:
     return f"{value:#.5g}".rstrip(".")
 
 
+def plain(value: Any) -> str:
+    """Return any recorded value as one line, its numbers without padding."""
+    if isinstance(value, float) and math.isfinite(value):
+        exact = repr(value)
+        return exact if len(exact) <= EXACT else f"{value:.6g}"
+    return cell(value)
+
+
 def cell(value: Any) -> str:
-    """Return any recorded value as one line."""
+    """Return any recorded value as one line, its numbers with equally many digits."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -88,14 +103,12 @@ def count(how_many: int, one: str, many: str = "") -> str:
 
 def title(kind: str) -> str:
     """Return what one thing of a kind is called."""
-    return NODE_KINDS[kind].singular if kind in NODE_KINDS else clean(kind)
+    return _TITLES.get(kind) or (NODE_KINDS[kind].singular if kind in NODE_KINDS else clean(kind))
 
 
 def things(kind: str, how_many: int) -> str:
     """Return how many things of a kind there are, in words."""
-    plural = {"modelparams": "sets of parameters", "devperf": "development performances"}
-    served = {"servingperf": "serving periods"}
-    return count(how_many, title(kind), {**plural, **served}.get(kind, ""))
+    return count(how_many, title(kind), "sets of parameters" if kind == "modelparams" else "")
 
 
 def label(thing: Node | Entity) -> str:
@@ -107,8 +120,13 @@ def label(thing: Node | Entity) -> str:
 def reference(node: Node) -> str:
     """Return a reference that a person can read, type and pass to a command."""
     if node.name and not node.name.startswith("-") and NODE_KINDS.get(node.kind) is not None:
-        return f"{title(node.kind)}:{label(node)}"
+        return f"{NODE_KINDS[node.kind].singular}:{label(node)}"
     return clean(node.id)
+
+
+def short_key(key: str) -> str:
+    """Return the end of a key, which is enough to name a thing; short keys whole."""
+    return key if len(key) <= WHOLE_KEY else key[-SHORT_KEY:]
 
 
 def joined(words: Iterable[str]) -> str:

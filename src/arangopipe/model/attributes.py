@@ -7,7 +7,8 @@ of modelparams), ``metrics`` (the document of devperf) and ``tags``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ _path_text = lru_cache(maxsize=65_536)(path_text)
 
 
 class Value(NamedTuple):
-    """One searchable value: canonical path text, the value, and whether it is an element of an array."""
+    """One searchable value: canonical path text, the value, and whether its path has several."""
 
     path: str
     value: int | float | str | bool
@@ -48,8 +49,12 @@ def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
     prefix = PREFIX.get(kind, ())
     measured = kind in MEASURED
     for name, item in document.items():
-        whole = bool(prefix) or name == "tags"
-        for path, value, element in _leaves((*prefix, name), item, whole, False):
+        path = (*prefix, name)
+        if isinstance(item, (dict, list)):
+            leaves = _marked(_leaves(path, item, bool(prefix) or name == "tags"))
+        else:
+            leaves = [(path, item, False)]
+        for at, value, element in leaves:
             if isinstance(value, str):
                 if len(value) > MAX_TEXT:
                     complete = False
@@ -58,7 +63,7 @@ def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
                     continue
             scalar = comparable(value)
             if scalar is not None:
-                values.append(Value(_path_text(path), scalar, element))
+                values.append(Value(_path_text(at), scalar, element))
     if len(values) > MAX_VALUES:
         return values[:MAX_VALUES], False
     return values, complete
@@ -73,18 +78,23 @@ def is_indexed(kind: str, segments: Sequence[str]) -> bool:
     return segments[0] == "tags" or (kind == "run" and segments[0] in ("params", "metrics"))
 
 
-def _leaves(
-    path: tuple[str, ...], item: Any, whole: bool, element: bool
-) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
-    if isinstance(item, Mapping):
-        if whole:
-            for name, inner in item.items():
-                yield from _leaves((*path, name), inner, True, element)
-    elif isinstance(item, list):
-        for inner in item:
-            yield from _leaves(path, inner, whole, True)
-    else:
-        yield path, item, element
+def _leaves(path: tuple[str, ...], item: Any, whole: bool) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield (path, value) of what `read` gives at any path; below the top only if `whole`."""
+    for value in _expand([item], keep_empty=True):
+        if isinstance(value, Mapping):
+            yield path, NOT_COMPARABLE
+            if whole:
+                for name, inner in value.items():
+                    yield from _leaves((*path, name), inner, True)
+        else:
+            yield path, value
+
+
+def _marked(leaves: Iterable[tuple[tuple[str, ...], Any]]) -> list[tuple[tuple[str, ...], Any, bool]]:
+    """Return leaves with whether each is one of several at its path."""
+    found = list(leaves)
+    count = Counter(path for path, _ in found)
+    return [(path, value, count[path] > 1) for path, value in found]
 
 
 def read(document: Any, segments: Sequence[str], measured: bool = False) -> list[Any]:

@@ -201,8 +201,13 @@ class Maintenance(ABC):
         """Remove name, document and salt of every revision of these nodes; digests and edges stay."""
 
 
-def check_page(limit: int) -> int:
-    """Return a page size, or raise `InvalidInput`."""
+def check_page(limit: int) -> None:
+    """Raise `InvalidInput` for what is no page size."""
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_PAGE:
         raise InvalidInput(f"limit is {limit!r}: a page has 1 to {MAX_PAGE:,} items")
-    return limit
+
+
+def check_bound(what: str, value: int, least: int) -> None:
+    """Raise `InvalidInput` for what is no whole number from `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidInput(f"{what} is {value!r}: it must be a whole number from {least}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,7 +15,7 @@ from typing import Any
 
 from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StoreUnavailable
 from arangopipe.model import chain, documents, times
-from arangopipe.model.filters import Expression, OrderKey, Path, matches, parse_path, paths, sort_key
+from arangopipe.model.filters import Expression, OrderKey, Path, matches, parse_path, paths
 from arangopipe.model.graph import (
     Batch,
     Change,
@@ -33,10 +32,10 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import AsOf, Maintenance, Store, check_page
+from arangopipe.store.base import AsOf, Maintenance, Store, check_bound, check_page
 from arangopipe.store.checks import check_batch
 from arangopipe.store.history import History, Row, Value, merged, owned, text_of
-from arangopipe.store.records import Record, Summary, needs, summarise
+from arangopipe.store.records import Record, Summary, needs, scalar, summarise, tally
 
 CHUNK = 10_000
 
@@ -293,7 +292,7 @@ class MemoryStore(Store, Maintenance):
         wanted = {path: parse_path(path) for path in paths}
         with self._at(as_of) as at:
             rows = [
-                (record.node.id, *(_scalar(record.read(path)) for path in wanted.values()))
+                (record.node.id, *(scalar(record.read(path)) for path in wanted.values()))
                 for record in self._matching(kind, where, wanted.values(), at)
             ]
         chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
@@ -308,7 +307,7 @@ class MemoryStore(Store, Maintenance):
             found = list(self._matching(kind, where, [path] if path else [], at))
             if path is None:
                 return {None: len(found)}
-            return _tally(_scalar(record.read(path)) for record in found)
+            return tally(scalar(record.read(path)) for record in found)
 
     def edges(
         self,
@@ -317,7 +316,7 @@ class MemoryStore(Store, Maintenance):
         limit: int = base.MAX_PAGE,
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
-        _check_bound("limit", limit, 1)
+        check_bound("limit", limit, 1)
         with self._at(as_of) as at:
             found = dict.fromkeys(edge for node_id in ids for edge in self._history.edges(node_id, at))
             wanted = [edge for edge in found if not kinds or edge.kind in kinds]
@@ -331,8 +330,8 @@ class MemoryStore(Store, Maintenance):
         limit: int = base.MAX_NODES,
         as_of: AsOf = None,
     ) -> Graph:
-        _check_bound("limit", limit, 1)
-        _check_bound("depth", 0 if depth is None else depth, 0)
+        check_bound("limit", limit, 1)
+        check_bound("depth", 0 if depth is None else depth, 0)
         with self._at(as_of) as at:
             return self._history.walk(start, self.vocabulary(), direction, depth, limit, at)
 
@@ -355,7 +354,7 @@ class MemoryStore(Store, Maintenance):
             )
 
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
-        _check_bound("after", after, 0)
+        check_bound("after", after, 0)
         with self._at(None):
             found = self._changes[after:][:limit]
             if entries:
@@ -385,24 +384,3 @@ class MemoryStore(Store, Maintenance):
 
 def _has_kinds(values: Iterable[Value]) -> bool:
     return any(isinstance(value, Node) and value.kind == "kinds" for value in values)
-
-
-def _check_bound(what: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidInput(f"{what} is {value!r}: it must be a whole number from {least}")
-
-
-def _scalar(values: Sequence[Any]) -> Any:
-    """Return the one value among these that can be compared, None where there is not just one."""
-    missing, _, value = sort_key(values)
-    return None if missing else value
-
-
-def _tally(values: Iterable[Any]) -> dict[Any, int]:
-    """Count values; where 1 and true both occur, which Python takes for one, true becomes text."""
-    found = Counter((isinstance(value, bool), value) for value in values)
-    result: Counter[Any] = Counter()
-    for (boolean, value), count in found.items():
-        clash = boolean and (False, int(value)) in found
-        result[str(value).lower() if clash else value] += count
-    return dict(result)

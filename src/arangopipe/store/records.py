@@ -5,13 +5,14 @@ The memory store evaluates every search here; the SQL stores only what their val
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from arangopipe.model import attributes, documents
-from arangopipe.model.expressions import Path
+from arangopipe.model.expressions import Path, sort_key
 from arangopipe.model.graph import Node, Point
 from arangopipe.model.vocabulary import Vocabulary
 
@@ -54,6 +55,22 @@ def _least(known: float | None, fresh: float | None, better: Any) -> float | Non
     if known is None or fresh is None:
         return fresh if known is None else known
     return better(known, fresh)  # type: ignore[no-any-return]
+
+
+def scalar(values: Sequence[Any]) -> Any:
+    """Return the one value among these that can be compared, None where there is not just one."""
+    missing, _, value = sort_key(values)
+    return None if missing else value
+
+
+def tally(values: Iterable[Any]) -> dict[Any, int]:
+    """Count values; where 1 and true both occur, which Python takes for one, true becomes text."""
+    found = Counter((isinstance(value, bool), value) for value in values)
+    result: Counter[Any] = Counter()
+    for (boolean, value), count in found.items():
+        clash = boolean and (False, int(value)) in found
+        result[str(value).lower() if clash else value] += count
+    return dict(result)
 
 
 class Needs(NamedTuple):

@@ -115,7 +115,11 @@ def recorded(store: Store, as_of: AsOf = None) -> dict[str, Any]:
     """Return all that a store shows at a moment, in comparable form."""
     nodes = [node for kind in store.vocabulary().nodes for node in every(store, kind, as_of)]
     ids = [node.id for node in nodes]
-    edges = {edge for start in range(0, len(ids), 500) for edge in store.edges(ids[start : start + 500], as_of=as_of)}
+    edges = {
+        edge
+        for start in range(0, len(ids), 500)
+        for edge in store.edges(ids[start : start + 500], as_of=as_of)
+    }
     series = {node.id: store.points(node.id, as_of=as_of) for node in nodes if node.kind == "run"}
     return {"nodes": nodes, "edges": edges, "points": series}
 

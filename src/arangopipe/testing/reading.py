@@ -313,5 +313,3 @@ def _answers(store: Store, as_of: Any) -> dict[str, Any]:
 def _cells(store: Store, as_of: Any) -> list[tuple[Any, ...]]:
     chunks = store.columns("run", ["x", "params.a", "metrics.loss", "metrics.f", "model.name"], as_of=as_of)
     return sorted(row for chunk in chunks for row in zip(*chunk.values(), strict=True))
-
-

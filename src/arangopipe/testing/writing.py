@@ -313,9 +313,7 @@ class Writing:
         ]
         write(store, *nodes, run("02"), edges=[*links, edge("run_parent", "run/01", "run/02")])
         assert {node.kind for node in store.get([node.id for node in nodes]) if node} == set(NODE_KINDS)
-        assert {link.kind for link in store.edges([node.id for node in nodes])} == {
-            *EDGE_KINDS
-        } - {"related"}
+        assert {link.kind for link in store.edges([node.id for node in nodes])} == {*EDGE_KINDS} - {"related"}
 
     # What a run owns
 
@@ -471,4 +469,3 @@ class Writing:
             with pytest.raises(InvalidInput):
                 write(store, points=[wrong])
         assert search(store, "run", "metrics.loss is not null").items == ()
-

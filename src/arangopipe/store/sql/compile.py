@@ -55,7 +55,8 @@ _OF_TYPE = {
     bool: "value >= x''",
 }
 MAX_ITEMS = 500
-"""Alternatives in one condition; SQLite bounds the depth of an expression and its parameters."""
+MAX_DEPTH = 15
+"""Parts in one condition, and parts of parts: SQLite bounds its parser; beyond, documents are read."""
 
 Leaf = Compare | In | Like | IsNull
 
@@ -72,21 +73,23 @@ class Compiler:
         self._kind = kind
         self._hops = vocabulary.hops(kind)
 
-    def condition(self, expression: Expression) -> Condition:
-        """Return the condition of a filter."""
+    def condition(self, expression: Expression, depth: int = 0) -> Condition:
+        """Return the condition of a filter, or of a part of it at some depth."""
+        if depth > MAX_DEPTH:
+            return ANY
         if isinstance(expression, And):
-            return self._joined(" AND ", expression.items)
+            return self._joined(" AND ", expression.items, depth)
         if isinstance(expression, Or):
-            return self._joined(" OR ", expression.items)
+            return self._joined(" OR ", expression.items, depth)
         if isinstance(expression, Not):
-            inner = self.condition(expression.item)
+            inner = self.condition(expression.item, depth + 1)
             return Condition(f"NOT ({inner.sql})", inner.params) if inner.exact else ANY
         return self._leaf(expression)
 
-    def _joined(self, word: str, items: Sequence[Expression]) -> Condition:
+    def _joined(self, word: str, items: Sequence[Expression], depth: int) -> Condition:
         if len(items) > MAX_ITEMS:
             return ANY
-        return joined(word, [self.condition(item) for item in items])
+        return joined(word, [self.condition(item, depth + 1) for item in items])
 
     def _leaf(self, leaf: Leaf) -> Condition:
         path = leaf.path

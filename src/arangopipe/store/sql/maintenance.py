@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from sqlite3 import Cursor
 
 from arangopipe.errors import NotFound
@@ -119,24 +120,17 @@ def _check_ends(reader: Reader) -> Iterator[str]:
 
 def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], actor: str, reason: str) -> Change:
     """Close what is current of these nodes, then remove the text and salt of all their revisions."""
-    owned = [
-        f"{kind}/{key}"
-        for node_id in ids
-        for what, key in [split_id(node_id)]
-        if what == "run"
-        for kind in OWNED_BY_RUN
-    ]
     cursor.execute("PRAGMA secure_delete = ON")
-    prepared = prepare(Batch(uuid7(), actor=actor, action="erase", reason=reason))
-    writer = Writer(cursor, terms, prepared, careful=True)
-    closes = tuple(node_id for node_id in ids if writer.stored(node_id) is not None)
-    prepared = prepared._replace(
-        batch=Batch(prepared.batch.id, closes=closes, actor=actor, action="erase", reason=reason)
-    )
-    writer = Writer(cursor, terms, prepared, careful=True)
-    change = writer.run(always=True)
-    if not sum([_erase_node(cursor, terms, node_id) for node_id in [*ids, *owned]]):
-        raise NotFound(f"nothing to erase: {', '.join(ids)} was never there")
+    batch = Batch(uuid7(), actor=actor, action="erase", reason=reason)
+    looking = Writer(cursor, terms, prepare(batch), careful=True)
+    current = tuple(node_id for node_id in ids if looking.stored(node_id) is not None)
+    change = Writer(cursor, terms, prepare(replace(batch, closes=current)), careful=True).run(always=True)
+    for node_id in ids:
+        kind, key = split_id(node_id)
+        if not _erase_node(cursor, terms, node_id):
+            raise NotFound(f"{node_id} was never there: nothing was erased")
+        for owned in OWNED_BY_RUN if kind == "run" else ():
+            _erase_node(cursor, terms, f"{owned}/{key}")
     return change  # type: ignore[return-value]
 
 

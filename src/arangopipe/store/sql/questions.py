@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from arangopipe.model.filters import Path, sort_key
+from arangopipe.model.expressions import Path
+from arangopipe.store.records import scalar, tally
 from arangopipe.store.sql.search import Search
 
 CHUNK = 10_000
-
-
-def scalar(values: Any) -> Any:
-    """Return the one comparable scalar among the values at a path, else None."""
-    missing, *_, value = sort_key(values)
-    return None if missing else value
 
 
 def count(search: Search, by: Path | None) -> dict[Any, int]:
@@ -25,25 +19,9 @@ def count(search: Search, by: Path | None) -> dict[Any, int]:
         return {None: search.count()}
     matching, values = search.ids(), search.values(by)
     if matching is None or values is None:
-        return _keyed(Counter(_typed(scalar(record.read(by))) for record in search.matching([by])))
-    ids = {id for id, _ in matching}
-    found = Counter(_typed(value) for id, value in values if id in ids)
-    if rest := len(ids) - found.total():
-        found[_typed(None)] = rest
-    return _keyed(found)
-
-
-def _typed(value: Any) -> tuple[type, Any]:
-    # True and 1 are equal to Python, and not the same value here.
-    return (bool if isinstance(value, bool) else type(None) if value is None else object), value
-
-
-def _keyed(found: Counter[tuple[type, Any]]) -> dict[Any, int]:
-    result: dict[Any, int] = {}
-    for (kind, value), number in found.items():
-        name = str(value).lower() if kind is bool and (object, int(value)) in found else value
-        result[name] = result.get(name, 0) + number
-    return result
+        return tally(scalar(record.read(by)) for record in search.matching([by]))
+    known = dict(values)
+    return tally(known.get(id) for id, _ in matching)
 
 
 def columns(search: Search, paths: Mapping[str, Path]) -> Iterator[dict[str, list[Any]]]:

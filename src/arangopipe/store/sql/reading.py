@@ -104,6 +104,7 @@ class Reader:
         )
 
     def with_nodes(self, ids: Iterable[int]) -> list[tuple[NodeRow, Node]]:
+        """Return the rows of integer ids, each with its node."""
         rows = self.by_ids(ids)
         return list(zip(rows, self.nodes(rows), strict=True))
 

@@ -215,7 +215,7 @@ class Search:
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""
         items = conjuncts(self._where)
-        if len(self._compiler.terms(self._kind, path.segments)) > 1:
+        if self._path_terms(path)[1] is not None:
             return [], list(items)
         inside = [item for item in items if isinstance(item, Compare) and item.path == path]
         return inside, [item for item in items if item not in inside]

@@ -12,7 +12,7 @@ from arangopipe.model.filters import Expression, OrderKey, parse_path
 from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import AsOf, Maintenance, Store, check_page
+from arangopipe.store.base import AsOf, Maintenance, Store, check_bound, check_page
 from arangopipe.store.checks import check_batch
 from arangopipe.store.sql import maintenance, questions, reading
 from arangopipe.store.sql.migrate import ensure_schema
@@ -22,7 +22,7 @@ from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.walking import Walk
-from arangopipe.store.sql.writing import Writer
+from arangopipe.store.sql.writing import Writer, read_change
 
 T = TypeVar("T")
 
@@ -43,10 +43,11 @@ class SQLStore(Store, Maintenance):
 
     def write(self, batch: Batch) -> Change:
         try:
-            check_batch(batch, self.vocabulary())
+            self._check(batch)
         except InvalidInput:
-            # Another process may have registered the kind meanwhile.
-            check_batch(batch, self.vocabulary(reload=True))
+            if (seen := self._seen(batch)) is not None:
+                return seen
+            raise
         prepared = prepare(batch)
         try:
             change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=False).run())
@@ -60,6 +61,18 @@ class SQLStore(Store, Maintenance):
         if change is None:
             raise InvalidInput("the batch is empty: there is nothing to record")
         return change
+
+    def _check(self, batch: Batch) -> None:
+        try:
+            check_batch(batch, self.vocabulary())
+        except InvalidInput:
+            # Another process may have registered a kind meanwhile.
+            check_batch(batch, self.vocabulary(reload=True))
+
+    def _seen(self, batch: Batch) -> Change | None:
+        with self._read(None) as reader:
+            row = reader.cursor.execute("SELECT number FROM change WHERE batch = ?", (batch.id,)).fetchone()
+            return None if row is None else read_change(reader.cursor, row[0])
 
     def _write(self, work: Callable[[Any, NewTerms], T]) -> T:
         with self._database.write() as cursor:
@@ -146,6 +159,7 @@ class SQLStore(Store, Maintenance):
         limit: int = base.MAX_PAGE,
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
+        check_bound("limit", limit, 1)
         with self._read(as_of) as reader:
             rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
@@ -158,6 +172,8 @@ class SQLStore(Store, Maintenance):
         limit: int = base.MAX_NODES,
         as_of: AsOf = None,
     ) -> Graph:
+        check_bound("limit", limit, 1)
+        check_bound("depth", 0 if depth is None else depth, 0)
         with self._read(as_of) as reader:
             return Walk(reader, self._vocabulary_in(reader), direction).run(start, depth, limit)
 
@@ -171,6 +187,7 @@ class SQLStore(Store, Maintenance):
             return reading.revisions(reader, node)
 
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
+        check_bound("after", after, 0)
         with self._read(None) as reader:
             yield from reading.changes(reader.cursor, after, limit, entries)
 

@@ -80,10 +80,10 @@ class Walk:
 
     def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
         """Walk from nodes that must exist, up to `depth` edges and `limit` nodes."""
-        depths = dict.fromkeys(map(self._start, start), 0)
+        depths = dict.fromkeys([self._start(node_id) for node_id in start][:limit], 0)
         edges: list[EdgeRow] = []
-        frontier, level, truncated = list(depths), 0, False
-        while frontier:
+        frontier, level, truncated = list(depths), 0, len(set(start)) > limit
+        while frontier and not truncated:
             found, onward = self._step(frontier, edges, depths)
             if found and depth is not None and level >= depth:
                 truncated = True
@@ -94,7 +94,7 @@ class Walk:
                 found, onward = self._first(found, limit - len(depths)), []
             depths.update(dict.fromkeys(found, level))
             frontier = onward
-        return self._graph(start, depths, edges, truncated)
+        return self._graph(depths, edges, truncated)
 
     def _start(self, node_id: str) -> int:
         row = self._reader.get(node_id)
@@ -131,7 +131,6 @@ class Walk:
 
     def _graph(
         self,
-        start: Sequence[str],
         depths: Mapping[int, int],
         edges: Iterable[EdgeRow],
         truncated: bool,
@@ -142,7 +141,7 @@ class Walk:
         nodes = self._reader.nodes(rows)
         names = {row[0]: id for row, id in zip(rows, ids, strict=True)}
         return Graph(
-            tuple(dict.fromkeys(start)),
+            tuple(names[id] for id, level in depths.items() if level == 0),
             dict(zip(ids, nodes, strict=True)),
             {id: self._sign * depths[row[0]] for row, id in zip(rows, ids, strict=True)},
             Edges(edges, names, texts),

@@ -10,7 +10,7 @@ from arangopipe.errors import AlreadyExists, Conflict, NotFound
 from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Change, EdgeRef, Node
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store.records import Summary, summarise
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
 from arangopipe.store.sql.terms import NewTerms
@@ -93,11 +93,15 @@ class Writer:
         self._put_edges()
         self._put_points()
         self._put_metrics()
-        for item in batch.closes:
+        # A node takes its edges along, so those that are named come first.
+        for item in dict.fromkeys(batch.closes):
             if isinstance(item, EdgeRef):
                 self._close_edge(item)
-            else:
+        for item in batch.closes:
+            if not isinstance(item, EdgeRef):
                 self._close_node(item)
+        if self._own_kinds_change():
+            self._check_own_kinds()
         self._values.write(self._cursor)
         return self._finish(time or 0, link or chain.GENESIS) if self._digests or always else None
 
@@ -111,6 +115,19 @@ class Writer:
             INSERT_CHANGE, (self._number, batch.id, time, *said, self._prepared.salt, digest, link)
         )
         return change_of((self._number, time, *said, batch.id, digest, link))
+
+    def _own_kinds_change(self) -> bool:
+        batch = self._prepared.batch
+        return any(put.node.kind == "kinds" for put in batch.puts) or any(
+            isinstance(item, str) and item.startswith("kinds/") for item in batch.closes
+        )
+
+    def _check_own_kinds(self) -> None:
+        """Check that the own kinds still make a vocabulary, else no one could use the store any more."""
+        rows = self._cursor.execute(
+            "SELECT name, document FROM node WHERE kind = ?", (self._terms.id("kinds"),)
+        ).fetchall()
+        Vocabulary().with_own((name, documents.load(text)) for name, text in rows)
 
     # Nodes
 
@@ -264,10 +281,11 @@ class Writer:
     # Points, and the metrics they speak for
 
     def _put_points(self) -> None:
-        for points, document, salt, digest in self._prepared.points:
-            run = self._id(points.run)
-            if run is None:
+        for points in self._prepared.batch.points:
+            if self._id(points.run) is None:
                 raise NotFound(f"{points.run} is not there: its points of {points.name!r} cannot be kept")
+        for points, document, salt, digest in self._prepared.points:
+            run = self._ids[points.run]
             name = self._terms.id(f"={points.name}")
             self._cursor.execute(INSERT_POINT, (run, name, self._number, document, salt))
             self._digests.append(digest)

@@ -1,0 +1,77 @@
+"""The commands about the record itself: who changed what, and whether it is still what was recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from arangopipe.cli.options import AS_OF, Moment, verb
+from arangopipe.cli.terminal import Terminal, pass_terminal
+
+
+@click.group("audit")
+def audit() -> None:
+    """Who changed what, and whether the record is intact.
+
+    Every change of the store is a link of a chain of digests: nothing that was recorded can be altered
+    without 'audit verify' finding the place.
+    """
+
+
+@verb(
+    "log",
+    "arangopipe audit log",
+    "arangopipe audit log --kind deployment",
+    "arangopipe audit log --since 2026-01-01 --limit 5 --json",
+)
+@click.option("--actor", metavar="NAME", help="Only what this user changed.")
+@click.option("--since", type=Moment(), metavar="WHEN", help="Only from this time or change on.")
+@click.option("--until", type=Moment(), metavar="WHEN", help="Only up to this time or change.")
+@click.option("--kind", metavar="KIND", help="Only changes of this kind of thing.")
+@click.option("--action", metavar="TEXT", help="Only changes of this action, such as 'log run'.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="How many at most."
+)
+@click.option("--cursor", type=click.IntRange(1), metavar="N", help="Go on where an earlier page ended.")
+@AS_OF
+@pass_terminal
+def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
+    """List the changes of the store, the newest first: number, time, who, what, and why.
+
+    --as-of is the same as --until.
+    """
+    from arangopipe.cli import changes
+
+    with terminal.pipe() as pipe:
+        found, cursor = changes.find(pipe, limit, changes.Wanted(**wanted))
+        if terminal.as_json:
+            terminal.give({"items": [changes.as_json(change) for change in found], "cursor": cursor})
+        else:
+            changes.show(terminal, found, cursor)
+
+
+@verb("verify", "arangopipe audit verify", "arangopipe audit verify --json")
+@pass_terminal
+@click.pass_context
+def verify(context: click.Context, terminal: Terminal) -> None:
+    """Check that the record is what was recorded; exits with 1 if not.
+
+    Recomputes the chain of digests over every change, and checks what the store derives from them. A
+    broken record is answered with the first bad entry. Keep the head it prints elsewhere: whoever
+    can write the file could also remove its last changes, and the head tells.
+    """
+    from arangopipe.cli import changes
+
+    with terminal.pipe() as pipe:
+        found = changes.verified(terminal, pipe)
+        if terminal.as_json:
+            terminal.give(found.to_dict())
+        else:
+            changes.show_verification(terminal, found)
+    if not found.ok:
+        context.exit(1)
+
+
+audit.add_command(log)
+audit.add_command(verify)

@@ -1,0 +1,136 @@
+"""What a shell offers when TAB is pressed; whatever goes wrong, it offers nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+from arangopipe.cli.terminal import Terminal
+from arangopipe.errors import ArangopipeError
+from arangopipe.model.expressions import Like, Path
+from arangopipe.model.filters import path_text
+from arangopipe.model.vocabulary import NODE_KINDS
+
+if TYPE_CHECKING:
+    from arangopipe.pipe import ArangoPipe
+
+Items: TypeAlias = "list[CompletionItem[str]]"
+Completer = Callable[[click.Context, click.Parameter, str], Items]
+
+OFFERED = 100
+SAMPLED = 50
+
+_NAMED = ("dataset", "featureset", "model", "deployment", "project")
+_KIND_OF_VERB = {
+    "projects": "project",
+    "datasets": "datasets",
+    "featuresets": "featuresets",
+    "models": "models",
+    "runs": "run",
+    "deployments": "deployment",
+}
+
+
+def _calm(completer: Callable[[click.Context, str], Items]) -> Completer:
+    @wraps(completer)
+    def complete(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+        try:
+            return completer(context, incomplete)
+        except ArangopipeError:
+            return []
+
+    return complete
+
+
+@contextmanager
+def _pipe(context: click.Context) -> Iterator[ArangoPipe]:
+    with context.ensure_object(Terminal).pipe() as pipe:
+        yield pipe
+
+
+@_calm
+def references(context: click.Context, incomplete: str) -> Items:
+    """Offer kinds, and after a kind the names of what there is; of runs their keys."""
+    for mark in ":/":
+        word, found, begun = incomplete.partition(mark)
+        if found:
+            with _pipe(context) as pipe:
+                return _things(pipe, word, mark, begun)
+    words = [f"{kind.singular}{_mark(kind.singular)}" for kind in NODE_KINDS.values()]
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def _mark(singular: str) -> str:
+    return ":" if singular in _NAMED else "/"
+
+
+def _things(pipe: ArangoPipe, word: str, mark: str, begun: str) -> Items:
+    kind = pipe.references().kind(word)
+    attribute = "name" if mark == ":" else "key"
+    pattern = "".join(f"\\{c}" if c in "%_\\" else c for c in begun)
+    where = Like(Path((attribute,)), f"{pattern}%", fold=False)
+    found = pipe.store.search(kind.name, where, limit=OFFERED).items
+    values = {node.name if mark == ":" else node.key: node.name for node in found}
+    help_texts = {value: "" if mark == ":" else name for value, name in values.items()}
+    return [CompletionItem(f"{word}{mark}{value}", help=text or None) for value, text in help_texts.items()]
+
+
+@_calm
+def projects(context: click.Context, incomplete: str) -> Items:
+    """Offer the names of projects."""
+    with _pipe(context) as pipe:
+        names = [node.name for node in pipe.store.search("project", limit=OFFERED).items]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@_calm
+def kinds(context: click.Context, incomplete: str) -> Items:
+    """Offer the kinds of nodes, own ones too."""
+    words = [kind.singular for kind in NODE_KINDS.values()]
+    try:
+        with _pipe(context) as pipe:
+            known = pipe.store.vocabulary().nodes.values()
+            words += [kind.singular for kind in known if kind.name not in NODE_KINDS]
+    except ArangopipeError:
+        pass
+    return [CompletionItem(word) for word in words if word.startswith(incomplete) and word != "kind"]
+
+
+@_calm
+def columns(context: click.Context, incomplete: str) -> Items:
+    """Offer attributes, for the last of several with commas between."""
+    before, comma, last = incomplete.rpartition(",")
+    return [CompletionItem(f"{before}{comma}{path}") for path in _attributes(context, last)]
+
+
+@_calm
+def order(context: click.Context, incomplete: str) -> Items:
+    """Offer attributes to sort by; a leading minus means descending."""
+    before, comma, last = incomplete.rpartition(",")
+    start = last[: len(last) - len(last.lstrip(" -"))]
+    found = _attributes(context, last.lstrip(" -"))
+    return [CompletionItem(f"{before}{comma}{start}{path}") for path in found]
+
+
+def _attributes(context: click.Context, begun: str) -> list[str]:
+    """Return the paths that the newest things of a kind have."""
+    verb = context.command.name or ""
+    kind = _KIND_OF_VERB.get(verb) or str(context.params.get("kind") or "run")
+    with _pipe(context) as pipe:
+        page = pipe.search(kind, limit=SAMPLED)
+        hops = pipe.store.vocabulary().hops(pipe.references().kind(kind).name)
+        rows: list[dict[str, Any]] = page.rows()
+    names = {name for row in rows for name in row if name != "id"}
+    paths = sorted(_path(name) for name in names) + [f"{hop}.name" for hop in hops if hop in _NAMED]
+    return [path for path in dict.fromkeys(paths) if path.startswith(begun)]
+
+
+def _path(name: str) -> str:
+    """Return the path of a flat name: params.x and metrics.x are two segments, any other is one."""
+    head, dot, rest = name.partition(".")
+    return path_text((head, rest) if dot and head in ("params", "metrics") else (name,))

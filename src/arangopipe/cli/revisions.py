@@ -1,0 +1,135 @@
+"""The states a thing had, and what changed from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.text import Text
+
+from arangopipe.cli.labels import line
+from arangopipe.cli.pages import change_dict
+from arangopipe.cli.refs import find
+from arangopipe.cli.terminal import Terminal, clean
+from arangopipe.cli.words import plain, shortened, when
+from arangopipe.errors import NotFound
+from arangopipe.model.entities import entity_of
+from arangopipe.model.filters import path_text
+from arangopipe.model.graph import Change, Revision
+from arangopipe.references import When, moment_of
+
+if TYPE_CHECKING:
+    from arangopipe.pipe import ArangoPipe
+
+LONGEST = 100
+
+_MISSING = object()
+_STYLES = {"+": "green", "-": "red", "~": "yellow"}
+
+
+class Difference(NamedTuple):
+    """One attribute that differs: ``+`` added, ``-`` removed, ``~`` changed."""
+
+    mark: str
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of a thing: what it wrote, None where it deleted the thing."""
+
+    change: Change
+    revision: Revision | None
+    differences: tuple[Difference, ...]
+
+
+def of(pipe: ArangoPipe, ref: str, as_of: When) -> list[Revision]:
+    """Return the revisions of a thing up to a moment."""
+    try:
+        found = pipe.history(find(pipe, ref, as_of))
+    except NotFound:
+        # What was deleted is known by its id alone.
+        if "/" not in ref or not (found := pipe.history(ref)):
+            raise
+    moment = moment_of(as_of)
+    return [revision for revision in found if _until(revision.change, moment)]
+
+
+def _until(change: Change, moment: int | datetime | None) -> bool:
+    if moment is None:
+        return True
+    return change.number <= moment if isinstance(moment, int) else change.time <= moment
+
+
+def steps(revisions: Sequence[Revision]) -> Iterator[Step]:
+    """Yield the changes a thing went through, deletions too, with what each changed."""
+    before: dict[str, Any] = {}
+    for place, revision in enumerate(revisions):
+        after = revision.node.document
+        yield Step(revision.change, revision, tuple(differences(before, after)))
+        before = after
+        end = revision.closed_by
+        following = revisions[place + 1].change.number if place + 1 < len(revisions) else None
+        if end is not None and end.number != following:
+            yield Step(end, None, ())
+            before = {}
+
+
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], within: tuple[str, ...] = ()
+) -> Iterator[Difference]:
+    """Yield the attributes in which two documents differ, objects attribute by attribute."""
+    for name in sorted({*before, *after}):
+        path = (*within, name)
+        old, new = before.get(name, _MISSING), after.get(name, _MISSING)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from differences(old, new, path)
+        elif old is _MISSING:
+            yield Difference("+", path_text(path), None, new)
+        elif new is _MISSING:
+            yield Difference("-", path_text(path), old, None)
+        elif old != new or type(old) is not type(new):
+            yield Difference("~", path_text(path), old, new)
+
+
+def as_json(revisions: Sequence[Revision]) -> dict[str, Any]:
+    """Return the history as JSON-able values, the documents whole."""
+    items = [
+        {
+            **change_dict(step.change),
+            "deleted": step.revision is None,
+            "differences": [
+                {"mark": d.mark, "path": d.path, "before": d.before, "after": d.after}
+                for d in step.differences
+            ],
+            "document": None if step.revision is None else step.revision.node.document,
+        }
+        for step in steps(revisions)
+    ]
+    return {"id": revisions[0].node.id if revisions else None, "items": items}
+
+
+def show(terminal: Terminal, revisions: Sequence[Revision]) -> None:
+    """Print the history of a thing."""
+    terminal.show(line(entity_of(revisions[-1].node)))
+    for step in steps(revisions):
+        said = "deleted" if step.revision is None else step.change.action
+        title = Text.assemble("\n", (f"change {step.change.number}", "bold"), f"  {when(step.change.time)}")
+        title.append(f"  {clean(step.change.actor)}: {clean(said)}")
+        if step.change.reason:
+            title.append(f" ({clean(step.change.reason)})", style="italic")
+        terminal.show(title)
+        for difference in step.differences:
+            terminal.show(_difference(difference))
+
+
+def _difference(found: Difference) -> Text:
+    text = Text(f"  {found.mark} {clean(found.path)}", style=_STYLES[found.mark])
+    old, new = (Text(shortened(plain(value), LONGEST)) for value in (found.before, found.after))
+    if found.mark == "~":
+        return text.append(" ").append_text(old).append(" → ", style="dim").append_text(new)
+    return text.append(" ").append_text(new if found.mark == "+" else old)

@@ -1,0 +1,62 @@
+"""The commands about one thing: show and history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from arangopipe.cli.options import AS_OF, PROJECT, reference, verb
+from arangopipe.cli.terminal import Terminal, pass_terminal
+
+if TYPE_CHECKING:
+    from arangopipe.references import When
+
+
+@verb(
+    "show",
+    "arangopipe show dataset:diabetes",
+    "arangopipe show deployment:prod",
+    "arangopipe show model:ridge --json",
+)
+@reference()
+@PROJECT
+@AS_OF
+@pass_terminal
+def show(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None:
+    """Show all that is recorded about one thing.
+
+    Its document, a run's parameters and metrics, what it is linked to, and who wrote it when.
+    """
+    from arangopipe.cli import pages
+    from arangopipe.cli.refs import find
+
+    with terminal.pipe(project=project) as pipe:
+        node = find(pipe, ref, as_of)
+        if terminal.as_json:
+            terminal.give(pages.as_json(pipe, node, as_of))
+        else:
+            pages.show(terminal, pipe, node, as_of)
+
+
+@verb(
+    "history",
+    "arangopipe history dataset:diabetes",
+    "arangopipe history deployment:prod --json",
+)
+@reference()
+@PROJECT
+@AS_OF
+@pass_terminal
+def history(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None:
+    """Show every state one thing had: who changed it, when, why, and what changed.
+
+    Changes come oldest first: + is an attribute that was added, - one that was removed, ~ one that was
+    changed. A thing that was deleted is known by its id.
+    """
+    from arangopipe.cli import revisions
+
+    with terminal.pipe(project=project) as pipe:
+        found = revisions.of(pipe, ref, as_of)
+        if terminal.as_json:
+            terminal.give(revisions.as_json(found))
+        else:
+            revisions.show(terminal, found)

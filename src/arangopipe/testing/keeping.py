@@ -1,0 +1,429 @@
+"""Promises about what a store keeps: the audit chain, erasing, closing, many writers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, NotFound, StoreUnavailable
+from arangopipe.model import chain
+from arangopipe.model.graph import Batch, Change, Entry, Node, Point, Points, Put
+from arangopipe.model.ids import uuid7
+from arangopipe.store.base import Maintenance, Store
+from arangopipe.testing.build import (
+    batch,
+    edge,
+    every,
+    keys,
+    named,
+    node_kind,
+    one,
+    owned,
+    points,
+    recorded,
+    run,
+    search,
+    write,
+)
+from arangopipe.testing.verify import verify_chain
+
+THREADS, BATCHES = 8, 25
+
+
+class Auditing:
+    """What the audit chain promises."""
+
+    def test_the_chain_can_be_computed_again(self, store: Store) -> None:
+        """Give entries whose digests make the change's, and links that follow from one another."""
+        assert verify_chain(store) == 0
+        last = _busy(store)
+        assert verify_chain(store) == last.number
+        assert store.head() == last
+        assert all(change.entries == () for change in store.changes())
+        whole = list(store.changes(entries=True))
+        assert list(store.changes(after=2, limit=3, entries=True)) == whole[2:5]
+
+    def test_the_first_entry_is_the_changes_own(self, store: Store) -> None:
+        """Cover batch id, action and reason by the change's digest."""
+        given = batch(run("01"), action="log_run", reason="“why”")
+        store.write(given)
+        (change,) = store.changes(entries=True)
+        assert change.entries[0].text == chain.note_text(given.id, "log_run", "“why”")
+        assert change.entries[0].closed is False
+
+    def test_entries_are_the_rows_that_a_change_wrote_and_closed(self, store: Store) -> None:
+        """List each node, edge and series of points written, and each row that was superseded or closed."""
+        data, execution = named("datasets", "d", "2", "p", rows=1), run("01", "n", x="ü")
+        link = edge("run_datasets", execution, data, roles=["test"])
+        loss = Points("run/01", "lo.ss", (Point(1, 2, 0.5), Point(2, 3, "NaN"), Point(3, 4, 7)))
+        write(store, data, execution, edges=[link], points=[loss])
+        newer, link_2 = data._replace(text='{"rows":2}'), edge("run_datasets", execution, data)
+        write(store, Put(newer, 1), edges=[link_2])
+        write(store, closes=[execution])
+        series = '["points","run/01","lo.ss",[[1,2,0.5],[2,3,"NaN"],[3,4,7]]]'
+        first = {
+            (False, _node_text(data)),
+            (False, _node_text(execution)),
+            (False, f'["edge","run_datasets","run/01","{data.id}",{{"roles":["test"]}}]'),
+            (False, series),
+        }
+        edge_2 = f'["edge","run_datasets","run/01","{data.id}",{{}}]'
+        second = {
+            (True, _node_text(data)),
+            (False, _node_text(newer)),
+            (True, f'["edge","run_datasets","run/01","{data.id}",{{"roles":["test"]}}]'),
+            (False, edge_2),
+        }
+        third = {(True, _node_text(execution)), (True, edge_2), (True, series)}
+        assert _node_text(execution) == '["node","run","01","n","","",{"x":"ü"}]'
+        assert _rows(store) == [first, second, third]
+
+    def test_salts_are_random_and_stay_with_their_row(self, store: Store) -> None:
+        """Give each row a salt of its own, and show the same one where the row is closed."""
+        execution = run("01", x=1)
+        write(store, execution, run("02", x=1))
+        write(store, closes=["run/01"])
+        first, second = store.changes(entries=True)
+        salts = [entry.salt for entry in first.entries]
+        assert len(set(salts)) == 3
+        (closed,) = [entry for entry in second.entries if entry.closed]
+        assert closed in [entry._replace(closed=True) for entry in first.entries]
+
+    def test_a_batch_that_changes_nothing_leaves_the_chain(self, store: Store) -> None:
+        """Add no entry for what was equal, repeated or refused."""
+        node = run("01", x=1)
+        given = batch(node)
+        store.write(given)
+        store.write(given)
+        write(store, Put(node, "any"))
+        with pytest.raises(AlreadyExists):
+            write(store, run("02"), node._replace(text="{}"))
+        write(store, Put(node, "any"), run("03"))
+        assert _rows(store) == [{(False, _node_text(node))}, {(False, _node_text(run("03")))}]
+        assert verify_chain(store) == 2
+
+
+class Maintaining:
+    """What stores promise that have the ability `Maintenance`."""
+
+    def test_a_healthy_store_has_nothing_to_complain_of(self, store: Store) -> None:
+        """Find no disagreement after writes of all sorts."""
+        if not isinstance(store, Maintenance):
+            return
+        assert list(store.check()) == []
+        _busy(store)
+        assert list(store.check()) == []
+
+    def test_erasing_removes_name_and_document_of_every_state(self, store: Store) -> None:
+        """Show closed, nameless and empty states in place of what was erased, and keep the rest."""
+        if not isinstance(store, Maintenance):
+            return
+        data, other = named("datasets", "secret", "1", "p", owner="ann"), named("datasets", "open")
+        link = edge("related", other, data, why="x")
+        write(store, data, other, edges=[link])
+        write(store, Put(data._replace(text='{"owner":"bob"}'), 1))
+        change = store.erase([data.id], "dpo", "asked to")
+        assert (change.number, change.actor, change.reason) == (3, "dpo", "asked to")
+        assert store.head() == change
+        assert one(store, data) is None
+        assert store.find("datasets", "secret", as_of=1) == ()
+        assert store.edges([other.id]) == ()
+        assert search(store, "datasets", "owner is not null", as_of=2).items == ()
+        states = store.revisions(data.id)
+        assert [(state.node.id, state.node.name, state.node.text) for state in states] == [
+            (data.id, "", "{}"), (data.id, "", "{}"),
+        ]  # fmt: skip
+        assert [state.closed_by and state.closed_by.number for state in states] == [2, 3]
+        assert store.edges([other.id], as_of=1) == (link._replace(revision=1),)
+        assert one(store, other) == other._replace(revision=1)
+        assert list(store.check()) == []
+
+    def test_erasing_keeps_the_chain(self, store: Store) -> None:
+        """Keep the digest of each row in place of text and salt, so that the chain still holds."""
+        if not isinstance(store, Maintenance):
+            return
+        execution = run("01", "secret", who="ann")
+        params, perf = (
+            owned("modelparams", execution, {"secret": 1}),
+            owned("devperf", execution, {"secret": 2}),
+        )
+        write(store, execution, params, perf, run("02"), points=[points(execution, "secret", 1.0)])
+        write(store, Put(params._replace(text='{"secret":3}'), 1))
+        before = [change.chain for change in store.changes()]
+        store.erase(["run/01"], "dpo", "asked to")
+        assert verify_chain(store) == 3
+        assert [change.chain for change in store.changes()][:2] == before
+        found = [entry for change in store.changes(entries=True) for entry in change.entries]
+        assert not any("secret" in entry.text for entry in found if entry.text)
+        # Written: run, params, perf, points, params again; the first params closed; then all four.
+        assert sum(entry.text is None for entry in found) == 10
+        assert all(entry.salt is None and entry.digest is not None for entry in found if entry.text is None)
+        assert keys(every(store, "run")) == ["02"]
+        assert list(store.check()) == []
+
+    def test_what_was_erased_can_be_made_again(self, store: Store) -> None:
+        """Take the same key, name and edges anew."""
+        if not isinstance(store, Maintenance):
+            return
+        execution, data = run("01", "n", x=1), named("datasets", "d", rows=1)
+        link = edge("run_datasets", execution, data)
+        write(store, execution, data, edges=[link], points=[points(execution, "loss", 1.0)])
+        store.erase(["run/01", data.id], "dpo", "asked to")
+        write(store, execution, data, edges=[link], points=[points(execution, "loss", 2.0)])
+        assert keys(search(store, "run", "x = 1 and dataset.rows = 1 and metrics.loss = 2").items) == ["01"]
+        assert [state.node.text for state in store.revisions("run/01")] == ["{}", '{"x":1}']
+        store.erase(["run/01"], "dpo", "again")
+        assert verify_chain(store) == 4
+        assert list(store.check()) == []
+
+    def test_what_is_closed_can_be_erased(self, store: Store) -> None:
+        """Erase the past of a node that is gone, with a change that has only its own entry."""
+        if not isinstance(store, Maintenance):
+            return
+        write(store, run("01", x=1), run("02"))
+        write(store, closes=["run/01"])
+        store.erase(["run/01"], "dpo", "asked to")
+        assert _rows(store)[2] == set()
+        assert store.revisions("run/01")[0].node.text == "{}"
+        assert verify_chain(store) == 3
+
+    def test_what_never_was_cannot_be_erased(self, store: Store) -> None:
+        """Raise `NotFound`, and erase nothing."""
+        if not isinstance(store, Maintenance):
+            return
+        write(store, run("01", x=1))
+        for wrong in (["run/09"], ["run/01", "run/09"]):
+            with pytest.raises(NotFound):
+                store.erase(wrong, "dpo", "asked to")
+        assert one(store, "run/01") == run("01", x=1)._replace(revision=1)
+        assert verify_chain(store) == 1
+
+
+class Living:
+    """What a store promises about its own life: closing, opening again, many threads."""
+
+    def reopen(self, store: Store) -> Store:
+        """Return the store opened anew from its address; override where it outlives its object."""
+        return store
+
+    def test_a_closed_store_is_unavailable(self, store: Store) -> None:
+        """Raise `StoreUnavailable` in every method; closing twice is harmless."""
+        write(store, run("01"))
+        store.close()
+        store.close()
+        calls: list[Callable[[], Any]] = [
+            lambda: write(store, run("02")),
+            store.head,
+            lambda: store.get(["run/01"]),
+            lambda: store.find("run", "n"),
+            lambda: store.search("run"),
+            lambda: list(store.columns("run", ["x"])),
+            lambda: store.count("run"),
+            lambda: store.edges(["run/01"]),
+            lambda: store.traverse(["run/01"], "upstream"),
+            lambda: store.points("run/01"),
+            lambda: store.revisions("run/01"),
+            lambda: list(store.changes()),
+            lambda: store.vocabulary(reload=True),
+        ]
+        if isinstance(store, Maintenance):
+            calls.append(lambda: store.erase(["run/01"], "ann", "x"))
+        for call in calls:
+            with pytest.raises(StoreUnavailable):
+                call()
+
+    def test_a_store_closes_at_the_end_of_a_block(self, store: Store) -> None:
+        """Work as a context manager."""
+        with store as same:
+            assert same is store
+            write(store, run("01"))
+        with pytest.raises(StoreUnavailable):
+            store.head()
+
+    def test_what_was_written_is_there_after_opening_again(self, store: Store) -> None:
+        """Show the same in every read, know the own kinds, and go on with the chain."""
+        _busy(store)
+        before, changes = recorded(store), list(store.changes(entries=True))
+        again = self.reopen(store)
+        try:
+            assert recorded(again) == before
+            assert list(again.changes(entries=True)) == changes
+            assert "reports" in again.vocabulary().nodes
+            write(again, named("reports", "another"))
+            assert verify_chain(again) == len(changes) + 1
+        finally:
+            again.close()
+
+    def test_the_address_opens_without_secrets(self, store: Store) -> None:
+        """Name itself by its address."""
+        assert "://" in store.url
+        assert store.url in repr(store)
+
+    def test_many_threads_write_at_once(self, store: Store) -> None:
+        """Record every batch of every thread once, as one change each, in one chain."""
+        made: dict[int, list[Change]] = {thread: [] for thread in range(THREADS)}
+
+        def work(thread: int) -> None:
+            for i in range(BATCHES):
+                node = run(f"{thread}-{i:02}", x=thread)
+                params = owned("modelparams", node, {"i": i})
+                link = edge("run_modelparams", node, params)
+                made[thread].append(write(store, node, params, edges=[link], points=[points(node, "m", i)]))
+                assert one(store, node) is not None
+
+        _together([lambda thread=thread: work(thread) for thread in range(THREADS)])
+        assert sorted(change.number for changes in made.values() for change in changes) == list(
+            range(1, THREADS * BATCHES + 1)
+        )
+        assert all(
+            [c.number for c in changes] == sorted(c.number for c in changes) for changes in made.values()
+        )
+        assert store.count("run", by="x") == dict.fromkeys(range(THREADS), BATCHES)
+        assert all(len(store.points(f"run/{thread}-07")["m"]) == 1 for thread in range(THREADS))
+        assert verify_chain(store) == THREADS * BATCHES
+
+    def test_only_one_of_many_writers_gets_a_name_or_a_revision(self, store: Store) -> None:
+        """Give each expectation that holds once to one writer, and an error to the others."""
+        write(store, counter := run("counter", n=0))
+        won: list[str] = []
+
+        def work(thread: int) -> None:
+            for i in range(10):
+                try:
+                    write(store, Node("datasets", f"{thread}-{i}", "wanted", str(i)))
+                    won.append("name")
+                except AlreadyExists:
+                    pass
+            for i in range(10):
+                while True:
+                    seen = one(store, counter)
+                    assert seen is not None
+                    text = json.dumps({"n": seen.document["n"] + 1})
+                    try:
+                        write(store, Put(counter._replace(text=text), seen.revision))
+                        break
+                    except Conflict:
+                        continue
+
+        _together([lambda thread=thread: work(thread) for thread in range(4)])
+        assert won == ["name"] * 10
+        assert one(store, counter).document == {"n": 40}  # type: ignore[union-attr]
+        assert verify_chain(store) == 1 + 10 + 40
+
+    def test_a_batch_sent_by_many_is_recorded_once(self, store: Store) -> None:
+        """Return the same change to every thread that sends the same batch."""
+        given = [Batch(uuid7(), (Put(run(f"{i:02}")),)) for i in range(10)]
+        got: list[Change] = []
+        _together([lambda: got.extend([store.write(each) for each in given])] * 4)
+        assert sorted(got) == sorted(list(store.changes()) * 4)
+        assert store.count("run") == {None: 10}
+
+    def test_readers_see_whole_changes(self, store: Store) -> None:
+        """Show either all or nothing of a change to whoever reads meanwhile."""
+        a, b = run("01", n=0), run("02", n=0)
+        write(store, a, b)
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                pair = store.get([a.id, b.id])
+                assert len({node.text for node in pair if node}) == 1
+                assert len(store.count("run", by="n")) == 1
+                assert len({node.text for node in store.search("run").items}) == 1
+
+        def work() -> None:
+            try:
+                for i in range(40):
+                    text = json.dumps({"n": i}, separators=(",", ":"))
+                    write(store, Put(a._replace(text=text), "any"), Put(b._replace(text=text), "any"))
+            finally:
+                done.set()
+
+        _together([work, read, read])
+
+    def test_no_other_error_leaves_a_store(self, store: Store) -> None:
+        """Answer nonsense with an error of `arangopipe.errors`."""
+        write(store, run("01"))
+        calls: list[Callable[[], Any]] = [
+            lambda: write(store, Node("run", None)),  # type: ignore[arg-type]
+            lambda: write(store, Node("datasets", "k", 3, "1")),  # type: ignore[arg-type]
+            lambda: write(store, run("02")._replace(text='{"x":"\ud83d"}')),
+            lambda: write(store, run("02"), reason="half \ud83d"),
+            lambda: write(store, edges=[edge("related", "run/01", "nowhere")]),
+            lambda: write(store, closes=["nowhere"]),
+            lambda: write(store, points=[points("nowhere", "m", 1.0)]),
+            lambda: store.search("run", cursor="\ud83d"),
+            lambda: store.traverse(["nowhere"], "upstream"),
+            lambda: store.count("run", by="a b"),
+            lambda: list(store.columns("run", ["a ="])),
+        ]
+        for call in calls:
+            with pytest.raises(ArangopipeError):
+                call()
+        assert verify_chain(store) == 1
+
+
+def _together(works: list[Callable[[], None]]) -> None:
+    """Run functions in threads at once, and raise what any of them raises."""
+    failed: list[BaseException] = []
+    barrier = threading.Barrier(len(works))
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            barrier.wait(30)
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive(), "a thread hangs"
+    for error in failed:
+        raise error
+
+
+def _busy(store: Store) -> Change:
+    """Write changes of every sort, and return the last."""
+    data, model, execution = named("datasets", "d", rows=1), named("models", "m"), run("01", "ü", x=1)
+    params, perf = (
+        owned("modelparams", execution, {"a": [1, 2]}),
+        owned("devperf", execution, {"f": 1, "g": "NaN"}),
+    )
+    trained, used = edge("run_models", model, execution), edge("run_datasets", execution, data)
+    write(store, data, model)
+    write(store, execution, params, perf, edges=[trained, used])
+    write(store, points=[points(execution, "loss", 3.0, "NaN", 2), points(execution, "f", 0.5)])
+    write(
+        store, Put(data._replace(text='{"rows":2}'), "any"), edges=[edge("run_models", model, execution, a=1)]
+    )
+    write(store, node_kind("reports"), run("02", long="x" * 2_000, tags={"a": True}))
+    write(store, named("reports", "r", many={str(i): i for i in range(50)}), closes=[used])
+    write(store, points=[points(execution, "loss", 1.0, step=9)])
+    write(store, Put(perf._replace(text='{"f":2,"loss":5}'), "any"))
+    write(store, Put(params._replace(text='{"b":"z"}'), "any"), closes=[perf])
+    write(store, closes=[model, run("02")])
+    write(store, model, run("02", y=1), edges=[trained], points=[points("run/02", "loss", 1.0)])
+    write(store, closes=[execution], actor="bob", action="delete", reason="“why”")
+    return write(store, execution, edges=[used], points=[points(execution, "loss", 7)])
+
+
+def _node_text(node: Node) -> str:
+    return chain.node_text(node.kind, node.key, node.name, node.version, node.project, node.text)
+
+
+def _rows(store: Store) -> list[set[tuple[bool, str | None]]]:
+    """Return what each change wrote and closed, but for its own entry."""
+
+    def rows(entries: tuple[Entry, ...]) -> set[tuple[bool, str | None]]:
+        found = [(entry.closed, entry.text) for entry in entries[1:]]
+        assert len(set(found)) == len(found)
+        return set(found)
+
+    return [rows(change.entries) for change in store.changes(entries=True)]
