@@ -132,7 +132,7 @@ def test_numpy_and_pandas_become_their_plain_values(value: Any, expected: Any) -
         (Text("a"), "a"),
         ((1, 2), [1, 2]),
         ({3, 1, 2}, [1, 2, 3]),
-        (frozenset({"b", "a"}), ["a", "b"]),
+        (frozenset({2, 1}), [1, 2]),
         (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
         (UserDict({"a": 1}), {"a": 1}),
         (MappingProxyType({"a": 1}), {"a": 1}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from arangopipe.errors import MissingExtra
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
 from arangopipe.model.graph import Graph
+from arangopipe.model.vocabulary import NODE_KINDS, OWNED_BY_RUN
 
 if TYPE_CHECKING:
     import pandas
@@ -91,12 +93,12 @@ class Impact:
     last_serving: Mapping[str, ServingPerf]
 
     def __str__(self) -> str:
-        counts: dict[str, int] = {}
-        for node in self.graph:
-            if node.id not in self.graph.start:
-                counts[node.kind] = counts.get(node.kind, 0) + 1
-        found = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        lines = [f"{', '.join(self.graph.start)}: {found or 'nothing'} downstream"]
+        reached = [node for node in self.graph if node.id not in self.graph.start]
+        counts = Counter(node.kind for node in reached if node.kind not in OWNED_BY_RUN)
+        found = ", ".join(counted(kind, count) for kind, count in counts.items())
+        starts = [self.graph.nodes[node_id] for node_id in self.graph.start]
+        start = ", ".join(f"{_singular(node.kind)} {node.label}" for node in starts)
+        lines = [f"{start}: {found or 'nothing'} downstream"]
         for word, deployments in (("live", self.live), ("scheduled", self.scheduled)):
             lines += [f"  {word}: {self._line(deployment)}" for deployment in deployments]
         return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing live or scheduled"])
@@ -118,6 +120,18 @@ class Impact:
             "scheduled": [deployment.to_dict() for deployment in self.scheduled],
             "last_serving": {name: perf.to_dict() for name, perf in self.last_serving.items()},
         }
+
+
+def counted(kind: str, count: int) -> str:
+    """Return a number of things of a kind in words: ``1 dataset``, ``3 runs``."""
+    if count == 1:
+        return f"1 {_singular(kind)}"
+    return f"{count} {kind if kind.endswith('s') else f'{kind}s'}"
+
+
+def _singular(kind: str) -> str:
+    known = NODE_KINDS.get(kind)
+    return known.singular if known else kind
 
 
 def _row(entity: Entity) -> dict[str, Any]:

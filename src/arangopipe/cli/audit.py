@@ -37,9 +37,9 @@ def audit() -> None:
 @AS_OF
 @pass_terminal
 def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
-    """List the changes of the store, the newest first: number, time, who, what, and why.
+    """List the changes of the store, the newest first.
 
-    --as-of is the same as --until.
+    Shows the number of each, its time, who made it, what it changed, and why. --as-of is the same as --until.
     """
     from arangopipe.cli import changes
 
@@ -55,11 +55,11 @@ def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
 @pass_terminal
 @click.pass_context
 def verify(context: click.Context, terminal: Terminal) -> None:
-    """Check that the record is what was recorded; exits with 1 if not.
+    """Check that the record is what was recorded.
 
     Recomputes the chain of digests over every change, and checks what the store derives from them. A
-    broken record is answered with the first bad entry. Keep the head it prints elsewhere: whoever
-    can write the file could also remove its last changes, and the head tells.
+    broken record is answered with the first bad entry, and exit code 1. Keep the head it prints
+    elsewhere: whoever can write the file could also remove its last changes, and the head tells.
     """
     from arangopipe.cli import changes
 

@@ -44,10 +44,13 @@ def find(pipe: ArangoPipe, limit: int, wanted: Wanted) -> tuple[list[Change], in
     for change in _backwards(pipe, _last(pipe, wanted)):
         if _before(change, wanted.since):
             break
-        if _fits(change, wanted, kind):
-            if len(found) == limit:
-                return found, found[-1].number
-            found.append(change)
+        if not _fits(change, wanted):
+            continue
+        if len(found) == limit:
+            return found, found[-1].number
+        whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
+        if kind is None or any(thing.kind == kind for thing in _things(whole)):
+            found.append(whole)
     return found, None
 
 
@@ -61,7 +64,7 @@ def _last(pipe: ArangoPipe, wanted: Wanted) -> int:
 def _backwards(pipe: ArangoPipe, last: int) -> Iterator[Change]:
     while last > 0:
         first = max(last - _STEP, 0)
-        yield from reversed(list(pipe.store.changes(first, limit=last - first, entries=True)))
+        yield from reversed(list(pipe.store.changes(first, limit=last - first)))
         last = first
 
 
@@ -72,12 +75,8 @@ def _before(change: Change, moment: When) -> bool:
     return change.number < known if isinstance(known, int) else change.time < known
 
 
-def _fits(change: Change, wanted: Wanted, kind: str | None) -> bool:
-    return (
-        wanted.actor in (None, change.actor)
-        and wanted.action in (None, change.action)
-        and (kind is None or any(thing.kind == kind for thing in _things(change)))
-    )
+def _fits(change: Change, wanted: Wanted) -> bool:
+    return wanted.actor in (None, change.actor) and wanted.action in (None, change.action)
 
 
 class Thing(NamedTuple):

@@ -110,11 +110,11 @@ def columns(context: click.Context, incomplete: str) -> Items:
 
 @_calm
 def order(context: click.Context, incomplete: str) -> Items:
-    """Offer attributes to sort by; a leading minus means descending."""
+    """Offer attributes to sort by."""
     before, comma, last = incomplete.rpartition(",")
-    start = last[: len(last) - len(last.lstrip(" -"))]
-    found = _attributes(context, last.lstrip(" -"))
-    return [CompletionItem(f"{before}{comma}{start}{path}") for path in found]
+    begun = last.lstrip(" -")
+    start = before + comma + last.removesuffix(begun)
+    return [CompletionItem(start + path) for path in _attributes(context, begun)]
 
 
 def _attributes(context: click.Context, begun: str) -> list[str]:

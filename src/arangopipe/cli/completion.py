@@ -70,10 +70,10 @@ class ColonBash(BashComplete):
 @verb("completion", "arangopipe completion bash > ~/.arangopipe-completion", json=False)
 @click.argument("shell", type=click.Choice(SHELLS), required=False)
 def completion(shell: str | None) -> None:
-    """Print the script that completes commands, options and references in a shell.
+    """Print the script for completion with TAB.
 
-    SHELL is bash, zsh or fish, by default the one you use. To switch completion on, add a line to the
-    shell's start-up file:
+    It completes commands, options, references and attributes. SHELL is bash, zsh or fish, by default
+    the one you use. To switch completion on, add a line to the shell's start-up file:
 
     \b
       bash, in ~/.bashrc:                     eval "$(arangopipe completion bash)"

@@ -26,10 +26,11 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
 )
 @pass_terminal
 def deployments(terminal: Terminal, tag: str | None, live_at: datetime | None, **options: Any) -> None:
-    """List deployments: which is live, since when, what it serves and how it does.
+    """List deployments.
 
-    What is live comes first, then what is scheduled, then what was live before. --live-at asks what
-    served at a time; together with --as-of, as it was recorded then.
+    Shows which is live, since when, what it serves and how it does. What is live comes first, then
+    what is scheduled, then what was live before. --live-at asks what served at a time; together
+    with --as-of, as it was recorded then.
     """
     from arangopipe.cli.finding import show_list
     from arangopipe.cli.placing import view

@@ -17,9 +17,10 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
 @click.option("--description", metavar="TEXT", help="What the project is about.")
 @pass_terminal
 def init(terminal: Terminal, project: str | None, description: str | None) -> None:
-    """Make a store, and say where it is and what to do next.
+    """Make a store.
 
-    A store that is there already is left as it is, and so is a project.
+    Says where it is, and what to do next. A store that is there already is left as it is, and so is a
+    project.
     """
     if description is not None and project is None:
         raise click.UsageError("--description describes a project: name it with --project")

@@ -88,7 +88,7 @@ def _graph(
 @AS_OF
 @pass_terminal
 def impact(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None:
-    """Show what would be affected if a thing were wrong: live deployments first.
+    """Show what would be affected if a thing were wrong.
 
     Live and scheduled deployments that depend on it come first, each with what it last showed in
     service; then how much else depends on it, by kind.

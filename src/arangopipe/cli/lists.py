@@ -26,7 +26,7 @@ def _show(terminal: Terminal, kind: str, options: dict[str, Any]) -> None:
 @add_options(LIST_OPTIONS)
 @pass_terminal
 def projects(terminal: Terminal, **options: Any) -> None:
-    """List projects, with how many models and runs belong to each.
+    """List projects, with their numbers of models and runs.
 
     FILTER is a condition in the search language. By default projects come by name.
     """
@@ -42,7 +42,9 @@ def projects(terminal: Terminal, **options: Any) -> None:
 @list_options
 @pass_terminal
 def datasets(terminal: Terminal, **options: Any) -> None:
-    """List datasets: their size, source, and what identifies their content.
+    """List datasets.
+
+    Shows their size, source, and what identifies their content.
 
     FILTER is a condition in the search language. By default datasets come by name, the newest
     version first.
@@ -58,7 +60,9 @@ def datasets(terminal: Terminal, **options: Any) -> None:
 @list_options
 @pass_terminal
 def featuresets(terminal: Terminal, **options: Any) -> None:
-    """List featuresets: the dataset each was made from, how, and its columns.
+    """List featuresets.
+
+    Shows the dataset each was made from, how, and its columns.
 
     FILTER is a condition in the search language. By default featuresets come by name, the newest
     version first.
@@ -75,7 +79,9 @@ def featuresets(terminal: Terminal, **options: Any) -> None:
 @list_options
 @pass_terminal
 def models(terminal: Terminal, **options: Any) -> None:
-    """List models: their task, technique, and how many runs trained each.
+    """List models.
+
+    Shows their task and technique, and how many runs trained each.
 
     FILTER is a condition in the search language. By default models come by name, the newest version
     first.
@@ -94,7 +100,9 @@ def models(terminal: Terminal, **options: Any) -> None:
 @list_options
 @pass_terminal
 def runs(terminal: Terminal, **options: Any) -> None:
-    """List runs: status, what each used, what it measured, when it started and how long it took.
+    """List runs.
+
+    Shows their status, what each used and measured, when it started and how long it took.
 
     FILTER is a condition in the search language: "metrics.rmse < 55 and params.alpha >= 1", "tag =
     'sweep'", "model.technique = 'ridge'", "status = 'failed'". By default the newest runs come
@@ -114,7 +122,7 @@ def runs(terminal: Terminal, **options: Any) -> None:
 @list_options
 @pass_terminal
 def search(terminal: Terminal, kind: str, **options: Any) -> None:
-    """List what a condition selects among the things of any KIND, own kinds too.
+    """List things of any kind.
 
     KIND is run, dataset, featureset, model, deployment, servingperf, modelparams, devperf, project or
     a kind of your own. FILTER is a condition in the search language:

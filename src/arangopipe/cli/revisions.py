@@ -56,7 +56,13 @@ def of(pipe: ArangoPipe, ref: str, as_of: When) -> list[Revision]:
         if "/" not in ref or not (found := pipe.history(ref)):
             raise
     moment = moment_of(as_of)
-    return [revision for revision in found if _until(revision.change, moment)]
+    return [
+        revision
+        if revision.closed_by is None or _until(revision.closed_by, moment)
+        else revision._replace(closed_by=None)
+        for revision in found
+        if _until(revision.change, moment)
+    ]
 
 
 def _until(change: Change, moment: int | datetime | None) -> bool:

@@ -120,11 +120,9 @@ def _report_usage(error: click.ClickException, terminal: Terminal, as_json: bool
         _give_error("UsageError", error.format_message(), {})
         return
     context = getattr(error, "ctx", None)
-    if not isinstance(context, click.Context) or not error.message:
-        error.show()
-        return
     _say_error(error.format_message(), terminal)
-    click.echo(f"Try '{context.command_path} --help'.", err=True)
+    if isinstance(context, click.Context):
+        click.echo(f"Try '{context.command_path} --help'.", err=True)
 
 
 def _say_error(message: str, terminal: Terminal) -> None:

@@ -47,7 +47,7 @@ def show(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None
 @AS_OF
 @pass_terminal
 def history(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None:
-    """Show every state one thing had: who changed it, when, why, and what changed.
+    """Show who changed a thing, when, why, and how.
 
     Changes come oldest first: + is an attribute that was added, - one that was removed, ~ one that was
     changed. A thing that was deleted is known by its id.

@@ -86,6 +86,8 @@ def _line(branch: Branch, known: Mapping[str, Entity], start: Node) -> Text:
         text.append(f"  {joined(f'{NODE_KINDS[m.kind].singular} {label(m)}' for m in models)}", "dim")
     if branch.roles and branch.roles != ("training",):
         text.append(f"  ({', '.join(branch.roles)})", "dim")
+    if branch.cut:
+        text.append("  … and deeper (--json)", "dim italic")
     if branch.again:
         text.append("  (as above)", "dim italic")
     return text

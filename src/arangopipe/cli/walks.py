@@ -24,8 +24,8 @@ DEEPEST = 60
 class Branch:
     """One line of the tree: a node, how the line above relates to it, and what is below.
 
-    `models` are the models a run trained; `hidden` counts what a group leaves out, by kind;
-    `again` says that what is below was shown before.
+    `models` are the models a run trained; `hidden` counts what a group leaves out, by kind; `again`
+    says that what is below was shown before, `cut` that it is too deep to be shown.
     """
 
     node: Node
@@ -35,6 +35,7 @@ class Branch:
     below: list[Branch] = field(default_factory=list)
     hidden: dict[str, int] = field(default_factory=dict)
     again: bool = False
+    cut: bool = False
 
     def every(self) -> Iterable[Branch]:
         """Yield this line and all below it."""
@@ -112,7 +113,9 @@ class Walk:
         while queue:
             branch, depth = queue.pop(0)
             fresh = self._expand(branch, SHOWN[min(depth, 1)], whole)
-            queue += [(child, depth + 1) for child in fresh if depth < DEEPEST]
+            for child in fresh:
+                child.cut = depth + 1 == DEEPEST and child.node.id in self._steps
+            queue += [(child, depth + 1) for child in fresh if not child.cut]
         return root
 
     def _expand(self, branch: Branch, shown: int, whole: bool) -> list[Branch]:

@@ -123,23 +123,29 @@ def _refuse(value: object, why: str, at: str, warn: Warn) -> str:
     return text
 
 
+def _at(place: str, name: str) -> str:
+    return f"{place}.{name}" if name else place
+
+
 def _scalar(value: Any, at: str, name: str, warn: Warn) -> Any:
-    """Return a text, integer or float that JSON and every engine can hold."""
+    """Return a text, integer or float, found under a name at some place, as every engine can hold it."""
     if isinstance(value, str):
         if value.isascii() or _is_unicode(value):
             return value
-        return _refuse(value, "the text contains half of a surrogate pair", f"{at}.{name}", warn)
+        return _refuse(value, "the text contains half of a surrogate pair", _at(at, name), warn)
     if isinstance(value, float):
         if math.isfinite(value):
             return value
         text = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         if warn is None:
-            raise InvalidInput(f"{at}.{name}: {text} is not a JSON number; leave it out or write it as text")
-        warn(f"{at}.{name}: {text} is not a JSON number; kept as the text {text!r}")
+            raise InvalidInput(
+                f"{_at(at, name)}: {text} is not a JSON number; leave it out or write it as text"
+            )
+        warn(f"{_at(at, name)}: {text} is not a JSON number; kept as the text {text!r}")
         return text
     if -_MAX_INTEGER < value < _MAX_INTEGER:
         return value
-    return _refuse("an integer of over 4,000 digits", "the integer is too long", f"{at}.{name}", warn)
+    return _refuse("an integer of over 4,000 digits", "the integer is too long", _at(at, name), warn)
 
 
 def _value(value: Any, at: str, warn: Warn, depth: int) -> Any:

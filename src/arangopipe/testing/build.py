@@ -103,7 +103,8 @@ def node_kind(name: str) -> Node:
 
 def edge_kind(name: str, source: str | None, target: str | None, depends: str | None = None) -> Node:
     """Return the definition of an own kind of edge."""
-    return named("kinds", name, of="edge", **{"from": source, "to": target, "depends": depends})
+    document = {"of": "edge", "from": source, "to": target, "depends": depends}
+    return named("kinds", name)._replace(text=text(document))
 
 
 def one(store: Store, node: Node | str, as_of: AsOf = None) -> Node | None:

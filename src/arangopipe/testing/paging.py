@@ -28,7 +28,8 @@ from arangopipe.testing.build import (
 
 RISING: list[Any] = [
     -(2.0**60), -3, 0.5, 1, 2, 2**53, 1e300,
-    "", "1", "9007199254740993", "NaN", "Ridge", "Straße", "ridge", "true", "x" * 1_500, "\uffff", "\U0001f600",
+    "", "1", "9007199254740993", "NaN", "Ridge", "Straße", "ridge", "true", "x" * 1_500,
+    "\uffff", "\U0001f600",
     False, True,
 ]  # fmt: skip
 """Values in the order in which a search sorts them."""

@@ -127,7 +127,7 @@ class Reading:
     # What is handed out
 
     def test_documents_come_back_byte_for_byte(self, store: Store) -> None:
-        """Keep the canonical text of nodes and edges: unicode, NUL, big integers, nesting, half a megabyte."""
+        """Keep the canonical text of nodes and edges: unicode, NUL, big integers, nesting, size."""
         node, other = run("01", **DOCUMENT), named("datasets", "d", **DOCUMENT)
         link = edge("run_datasets", node, other, **DOCUMENT)
         write(store, node, other, edges=[link])
@@ -230,7 +230,7 @@ class Reading:
             assert store.head(as_of) == change
             assert recorded(store, as_of) == recorded(store)
 
-    @pytest.mark.parametrize("as_of", [-1, True, False, "1", 1.0, datetime(2026, 11, 23)])  # noqa: DTZ001
+    @pytest.mark.parametrize("as_of", [-1, True, False, "1", 1.0, datetime(2026, 11, 23)])
     def test_what_is_no_moment_is_refused(self, store: Store, as_of: Any) -> None:
         """Raise `InvalidInput` for a negative number, a time without a zone, and whatever is neither."""
         write(store, run("01"))

@@ -21,8 +21,8 @@ RUNS = ["r1", "r2", "r3", "r4"]
 
 SCALARS: list[Any] = [
     None, True, False, 0, 1, -1, 2, 1.0, 0.5, -0.0, 1e300, 2**53, 2**53 + 1, -(2**63), 10**30,
-    "", "1", "true", "a", "A", "ab", "a%", "a_", "[a]", "*", "é", "É", "e\u0301", "ß", "ss", "NaN", "Infinity",
-    "a\x00b", "\U0001f600", "\uffff", "9007199254740993", "l" * 1_001, "l" * 1_000,
+    "", "1", "true", "a", "A", "ab", "a%", "a_", "[a]", "*", "é", "É", "e\u0301", "ß", "ss",
+    "NaN", "Infinity", "a\x00b", "\U0001f600", "\uffff", "9007199254740993", "l" * 1_001, "l" * 1_000,
 ]  # fmt: skip
 
 HOPS = ["model", "dataset", "featureset", "run", "deployment", "modelparams", "devperf", "project", "reports"]

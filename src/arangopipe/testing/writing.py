@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, InvalidInput, NotFound
-from arangopipe.model.graph import Batch, Edge, Node, Point, Points, Put
+from arangopipe.model.graph import Batch, Node, Point, Points, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS
 from arangopipe.store.base import Store
@@ -160,7 +160,7 @@ class Writing:
         """Raise `AlreadyExists` where the key is there and any part of the node differs."""
         data = named("datasets", "d", rows=3)
         write(store, data)
-        other = data._replace(**{field: '{"rows":4}' if field == "text" else "other"})
+        other = Node(**{**data._asdict(), field: '{"rows":4}' if field == "text" else "other"})
         with pytest.raises(AlreadyExists, match=data.key):
             write(store, other)
         assert one(store, data) == data._replace(revision=1)
