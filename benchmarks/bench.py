@@ -1,617 +1,357 @@
 """Measure Arangopipe against hand-written SQL on the same tables, in one run.
 
-Both sides take turns in one process, so that a noisy machine disturbs both; what is printed are medians
-of several rounds and the median of their ratios. Both must give the same answers: a difference ends
-the run with an error. No timing ever does.
+Both sides take turns in one process, so that a noisy machine disturbs both, and so do the stores of
+all sizes. What is printed are medians of the rounds. Both sides must give the same answers: a difference
+ends the run with an error. No timing ever does.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import itertools
 import json
 import os
-import platform
 import random
 import shutil
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import raw
 import workload
+from report import ORDER, Result, growth, machine, show
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from stores import Mismatch, Stores, checkpoint, count_processor_time, same, timed
 
-import arangopipe
-from arangopipe import audit
-
-GROUPS = ("bulk", "lookup", "search", "log", "lineage", "start")
 SIZES = (1_000, 10_000, 100_000)
 BATCHES = (500, 1_000)
-VERIFIED = 20_000
-"""Up to so many runs the audit chain of the hand-written store is verified as well."""
 
 P1, P2, P3, P5, P9 = 0.75, 0.7, 5.0, 2.0, 3.0
-P3_GROWTH = 1.5
 P4 = {"10": 2.5, "1k": 1.3, "10k": 1.3}
 
+LOGGING: dict[str, dict[str, bool]] = {
+    "durable": {"durable": True, "capture": False, "by_name": False},
+    "durable, with capture": {"durable": True, "capture": True, "by_name": False},
+    "durable, references by name": {"durable": True, "capture": False, "by_name": True},
+    "relaxed": {"durable": False, "capture": False, "by_name": False},
+    "relaxed, with capture": {"durable": False, "capture": True, "by_name": False},
+}
 
-class Mismatch(Exception):
-    """The two sides gave different answers."""
-
-
-@dataclass
-class Result:
-    """One line of the table: medians, and the median of the ratios of the rounds."""
-
-    group: str
-    name: str
-    size: int | None
-    unit: str
-    ours: float
-    raw: float
-    ratio: float
-    target: float | None
-    note: str = ""
-    rounds: list[tuple[float, float]] = field(default_factory=list, repr=False)
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
-        if self.target is None:
-            return None
-        return self.ratio >= self.target if self.unit == "/s" else self.ratio <= self.target
+SEARCHES = {
+    "param = and metric >, by metric": ("params.depth = 6 and metrics.acc > 0.5", "metrics.acc desc"),
+    "rare param and metric >, by metric": (
+        "params.fold = 500 and metrics.acc > 0.1",
+        "metrics.acc desc",
+    ),
+    "param =, newest first": ("params.depth = 6", None),
+    "rare param =, newest first": ("params.fold = 500", None),
+}
 
 
-def result(
-    group: str,
-    name: str,
-    size: int | None,
-    unit: str,
-    rounds: Sequence[tuple[float, float]],
-    target: float | None,
-    note: str = "",
-) -> Result:
-    """Return the line of some rounds (ours, raw)."""
-    return Result(
-        group,
-        name,
-        size,
-        unit,
-        statistics.median(one for one, _ in rounds),
-        statistics.median(other for _, other in rounds),
-        statistics.median(one / other for one, other in rounds),
-        target,
-        note,
-        list(rounds),
-    )
+@dataclass(frozen=True)
+class Read:
+    """One question to the stores of one size: ours, and the hand-written forms of it."""
+
+    size: int
+    ours: Callable[[], Any]
+    forms: dict[str, Callable[[], Any]]
 
 
-clock = time.perf_counter
+@dataclass(frozen=True)
+class Effort:
+    """How thorough a run is."""
+
+    width: int = 1_000
+    repeats: int = 6
+    chunk: int = 50
+    rounds: int = 9
+    seconds: float = 0.05
+    starts: int = 12
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return how long one call takes, in seconds, after clearing away what is not its own."""
-    gc.collect()
-    start = clock()
-    work()
-    return clock() - start
-
-
-def prewarm(path: Path) -> None:
-    """Read a file once, so that timed reads find it in memory."""
-    with path.open("rb") as file:
-        while file.read(1 << 22):
-            pass
-
-
-def checkpoint(path: Path) -> int:
-    """Move everything from the log into the file and return its bytes."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return path.stat().st_size
-
-
-def same(what: str, ours: Any, other: Any) -> None:
-    """Raise `Mismatch` unless both sides gave the same answer."""
-    if ours != other:
-        if isinstance(ours, set) and isinstance(other, set):
-            ours, other = ours - other, other - ours
-        raise Mismatch(f"{what}: ours {ours!r:.300} - raw {other!r:.300}")
+QUICK = Effort(width=100, repeats=2, chunk=25, rounds=5, seconds=0.02, starts=4)
 
 
 class Bench:
     """One run: its folder, how thorough it is, what it has found."""
 
-    def __init__(self, folder: Path, groups: Sequence[str], quick: bool, show: Progress) -> None:
-        self.folder = folder
-        self.groups = groups
-        self.quick = quick
-        self.width = 100 if quick else 1_000
+    def __init__(self, folder: Path, groups: Sequence[str], effort: Effort, progress: Progress) -> None:
         self.results: list[Result] = []
         self.bytes: dict[int, dict[str, Any]] = {}
-        self._show = show
-        self._task = show.add_task("…", total=None)
+        self.memory: dict[str, float] = {}
+        self._folder = folder
+        self._groups = groups
+        self._effort = effort
+        self._progress = progress
+        self._task = progress.add_task("…", total=None)
         self._random = random.Random(0)
         self._seed = folder / "seed.db"
 
     def run(self, sizes: Sequence[int]) -> None:
         """Measure everything that was asked for."""
-        steps = [(f"{group} {size:,}", size, group) for size in (0, *sizes) for group in GROUPS]
-        self._show.update(self._task, total=len(steps) + 1)
+        self._progress.update(self._task, total=len(sizes) + 8)
         self._say("things to refer to")
-        workload.make_seed(self._seed, self.width)
+        for leftover in self._folder.glob("seed.db*"):
+            leftover.unlink()
+        workload.make_seed(self._seed, self._effort.width)
         checkpoint(self._seed)
-        if "log" in self.groups:
-            with Stores(self, 0) as stores:
-                self.log(stores)
-        self._show.advance(self._task, len(GROUPS))
-        for size in sizes:
-            with Stores(self, size) as stores:
-                self.size(stores)
-        if "start" in self.groups:
-            self.start()
-
-    def size(self, stores: Stores) -> None:
-        """Measure at one size."""
-        self._step("bulk", stores, self.bulk)
-        seed, whole = self._seed.stat().st_size, checkpoint(stores.ours)
-        checkpoint(stores.raw)
-        self.bytes[stores.size] = {
-            "per_run": round((whole - seed) / stores.size),
-            "tables": raw.tables(stores.ours),
-        }
-        prewarm(stores.ours)
-        for name, work in (("lookup", self.lookup), ("search", self.search), ("log", self.log)):
-            self._step(name, stores, work)
-        self._say(f"compare {stores.size:,}")
-        stores.compare()
-        self._step("lineage", stores, self.lineage)
-        self._show.advance(self._task)
-
-    def _step(self, name: str, stores: Stores, work: Callable[[Stores], None]) -> None:
-        self._say(f"{name} {stores.size:,}")
-        if name in self.groups or name == "bulk":
-            work(stores)
-        self._show.advance(self._task)
+        with ExitStack() as stack:
+            empty, *filled = [
+                stack.enter_context(Stores(self._seed, size, self._effort.width)) for size in (0, *sizes)
+            ]
+            for stores in filled:
+                self._say(f"bulk {stores.size:,}")
+                self.bulk(stores)
+            for name, work in (("lookup", self.lookup), ("search", self.search)):
+                self._say(name)
+                if name in self._groups:
+                    work(filled)
+            self._say("log")
+            if "log" in self._groups:
+                self.log([empty, *filled])
+            self._say("compare what was written")
+            for stores in (empty, *filled):
+                stores.compare()
+            self._say("lineage")
+            if "lineage" in self._groups:
+                self.lineage(filled)
+        self._say("start")
+        if "start" in self._groups:
+            self.start(filled[-1].ours)
 
     def _say(self, text: str) -> None:
-        self._show.update(self._task, description=text)
-        if not self._show.console.is_terminal:
-            self._show.console.print(text)
+        self._progress.update(self._task, description=text, advance=1)
+        if not self._progress.console.is_terminal:
+            self._progress.console.print(text)
 
-    def add(self, found: Result) -> None:
-        """Keep a line."""
-        if found.group in self.groups:
+    def _add(self, found: Result) -> None:
+        if found.group in self._groups:
             self.results.append(found)
 
     # Writing
 
     def bulk(self, stores: Stores) -> None:
-        """Fill a store and its twin, batch by batch in turn."""
-        repeats = 1 if stores.size > 2_000 else 2 if self.quick else 6
-        rates: dict[int, list[tuple[float, float]]] = {}
-        for repeat in range(repeats):
-            with Stores(self, stores.size, f"-{repeat}") if repeat else ExitStack() as fresh:
-                into = fresh if isinstance(fresh, Stores) else stores
-                for turn, (first, count) in enumerate(workload.chunks(1, stores.size, 1_000)):
-                    batch = BATCHES[(turn + repeat) % 2]
-                    rates.setdefault(batch, []).append(into.fill(first, count, batch))
-        for batch, rounds in sorted(rates.items()):
-            self.add(result("bulk", f"log_runs, {batch} a batch", stores.size, "/s", rounds, P2))
+        """Fill a store and its twin, batch by batch in turn; small ones several times."""
+        rates: dict[int, list[tuple[float, float]]] = {batch: [] for batch in BATCHES}
 
-    def log(self, stores: Stores) -> None:
-        """Log run after run, each variant in turn with the hand-written one."""
-        chunk, rounds = (25, 4) if self.quick else (50, 9)
-        variants = [
-            ("durable", True, False, False),
-            ("durable, with capture", True, True, False),
-            ("durable, references by name", True, False, True),
-            ("relaxed", False, False, False),
-            ("relaxed, with capture", False, True, False),
-        ]
-        first = 10_000_000
-        rates: dict[str, list[tuple[float, float]]] = {name: [] for name, *_ in variants}
-        for turn in range(rounds + 1):
-            for name, durable, capture, by_name in variants:
-                pair = stores.log(first, chunk, durable, capture, by_name)
+        def fill(into: Stores, shift: int) -> None:
+            for turn, (first, count) in enumerate(workload.chunks(1, stores.size, 1_000)):
+                batch = BATCHES[(turn + shift) % len(BATCHES)]
+                rates[batch].append(into.fill(first, count, batch))
+
+        fill(stores, 0)
+        for repeat in range(1, max(2, self._effort.repeats * 1_000 // stores.size)):
+            with Stores(self._seed, stores.size, self._effort.width, f"-{repeat}") as again:
+                fill(again, repeat)
+            again.remove()
+        for batch, rounds in rates.items():
+            self._add(Result("bulk", f"log_runs, {batch} a batch", stores.size, "/s", rounds, P2))
+        grown = stores.settle() - self._seed.stat().st_size
+        self.bytes[stores.size] = {
+            "per_run": round(grown / stores.size),
+            "tables": raw.tables(stores.ours),
+        }
+
+    def log(self, several: Sequence[Stores]) -> None:
+        """Log run after run, each variant in turn with the hand-written one, in each store."""
+        rates: dict[tuple[str, int], list[tuple[float, float]]] = {
+            (name, stores.size): [] for name in LOGGING for stores in several
+        }
+        first, chunk = 10_000_000, self._effort.chunk
+        # The first round warms up.
+        for turn in range(self._effort.rounds + 1):
+            for (name, variant), stores in itertools.product(LOGGING.items(), several):
+                pair = stores.log(first, chunk, **variant)
                 first += chunk
                 if turn:
-                    rates[name].append(pair)
-        for name, *_ in variants:
-            self.add(result("log", f"log_run, {name}", stores.size, "/s", rates[name], P1))
-        if not stores.size:
-            stores.compare()
+                    rates[name, stores.size].append(pair)
+        for (name, size), rounds in rates.items():
+            self._add(Result("log", f"log_run, {name}", size, "/s", rounds, P1))
 
     # Reading
 
-    def duel(
-        self,
-        group: str,
-        name: str,
-        size: int,
-        ours: Callable[[], Any],
-        forms: dict[str, Callable[[], Any]],
-        target: float,
-        answers: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None,
-    ) -> None:
-        """Time a read of ours and its hand-written forms in turn; the best form counts.
-
-        `answers` make both results comparable, where the caller has not compared them.
-        """
-        if answers is not None:
-            got = answers[0](ours())
-            for form, work in forms.items():
-                same(f"{name} ({form}) at {size:,}", got, answers[1](work()))
-        limit = 0.02 if self.quick else 0.1
+    def _duel(self, group: str, name: str, target: float, reads: Sequence[Read]) -> None:
+        """Time ours and its hand-written forms in turn, at each size; the best form counts."""
+        works: dict[tuple[int, str | None], Callable[[], Any]] = {}
+        for read in reads:
+            works[read.size, None] = read.ours
+            works.update({(read.size, form): work for form, work in read.forms.items()})
         repeats = {
-            form: max(1, min(1_000, int(limit / max(timed(work), 1e-7))))
-            for form, work in (("", ours), *forms.items())
+            key: max(1, min(1_000, int(self._effort.seconds / max(timed(work), 1e-7))))
+            for key, work in works.items()
         }
-        rounds: list[dict[str, float]] = []
-        for turn in range(5 if self.quick else 9):
-            sides = [("", ours), *forms.items()]
-            times = {}
-            for form, work in sides if turn % 2 else sides[::-1]:
-                count = repeats[form]
-                spent = timed(lambda work=work, count=count: [work() for _ in range(count)])
-                times[form] = spent / count
-            rounds.append(times)
-        best = min(forms, key=lambda form: statistics.median(times[form] for times in rounds))
-        pairs = [(times[""] * 1e3, times[best] * 1e3) for times in rounds]
-        note = best if len(forms) > 1 else ""
-        self.add(result(group, name, size, "ms", pairs, target, note))
+        rounds: list[dict[tuple[int, str | None], float]] = []
+        for turn in range(self._effort.rounds):
+            spent = {}
+            for key, work in list(works.items())[:: 1 if turn % 2 else -1]:
+                count = repeats[key]
+                spent[key] = timed(lambda: [work() for _ in range(count)]) / count * 1e3  # noqa: B023
+            rounds.append(spent)
+        for read in reads:
+            medians = {
+                form: statistics.median(spent[read.size, form] for spent in rounds) for form in read.forms
+            }
+            best = min(medians, key=lambda form: medians[form])
+            pairs = [(spent[read.size, None], spent[read.size, best]) for spent in rounds]
+            note = best if len(medians) > 1 else ""
+            self._add(Result(group, name, read.size, "ms", pairs, target, note))
 
-    def lookup(self, stores: Stores) -> None:
-        """Look up runs and datasets by id and by name."""
-        pipe, reader, size = stores.reading, stores.reader, stores.size
-        numbers = self._random.sample(range(1, size + 1), min(size, 1_000))
-        names = [workload.run_name(i) for i in numbers]
-        keys = [reader.run_by_name(name)[0][2] for name in names]
-        datasets = [f"dataset_{self._random.randrange(self.width)}" for _ in range(1_000)]
-        dataset_keys = [reader.by_name("datasets", name)[2] for name in datasets]
-        cases: list[tuple[str, Callable[[str], Any], Callable[[str], Any], list[str]]] = [
-            (
-                "dataset by id",
-                lambda key: pipe.lookup_dataset(f"datasets/{key}"),
-                lambda key: reader.by_key("datasets", key),
-                dataset_keys,
-            ),
-            (
-                "dataset by name",
-                pipe.lookup_dataset,
-                lambda name: reader.by_name("datasets", name),
-                datasets,
-            ),
-            (
-                "run by id",
-                lambda key: pipe.lookup_run(f"run/{key}"),
-                reader.run_by_key,
-                keys,
-            ),
-            ("run by name", pipe.lookup_run, reader.run_by_name, names),
-        ]
-        for name, ours, other, wanted in cases:
-            for one in wanted[:50]:
-                same(f"{name} {one}", _shown(ours(one)), _row_shown(other(one)))
-            turns = [itertools.cycle(wanted), itertools.cycle(wanted)]
-            self.duel(
-                "lookup",
-                name,
-                size,
-                lambda ours=ours, turn=turns[0]: ours(next(turn)),
-                {"select": lambda other=other, turn=turns[1]: other(next(turn))},
-                P3,
-            )
+    def lookup(self, several: Sequence[Stores]) -> None:
+        """Look up datasets and runs by id and by name."""
+        reads: dict[str, list[Read]] = {}
+        for stores in several:
+            pipe, reader = stores.reading, stores.reader
+            numbers = self._random.sample(range(1, stores.size + 1), 1_000)
+            names = [workload.run_name(i) for i in numbers]
+            datasets = [f"dataset_{i % self._effort.width}" for i in numbers]
+            run_ids = [f"run/{reader.run_by_name(name)[0][2]}" for name in names]
+            dataset_ids = [f"datasets/{reader.by_name('datasets', name)[2]}" for name in datasets]
+            sides: dict[str, tuple[Callable[[str], Any], Callable[[str], Any], list[str]]] = {
+                "dataset by id": (pipe.lookup_dataset, reader.by_id, dataset_ids),
+                "dataset by name": (
+                    pipe.lookup_dataset,
+                    lambda name, reader=reader: reader.by_name("datasets", name),
+                    datasets,
+                ),
+                "run by id": (pipe.lookup_run, reader.run_by_id, run_ids),
+                "run by name": (pipe.lookup_run, reader.run_by_name, names),
+            }
+            for name, (ours, other, wanted) in sides.items():
+                for one in wanted[:50]:
+                    same(f"{name} {one}", _entity(ours(one)), _rows(other(one)))
+                ours_next, raw_next = itertools.cycle(wanted), itertools.cycle(wanted)
+                read = Read(
+                    stores.size,
+                    lambda ours=ours, turn=ours_next: ours(next(turn)),
+                    {"select": lambda other=other, turn=raw_next: other(next(turn))},
+                )
+                reads.setdefault(name, []).append(read)
+        for name, several_reads in reads.items():
+            self._duel("lookup", name, P3, several_reads)
 
-    def search(self, stores: Stores) -> None:
+    def search(self, several: Sequence[Stores]) -> None:
         """Ask for first pages of 50."""
-        pipe, reader, size = stores.reading, stores.reader, stores.size
-        texts = {
-            "param = and metric >, by metric": (
-                "params.depth = 6 and metrics.acc > 0.5",
-                "metrics.acc desc",
-            ),
-            "rare param and metric >, by metric": (
-                "params.fold = 500 and metrics.acc > 0.1",
-                "metrics.acc desc",
-            ),
-            "param =, newest first": ("params.depth = 6", None),
-            "rare param =, newest first": ("params.fold = 500", None),
-        }
-        for name, forms in reader.searches().items():
-            where, order = texts[name]
-            self.duel(
-                "search",
-                name,
-                size,
-                lambda where=where, order=order: pipe.search("run", where, order_by=order, limit=50),
-                {form: lambda sql=sql: reader.search(sql) for form, sql in forms.items()},
-                P5,
-                (
-                    lambda page: [(r.key, r.node.text, r.params_text, r.metrics_text) for r in page],
-                    lambda rows: rows[:50],
-                ),
-            )
-
-    def lineage(self, stores: Stores) -> None:
-        """Walk from datasets to all that came of them."""
-        pipe, reader = stores.reading, stores.reader
-        found = [(shape, workload.make_lineage(pipe, shape)) for shape in workload.SHAPES]
-        checkpoint(stores.ours)
-        prewarm(stores.ours)
-        words = reader.words()
-        for shape, dataset in found:
-            start = reader.id_of("datasets", dataset.key)
-            same(f"nodes of lineage {shape.label}", len(pipe.downstream(dataset)), shape.nodes)
-            self.duel(
-                "lineage",
-                f"downstream, {shape.nodes:,} nodes",
-                stores.size,
-                lambda dataset=dataset: pipe.downstream(dataset),
-                {
-                    form: lambda sql=sql, start=start: reader.lineage(sql, start)
-                    for form, sql in reader.lineages().items()
-                },
-                P4[shape.label],
-                (
-                    lambda graph: {(node.id, node.name, node.text) for node in graph},
-                    lambda rows: {
-                        (f"{words[kind]}/{key}", name or "", text) for _, kind, key, name, text in rows
+        for name, (where, order) in SEARCHES.items():
+            reads = []
+            for stores in several:
+                pipe, reader = stores.reading, stores.reader
+                read = Read(
+                    stores.size,
+                    lambda pipe=pipe, where=where, order=order: pipe.search(
+                        "run", where, order_by=order, limit=50
+                    ),
+                    {
+                        form: lambda reader=reader, sql=sql: reader.search(sql)
+                        for form, sql in reader.searches()[name].items()
                     },
-                ),
-            )
+                )
+                page = [(run.key, run.node.text, run.params_text, run.metrics_text) for run in read.ours()]
+                for form, work in read.forms.items():
+                    same(f"{name} ({form}) at {stores.size:,}", page, work()[:50])
+                reads.append(read)
+            self._duel("search", name, P5, reads)
+
+    def lineage(self, several: Sequence[Stores]) -> None:
+        """Walk from datasets to all that came of them."""
+        datasets = {
+            (stores.size, shape): workload.make_lineage(stores.reading, shape)
+            for stores in several
+            for shape in workload.SHAPES
+        }
+        for stores in several:
+            stores.settle()
+        for shape in workload.SHAPES:
+            reads = []
+            for stores in several:
+                reader, dataset = stores.reader, datasets[stores.size, shape]
+                start = reader.id_of("datasets", dataset.key)
+                read = Read(
+                    stores.size,
+                    lambda pipe=stores.reading, dataset=dataset: pipe.downstream(dataset),
+                    {
+                        form: lambda reader=reader, sql=sql, start=start: reader.lineage(sql, start)
+                        for form, sql in reader.lineages().items()
+                    },
+                )
+                words = reader.words()
+                nodes = {(node.id, node.name, node.text) for node in read.ours()}
+                same("nodes of a lineage", len(nodes), shape.nodes)
+                for form, work in read.forms.items():
+                    rows = {(f"{words[kind]}/{key}", name or "", text) for _, kind, key, name, text in work()}
+                    same(f"lineage of {shape.nodes:,} nodes ({form})", nodes, rows)
+                reads.append(read)
+            self._duel("lineage", f"downstream, {shape.nodes:,} nodes", P4[shape.label], reads)
 
     # Starting
 
-    def start(self) -> None:
-        """Time fresh interpreters: empty, importing, connecting."""
-        store = max(self.folder.glob("ours-*.db"), key=lambda p: p.stat().st_size, default=None)
-        path = self.folder / "start.db"
-        shutil.copy(store or self._seed, path)
-        fresh = self.folder / "new.db"
-        url, new_url = f"sqlite:///{path}", f"sqlite:///{fresh}"
+    def start(self, store: Path) -> None:
+        """Time fresh interpreters: empty, importing, connecting to the largest store, creating one."""
+        fresh = self._folder / "new.db"
         empty, imports = "pass", "import arangopipe"
-        ours = f"import arangopipe; arangopipe.connect({url!r})"
-        other = f"import sqlite3; sqlite3.connect({str(path)!r}).execute('SELECT * FROM change')"
-        create = f"import arangopipe; arangopipe.connect({new_url!r})"
+        connect = f"import arangopipe; arangopipe.connect('sqlite:///{store}')"
+        driver = f"import sqlite3; sqlite3.connect({str(store)!r}).execute('SELECT * FROM change')"
+        create = f"import arangopipe; arangopipe.connect('sqlite:///{fresh}')"
         cases = [
-            ("import arangopipe / empty interpreter", imports, empty, P9),
-            ("import and connect / the same, bare driver", ours, other, None),
-            ("import, connect and create / bare driver", create, other, None),
+            ("import / empty interpreter", imports, empty, P9),
+            ("import and connect / bare driver", connect, driver, None),
+            ("import and create a store / bare driver", create, driver, None),
         ]
         rounds: dict[str, list[tuple[float, float]]] = {name: [] for name, *_ in cases}
-        for _ in range(4 if self.quick else 12):
-            for name, one, two, _ in cases:
-                for leftover in self.folder.glob("new.db*"):
+        for turn in range(self._effort.starts + 1):
+            for name, one, other, _ in cases:
+                for leftover in self._folder.glob("new.db*"):
                     leftover.unlink()
-                pair = tuple(self._interpreter(code) * 1e3 for code in (one, two))
-                rounds[name].append(pair)  # type: ignore[arg-type]
+                pair = (self._interpreter(one)[0] * 1e3, self._interpreter(other)[0] * 1e3)
+                if turn:
+                    rounds[name].append(pair)
         for name, _, _, target in cases:
-            self.add(result("start", name, None, "ms", rounds[name][1:], target))
-        self._show.advance(self._task)
+            self._add(Result("start", name, None, "ms", rounds[name], target))
+        status = Path("/proc/self/status")
+        for name, code in (("empty", empty), ("import", imports), ("connect", connect)):
+            if status.exists():
+                _, said = self._interpreter(f"{code}\nprint(open({str(status)!r}).read())")
+                peak = next(line for line in said.splitlines() if line.startswith("VmHWM"))
+                self.memory[name] = round(int(peak.split()[1]) / 1024, 1)
 
-    def _interpreter(self, code: str) -> float:
-        """Return how long a fresh interpreter takes; it finds compiled modules, as an installed one does."""
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(self.folder / "pycache")}
+    def _interpreter(self, code: str) -> tuple[float, str]:
+        """Return how long a fresh interpreter takes, and what it prints.
+
+        It finds compiled modules, as an installed package has them.
+        """
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(self._folder / "pycache")}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
-        return time.perf_counter() - start
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        return time.perf_counter() - start, done.stdout
 
 
-def _shown(entity: Any) -> list[Any]:
+def _entity(entity: Any) -> list[Any]:
     node = entity.node
     shown = [node.key, node.name, node.version, node.project, node.revision, node.text]
     return shown + [getattr(entity, n) for n in ("params_text", "metrics_text") if hasattr(entity, n)]
 
 
-def _row_shown(rows: Any) -> list[Any]:
+def _rows(rows: Any) -> list[Any]:
     first, *owned = rows if isinstance(rows, list) else [rows]
     _, _, key, name, version, project, revision, text = first
     return [key, name or "", version or "", project, revision, text, *(row[7] for row in owned)]
 
 
-class Stores:
-    """A store and its hand-written twin."""
-
-    def __init__(self, bench: Bench, size: int, mark: str = "") -> None:
-        self.size = size
-        self.bench = bench
-        self.ours = bench.folder / f"ours-{size}{mark}.db"
-        self.raw = bench.folder / f"raw-{size}{mark}.db"
-        for path in (self.ours, self.raw):
-            shutil.copy(bench.folder / "seed.db", path)
-        self._keep = not mark
-
-    def __enter__(self) -> Stores:
-        self._stack = ExitStack()
-        enter, close = self._stack.enter_context, self._stack.callback
-        url = f"sqlite:///{self.ours}"
-        options = {"project": workload.PROJECT, "actor": "bench"}
-        self._pipes = {
-            True: enter(arangopipe.connect(url, **options)),
-            False: enter(arangopipe.connect(f"{url}?durability=relaxed", **options)),
-        }
-        self._writers = {durable: raw.Writer(self.raw, durable) for durable in (True, False)}
-        for writer in self._writers.values():
-            close(writer.close)
-        # A bare name is then sought among what is shared first, as the hand-written side does.
-        self.reading = enter(arangopipe.connect(url, actor="bench"))
-        self.reader = raw.Reader(self.ours)
-        close(self.reader.close)
-        self._things = workload.things(self.reading, self.bench.width)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-        if not self._keep:
-            for path in (self.ours, self.raw):
-                for file in path.parent.glob(f"{path.name}*"):
-                    file.unlink()
-
-    def fill(self, first: int, count: int, batch: int) -> tuple[float, float]:
-        """Log runs in bulk on both sides and return both rates."""
-        spent = [0.0, 0.0]
-        for start, size in workload.chunks(first, count, batch):
-            runs = workload.runs(start, size, self._things)
-            before = raw.marks(self.reader.connection)
-            pipe, writer = self._pipes[True], self._writers[True]
-            spent[0] += timed(lambda: pipe.log_runs(runs, batch_size=batch))  # noqa: B023
-            changes = raw.harvest(self.reader.connection, before)
-            spent[1] += timed(lambda: [writer.log(change) for change in changes])  # noqa: B023
-        return count / spent[0], count / spent[1]
-
-    def log(self, first: int, count: int, durable: bool, capture: bool, by_name: bool) -> tuple[float, float]:
-        """Log runs one by one on both sides and return both rates."""
-        pipe, writer = self._pipes[durable], self._writers[durable]
-        runs = [workload.run(i, self._things, by_name) for i in range(first, first + count)]
-        before = raw.marks(self.reader.connection)
-        ours = timed(lambda: [pipe.log_run(**run, capture=capture) for run in runs])
-        changes = raw.harvest(self.reader.connection, before)
-        other = timed(lambda: [writer.log(change) for change in changes])
-        return count / ours, count / other
-
-    def compare(self) -> None:
-        """Raise `Mismatch` unless both stores hold the same, and the twin verifies."""
-        if found := raw.differences(self.ours, self.raw):
-            raise Mismatch(f"stores of {self.size:,} runs: {'; '.join(found)}")
-        if self.size <= VERIFIED:
-            with arangopipe.connect(f"sqlite:///{self.raw}") as pipe:
-                verified = audit.verify(pipe.store)
-            if not verified.ok:
-                raise Mismatch(f"the hand-written store of {self.size:,} runs: {verified}")
-
-
-# What it says
-
-
-def machine(folder: Path) -> dict[str, Any]:
-    """Return what the figures depend on."""
-    path = folder / "fsync"
-    spent = []
-    with path.open("wb") as file:
-        for _ in range(50):
-            file.write(bytes(4096))
-            file.flush()
-            start = time.perf_counter()
-            os.fsync(file.fileno())
-            spent.append(time.perf_counter() - start)
-    path.unlink()
-    lines: Iterable[str] = ()
-    if (info := Path("/proc/cpuinfo")).exists():
-        lines = info.read_text().splitlines()
-    cpu = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
-    return {
-        "cpu": cpu or platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "fsync_ms": round(statistics.median(spent) * 1e3, 3),
-        "arangopipe": arangopipe.__version__,
-    }
-
-
-def figure(value: float, unit: str) -> str:
-    """Return a figure with its unit, three digits of it."""
-    if unit == "/s":
-        return f"{value:,.0f}/s"
-    return f"{value:.3f} ms" if value < 10 else f"{value:,.1f} ms"
-
-
-def bound(found: Result) -> str:
-    """Return a target as text."""
-    if found.target is None:
-        return ""
-    return f">= {found.target:g}" if found.unit == "/s" else f"<= {found.target:g}"
-
-
-def report(bench: Bench, about: dict[str, Any], console: Console) -> None:
-    """Print what was found."""
-    table = Table(
-        title="Arangopipe against hand-written SQL on the same tables",
-        caption="ratio: of rates (/s) more is better, of times (ms) less is better; see benchmarks/README.md",
-    )
-    for name, where in (
-        ("workload", "left"),
-        ("runs in store", "right"),
-        ("ours", "right"),
-        ("raw", "right"),
-        ("ours / raw", "right"),
-        ("target", "right"),
-        ("", "left"),
-        ("best raw form", "left"),
-    ):
-        table.add_column(name, justify=where, no_wrap=True)  # type: ignore[arg-type]
-    order = {group: place for place, group in enumerate(("log", *GROUPS))}
-    names = list(dict.fromkeys(found.name for found in bench.results))
-    lines = sorted(
-        bench.results,
-        key=lambda found: (order[found.group], names.index(found.name), found.size or 0),
-    )
-    for before, found in zip([None, *lines], lines, strict=False):
-        if before is not None and before.name != found.name:
-            table.add_section()
-        mark = {None: "", True: "[green]✓[/]", False: "[red]✗[/]"}[found.reached]
-        table.add_row(
-            found.name if before is None or before.name != found.name else "",
-            "" if found.size is None else f"{found.size:,}",
-            figure(found.ours, found.unit),
-            figure(found.raw, found.unit),
-            f"{found.ratio:.2f}",
-            bound(found),
-            mark,
-            found.note,
-        )
-    console.print(table)
-    for line in growth(bench.results):
-        console.print(line)
-    for size, found in bench.bytes.items():
-        console.print(f"bytes a run at {size:,}: {found['per_run']:,}")
-    console.print(
-        f"{about['cpu']}, {about['cores']} cores (load {about['load']:.1f}), Python {about['python']}, "
-        f"SQLite {about['sqlite']}, fsync {about['fsync_ms']} ms, arangopipe {about['arangopipe']}"
-    )
-
-
-def growth(results: Sequence[Result]) -> list[str]:
-    """Return how much more each kind of work costs on the largest store than on the smallest."""
-    by_name: dict[tuple[str, str], list[Result]] = {}
-    for found in results:
-        if found.size:
-            by_name.setdefault((found.group, found.name), []).append(found)
-    lines = []
-    for (group, name), found in by_name.items():
-        small, large = found[0], found[-1]
-        if small is large:
-            continue
-        ours, other = (
-            (b / a if small.unit == "ms" else a / b)
-            for a, b in ((small.ours, large.ours), (small.raw, large.raw))
-        )
-        goal = f" (target <= {P3_GROWTH})" if group == "lookup" else ""
-        lines.append(f"cost at {large.size:,} / at {small.size:,}: {ours:.2f} (raw {other:.2f}) {name}{goal}")
-    return lines
-
-
-def main() -> int:
-    """Run from the command line."""
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about a minute: 1,000 runs, few rounds")
-    parser.add_argument("--only", metavar="GROUPS", help=f"some of {','.join(GROUPS)}")
-    parser.add_argument("--sizes", metavar="N,N", help="runs in the stores; 1000,10000,100000")
+    parser.add_argument("--only", metavar="GROUPS", help=f"some of {','.join(ORDER)}")
+    parser.add_argument("--sizes", metavar="N,N", help="runs in the stores, in thousands: 1000,10000,100000")
     parser.add_argument(
         "--cpu",
         action="store_true",
@@ -620,19 +360,24 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round to a file")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="build the stores there and keep them")
     given = parser.parse_args()
-    if given.cpu:
-        global clock
-        clock = time.process_time
-    groups = given.only.split(",") if given.only else list(GROUPS)
-    if unknown := set(groups) - set(GROUPS):
-        parser.error(f"no group is called {', '.join(sorted(unknown))}: {', '.join(GROUPS)}")
-    sizes = [int(size) for size in given.sizes.split(",")] if given.sizes else list(SIZES)
-    if given.quick and not given.sizes:
-        sizes = [1_000]
+    given.groups = given.only.split(",") if given.only else list(ORDER)
+    if unknown := sorted(set(given.groups) - set(ORDER)):
+        parser.error(f"no group is called {', '.join(unknown)}: {', '.join(ORDER)}")
+    default = SIZES[:1] if given.quick else SIZES
+    given.sizes = sorted({int(size) for size in given.sizes.split(",")}) if given.sizes else default
+    if any(size < 1_000 or size % 1_000 for size in given.sizes):
+        parser.error("--sizes takes thousands of runs")
+    return given
+
+
+def main() -> int:
+    """Run from the command line."""
+    given = _arguments()
     for name in ("ARANGOPIPE_URL", "ARANGOPIPE_DISABLED", "ARANGOPIPE_CAPTURE"):
         os.environ.pop(name, None)
-    notes = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    if given.cpu:
+        count_processor_time()
+    console, errors = Console(), Console(stderr=True)
     with ExitStack() as stack:
         if given.keep:
             given.keep.mkdir(parents=True, exist_ok=True)
@@ -640,22 +385,31 @@ def main() -> int:
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="arangopipe-bench-")))
         about = machine(folder)
-        show = stack.enter_context(Progress(*columns, console=notes, transient=True))
-        bench = Bench(folder, groups, given.quick, show)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        progress = stack.enter_context(Progress(*columns, console=errors, transient=True))
+        effort = QUICK if given.quick else Effort()
+        bench = Bench(folder, given.groups, effort, progress)
         try:
-            bench.run(sorted(sizes))
+            bench.run(given.sizes)
         except Mismatch as error:
-            notes.print(f"[red]the answers differ:[/] {error}")
+            errors.print(f"the answers differ: {error}", style="red", markup=False)
             return 1
         finally:
-            show.stop()
-        console = Console()
-        report(bench, about, console if console.is_terminal else Console(width=140))
+            progress.stop()
+            shutil.rmtree(folder / "pycache", ignore_errors=True)
+    notes = [f"bytes a run at {size:,}: {found['per_run']:,}" for size, found in bench.bytes.items()]
+    if bench.memory:
+        notes.append(f"peak memory in MiB: {', '.join(f'{k} {v}' for k, v in bench.memory.items())}")
+    clock = "processor time" if given.cpu else "time passed"
+    notes.append(f"{', '.join(f'{name} {value}' for name, value in about.items())}; {clock}")
+    show(bench.results, notes, console if console.is_terminal else Console(width=140))
     if given.json:
         found = {
-            "machine": about,
-            "results": [{**asdict(line), "reached": line.reached} for line in bench.results],
+            "machine": {**about, "clock": clock},
+            "results": [asdict(line) for line in bench.results],
+            "growth": {name: values for (_, name), values in growth(bench.results).items()},
             "bytes": bench.bytes,
+            "memory_mib": bench.memory,
         }
         given.json.write_text(json.dumps(found, indent=1))
     return 0

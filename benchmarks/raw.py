@@ -340,8 +340,9 @@ class Reader:
         """Return the interned texts by their integers."""
         return {id: text for text, id in terms(self.connection).items()}
 
-    def by_key(self, kind: str, key: str) -> Any:
-        """Return a node by its key."""
+    def by_id(self, id: str) -> Any:
+        """Return a node by its id."""
+        kind, _, key = id.partition("/")
         return self.connection.execute(
             f"SELECT {NODE} FROM node WHERE kind = ? AND key = ?", (self.kinds[kind], key)
         ).fetchone()
@@ -353,8 +354,11 @@ class Reader:
             (self.kinds[kind], name),
         ).fetchone()
 
-    def run_by_key(self, key: str) -> list[Any]:
+    def run_by_id(self, id: str) -> list[Any]:
         """Return a run, its parameters and its metrics."""
+        return self._run(id.partition("/")[2])
+
+    def _run(self, key: str) -> list[Any]:
         kinds = self.kinds
         return self.connection.execute(
             DOCUMENTS, (kinds["run"], key, kinds["modelparams"], key, kinds["devperf"], key)
@@ -365,7 +369,7 @@ class Reader:
         (key,) = self.connection.execute(
             "SELECT key FROM node WHERE kind = ? AND name = ?", (self.kinds["run"], name)
         ).fetchone()
-        return self.run_by_key(key)
+        return self._run(key)
 
     def id_of(self, kind: str, key: str) -> int:
         """Return the integer of a node."""

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 
 import writers
-from arangopipe import ArangoPipe, audit
+from arangopipe import ArangoPipe, StoreUnavailable, audit
 from arangopipe.store import open_store
 from arangopipe.store.sql import sqlite
 
@@ -41,11 +43,26 @@ class Signal:
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
 
-    def give(self) -> None:
-        os.write(self._write, b".")
+    def give(self, word: bytes = b".") -> None:
+        os.write(self._write, word)
 
-    def wait(self) -> None:
-        os.read(self._read, 1)
+    def wait(self) -> bytes:
+        return os.read(self._read, 1)
+
+
+class Words:
+    """What a child says before it ends."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def say(self, word: str) -> None:
+        os.write(self._write, f"{word}\n".encode())
+
+    def heard(self) -> list[str]:
+        os.close(self._write)
+        with os.fdopen(self._read) as said:
+            return said.read().split()
 
 
 def log(pipe: ArangoPipe, key: str) -> str:
@@ -59,6 +76,12 @@ def check(url: str, *ids: str) -> None:
         assert not missing, f"acknowledged, and not there: {missing}"
         found = audit.verify(store)
         assert found.ok, str(found)
+
+
+def use_elsewhere(url: str) -> None:
+    """Let another program open the store, and close it as the last one that it can see."""
+    program = "import sys, arangopipe; arangopipe.connect(sys.argv[1]).close()"
+    subprocess.run([sys.executable, "-c", program, url], check=True)
 
 
 def both(url: str) -> None:
@@ -96,6 +119,7 @@ def parent_closes(url: str) -> None:
     with forked(child):
         wrote.wait()
         pipe.close()
+        use_elsewhere(url)
         closed.give()
     check(url, "run/parent", "run/child-1", "run/child-2")
 
@@ -166,16 +190,106 @@ def inside_read(url: str) -> None:
     inside(url, "read")
 
 
+def log_or_refuse(pipe: ArangoPipe, key: str, acknowledged: Words) -> None:
+    """Log a run and say so; a store that refuses must say that the fork is why."""
+    try:
+        acknowledged.say(log(pipe, key))
+    except StoreUnavailable as error:
+        assert "forked" in str(error), error
+
+
 def while_streaming(url: str) -> None:
     """Fork in the middle of a stream of changes; the parent's goes on."""
+    acknowledged = Words()
     with writers.connect(url) as pipe:
         log(pipe, "parent-1")
         changes = pipe.store.changes()
         first = next(changes)
-        with forked(lambda: (log(pipe, "child"), None)[1]):
+        with forked(lambda: log_or_refuse(pipe, "child", acknowledged)):
             log(pipe, "parent-2")
-        assert [change.number for change in changes] == list(range(first.number + 1, 5))
-    check(url, "run/parent-1", "run/parent-2", "run/child")
+        numbers = [first.number, *(change.number for change in changes)]
+        assert numbers == list(range(1, len(numbers) + 1))
+    check(url, "run/parent-1", "run/parent-2", *acknowledged.heard())
+
+
+def streaming_parent_closes(url: str) -> None:
+    """Fork in the middle of a stream; the child goes on after its parent has closed the store."""
+    acknowledged, wrote, closed = Words(), Signal(), Signal()
+    pipe = writers.connect(url)
+    log(pipe, "parent")
+    changes = pipe.store.changes()
+    next(changes)
+
+    def child() -> None:
+        log_or_refuse(pipe, "child-1", acknowledged)
+        wrote.give()
+        closed.wait()
+        log_or_refuse(pipe, "child-2", acknowledged)
+
+    with forked(child):
+        wrote.wait()
+        list(changes)
+        pipe.close()
+        use_elsewhere(url)
+        closed.give()
+    check(url, "run/parent", *acknowledged.heard())
+
+
+def streaming_parent_exits(url: str) -> None:
+    """The same, and the parent has ended."""
+    acknowledged, ended = Words(), Signal()
+
+    def parent() -> None:
+        pipe = writers.connect(url)
+        log(pipe, "parent")
+        changes = pipe.store.changes()
+        next(changes)
+        me = os.getpid()
+        if os.fork() == 0:
+            with contextlib.suppress(Exception):
+                log_or_refuse(pipe, "child-1", acknowledged)
+                while os.getppid() == me:
+                    time.sleep(0.01)
+                use_elsewhere(url)
+                log_or_refuse(pipe, "child-2", acknowledged)
+                ended.give(b"+")
+            ended.give(b"-")
+            os._exit(0)
+
+    with forked(parent):
+        pass
+    assert ended.wait() == b"+", "the child failed"
+    check(url, "run/parent", *acknowledged.heard())
+
+
+def nested_reads(url: str) -> None:
+    """Fork while another thread, in the middle of a stream, is about to read something else."""
+    sqlite.BUSY_SECONDS = 5.0
+    streaming, over = threading.Event(), threading.Event()
+    began = time.monotonic()
+    with writers.connect(url) as pipe:
+        for number in range(3):
+            log(pipe, f"parent-{number}")
+
+        def read() -> None:
+            while not over.is_set():
+                for _ in pipe.store.changes():
+                    streaming.set()
+                    time.sleep(0.01)
+                    pipe.store.get(["run/parent-0"])
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        streaming.wait()
+        try:
+            for number in range(3):
+                with forked(lambda number=number: (log(pipe, f"child-{number}"), None)[1]):  # type: ignore[misc]
+                    pass
+        finally:
+            over.set()
+            thread.join()
+    assert time.monotonic() - began < 5, "the thread and the fork waited for each other"
+    check(url, *(f"run/child-{number}" for number in range(3)))
 
 
 def again_and_again(url: str) -> None:
@@ -209,8 +323,10 @@ def again_and_again(url: str) -> None:
     check(url, *ids)
 
 
-WORK = (both, parent_closes, child_closes, grandchild, inside_write, inside_read, while_streaming)
-SCENARIOS = {work.__name__: work for work in (*WORK, again_and_again)}
+ALONE = (both, parent_closes, child_closes, grandchild)
+STREAMING = (while_streaming, streaming_parent_closes, streaming_parent_exits)
+WITH_THREADS = (inside_write, inside_read, nested_reads, again_and_again)
+SCENARIOS = {work.__name__: work for work in (*ALONE, *STREAMING, *WITH_THREADS)}
 
 if __name__ == "__main__":
     # Python 3.12 warns of any fork while there are threads.

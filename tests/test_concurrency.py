@@ -26,7 +26,7 @@ PROCESSES = 8
 
 def gap(reason: str, strict: bool = True) -> pytest.MarkDecorator:
     """Mark what does not hold yet; not strict: by chance."""
-    return pytest.mark.xfail(reason=f"store/sql: {reason}", strict=strict)
+    return pytest.mark.xfail(reason=reason, strict=strict)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,6 @@ def test_readers_see_whole_runs_while_others_write(pool: ProcessPoolExecutor, ur
     check_runs(url, keys)
 
 
-@gap("PRAGMA journal_mode does not wait for a lock", strict=False)
 def test_two_processes_create_one_store_at_once(pool: ProcessPoolExecutor, tmp_path: Path) -> None:
     for number in range(20):
         url = f"sqlite:///{tmp_path}/new-{number}.db"
@@ -111,7 +110,7 @@ def test_one_of_two_processes_registers_a_name(pool: ProcessPoolExecutor, url: s
         assert sorted(map(bool, ids)) == [False, True]
 
 
-@gap("a put that found equal content counts as registered", strict=False)
+@gap("register: where another process has just put equal content, both are told that they made it", False)
 def test_one_of_two_processes_registers_the_same_thing(pool: ProcessPoolExecutor, url: str) -> None:
     wins = [
         sorted(map(bool, together(pool, 2, writers.register, url, f"same-{number}", "a", False)))
@@ -176,17 +175,7 @@ def test_a_reader_in_the_middle_keeps_its_moment(url: str) -> None:
 # --- fork ----------------------------------------------------------------------------------------
 
 
-LOST = {
-    "parent_closes": "the child believes that it holds its parent's locks, and its writes are lost",
-    "inside_write": "the child believes that it holds its parent's locks, and cannot write",
-    "again_and_again": "the child believes that it holds its parent's locks, and cannot write",
-}
-
-
-@pytest.mark.parametrize(
-    "scenario",
-    [pytest.param(name, marks=gap(LOST[name])) if name in LOST else name for name in forks.SCENARIOS],
-)
+@pytest.mark.parametrize("scenario", forks.SCENARIOS)
 def test_fork_after_connect(scenario: str, url: str) -> None:
     program = [sys.executable, "-W", "error", forks.__file__, scenario, url]
     done = subprocess.run(program, capture_output=True, text=True, timeout=writers.SECONDS)

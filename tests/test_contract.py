@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from arangopipe.model.attributes import read
+from arangopipe.model.filters import ordered, parse_order
+from arangopipe.model.graph import Change
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
 from arangopipe.testing import StoreContract, StoreMachine, store_machine, verify_chain
-from arangopipe.testing.build import run, write
+from arangopipe.testing.build import every, run, write
 
 SHORT = settings(
     settings.default,
@@ -51,6 +58,7 @@ def machine_test(make: type[StoreMachine]) -> type:
 
 
 _folder = tempfile.TemporaryDirectory(prefix="arangopipe-machine-")
+atexit.register(_folder.cleanup)
 _numbers = itertools.count()
 
 
@@ -60,3 +68,145 @@ def fresh_sqlite() -> Store:
 
 TestMemoryMachine = machine_test(store_machine(lambda: open_store("memory://")))
 TestSQLiteMachine = machine_test(store_machine(fresh_sqlite))
+
+
+@pytest.mark.parametrize("scheme", ["memory", "sqlite"])
+def test_the_times_of_changes_do_not_follow_a_clock_that_is_set_back(
+    scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    moments = [datetime(2026, 11, day, tzinfo=timezone.utc) for day in (23, 21, 22, 24)]
+    with open_store("memory://" if scheme == "memory" else f"sqlite:///{tmp_path}/clock.db") as store:
+        for i, moment in enumerate(moments):
+            monkeypatch.setattr("arangopipe.model.times.now", lambda moment=moment: moment)
+            write(store, run(f"{i}"))
+        assert [change.time.day for change in store.changes()] == [23, 23, 23, 24]
+        assert [store.head(moment).number for moment in moments if store.head(moment)] == [3, 4]
+        assert verify_chain(store) == 4
+
+
+# What the suite itself promises
+
+
+def test_a_gap_must_name_a_test() -> None:
+    with pytest.raises(TypeError, match="test_of_nothing"):
+        type("Wrong", (StoreContract,), {"gaps": {"test_of_nothing": "no such promise"}})
+
+
+@pytest.mark.parametrize(
+    ("closes", "outcome"), [(False, {"xfailed": 1}), (True, {"failed": 1})], ids=["open", "closed"]
+)
+def test_a_gap_is_expected_to_fail_strictly(closes: bool, outcome: dict[str, int], tmp_path: Path) -> None:
+    (tmp_path / "test_gap.py").write_text(
+        f"""
+import pytest
+from arangopipe.model.attributes import read
+from arangopipe.model.filters import ordered, parse_order
+from arangopipe.model.graph import Change
+from arangopipe.store import open_store
+from arangopipe.store.memory import MemoryStore
+from arangopipe.testing import StoreContract
+
+class Forgetful(MemoryStore):
+    def get(self, ids, as_of=None):
+        return super().get(ids, as_of) if {closes} else (None,) * len(ids)
+
+class TestForgetful(StoreContract):
+    gaps = {{"test_absent_writes_what_is_not_there": "it forgets"}}
+
+    @pytest.fixture
+    def store(self):
+        return Forgetful()
+"""
+    )
+    wanted = "test_gap.py::TestForgetful::test_absent_writes_what_is_not_there"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", wanted]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ", ".join(f"{count} {word}" for word, count in outcome.items()) in done.stdout, done.stdout
+
+
+def _changed(store: Store, index: int, **fields: object) -> list[Change]:
+    changes = list(store.changes(entries=True))
+    changes[index] = changes[index]._replace(**fields)
+    return changes
+
+
+def _with_entry(store: Store, index: int, **fields: object) -> list[Change]:
+    entries = list(store.changes(entries=True))[index].entries
+    return _changed(store, index, entries=(*entries[:-1], entries[-1]._replace(**fields)))
+
+
+TAMPERED: dict[str, Callable[[Store], list[Change]]] = {
+    "the actor": lambda store: _changed(store, 1, actor="eve"),
+    "the time": lambda store: _changed(store, 2, time=datetime(9999, 1, 1, tzinfo=timezone.utc)),
+    "an earlier time": lambda store: _changed(store, 1, time=datetime(2000, 1, 1, tzinfo=timezone.utc)),
+    "the reason": lambda store: _changed(store, 1, reason="none"),
+    "the digest": lambda store: _changed(store, 1, digest="00" * 32),
+    "a link": lambda store: _changed(store, 1, chain="00" * 32),
+    "a text": lambda store: _with_entry(store, 1, text='["node","run","02","","","",{"x":2}]'),
+    "a salt": lambda store: _with_entry(store, 1, salt=bytes(16)),
+    "a short salt": lambda store: _with_entry(store, 1, salt=b""),
+    "a digest beside a text": lambda store: _with_entry(store, 1, digest=bytes(32)),
+    "what was closed": lambda store: _with_entry(store, 1, closed=True),
+    "a lost entry": lambda store: _changed(store, 1, entries=()),
+    "a lost change": lambda store: [change for change in store.changes(entries=True) if change.number != 2],
+    "a lost end": lambda store: list(store.changes(entries=True))[:2],
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_a_chain_that_was_tampered_with_is_found_out(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store("memory://")
+    for key in ("01", "02", "03"):
+        write(store, run(key, x=1))
+    assert verify_chain(store) == 3
+    changes = TAMPERED[what](store)
+    monkeypatch.setattr(store, "changes", lambda entries: iter(changes))
+    with pytest.raises(AssertionError):
+        verify_chain(store)
+
+
+@pytest.mark.parametrize("order", ["x", "x desc", "x, y desc", "y desc, x", "none desc"])
+def test_pages_follow_the_order_of_the_search_language(order: str) -> None:
+    store = open_store("memory://")
+    values = [3, None, "a", 1, True, 1, "A", [1, 2], 2.5]
+    for i, value in enumerate(values):
+        write(store, run(f"{i * 4 % 9}", x=value, y=i % 3))
+    sort = parse_order(order)
+    wanted = ordered(
+        every(store, "run"),
+        sort,
+        lambda node, path: read(node.document, path.segments),
+        lambda node: node.revision,
+    )
+    assert list(store.search("run", order=sort).items) == wanted
+
+
+FORKS = """
+import os, signal, threading
+from arangopipe.store import open_store
+from arangopipe.testing.build import run, write
+
+store, done = open_store("memory://"), threading.Event()
+write(store, run())
+
+def work():
+    while not done.is_set():
+        write(store, run())
+
+threading.Thread(target=work).start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        change = write(store, run())
+        os._exit(0 if store.head() == change and store.count("run") == {None: change.number} else 1)
+    assert os.waitpid(child, 0)[1] == 0, "the child hangs or has lost something"
+done.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_store_in_memory_goes_on_in_a_fork_while_others_write() -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

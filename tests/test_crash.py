@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -30,6 +31,10 @@ def server() -> ForkServerContext:
     """What starts processes at once: a process that has imported all they need."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["writers"])
+    with pytest.MonkeyPatch.context() as patch:
+        # Where Python looks for `writers` when the server starts; its children get `sys.path`.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        forkserver.ensure_running()
     return context
 
 

@@ -251,7 +251,7 @@ class _Row:
         if salt is None or len(salt) != chain.SALT or not self._canonical:
             return False
         *head, document = self._parts or [None]
-        wanted = {"node": dict, "edge": dict, "points": list, "change": str}.get(head[0])
+        wanted = {"node": dict, "edge": dict, "points": list, "change": str, "erased": str}.get(head[0])
         return all(isinstance(part, str) for part in head) and isinstance(document, wanted or ())
 
     @property
@@ -267,6 +267,8 @@ class _Row:
                 return f"{kind}/{key}"
             case ["edge", kind, source, target, *_]:
                 return f"edge {kind!r} {source} -> {target}"
+            case ["erased", _, id, *_]:
+                return f"what is left of {id}"
             case ["points", run, name, *_]:
                 return f"points of {name!r} of {run}"
             case ["change", *_]:

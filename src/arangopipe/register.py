@@ -273,8 +273,12 @@ def write(session: Session, references: References, wanted: Registration, exist_
             return existing
         node = wanted.node(_version(wanted, same, taken))
         edges = [references.edge(link.kind, node.id, link.other, link.text) for link in wanted.links]
+        batch = session.batch(f"register {wanted.kind}", puts=[Put(node)], edges=edges)
         try:
-            return session.put(f"register {wanted.kind}", Put(node), edges)
+            change = session.store.write(batch)
+            if change.batch == batch.id:
+                return node._replace(revision=change.number)
+            # Another process has just registered the very same: that shows at the next look.
         except AlreadyExists:
             # A lost race for the version shows at the next look; a key that is taken stays so.
             (there,) = session.store.get([node.id])

@@ -33,9 +33,9 @@ def deployments(terminal: Terminal, tag: str | None, live_at: datetime | None, *
     with --as-of, as it was recorded then.
     """
     from arangopipe.cli.finding import show_list
-    from arangopipe.cli.placing import view
+    from arangopipe.cli.placing import rank, view
     from arangopipe.model.filters import Compare, Path
 
     tagged = None if tag is None else Compare(Path(("tag",)), "=", tag)
     live = None if live_at is None else (lambda deployment: deployment.live_at(live_at))
-    show_list(terminal, "deployment", Request(**options), view, also=tagged, keep=live)
+    show_list(terminal, "deployment", Request(**options), view, also=tagged, keep=live, rank=rank)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from arangopipe.cli.details import stale
 from arangopipe.cli.listing import Request
 from arangopipe.cli.tables import Column, show_table, write_csv
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.words import things
 from arangopipe.errors import InvalidInput
+from arangopipe.model.entities import Entity, Run
 from arangopipe.model.filters import (
     And,
     Compare,
@@ -26,7 +27,6 @@ from arangopipe.references import When, moment_of
 from arangopipe.results import Page
 
 if TYPE_CHECKING:
-    from arangopipe.model.entities import Entity
     from arangopipe.pipe import ArangoPipe
 
 _KEYS_AT_ONCE = 500
@@ -52,10 +52,12 @@ def show_list(
     *,
     also: Expression | None = None,
     keep: Callable[[Any], bool] | None = None,
+    rank: Callable[[Any], int] | None = None,
 ) -> None:
     """Search, and print a page of what was found as a table, CSV or JSON.
 
-    `also` is one more condition; `keep` one that the search language cannot say.
+    `also` is one more condition. `keep` is one that the search language cannot say: all that it keeps
+    is one page. `rank` sorts a page for which no order was asked.
     """
     where = condition(request, also)
     with terminal.pipe() as pipe:
@@ -63,6 +65,8 @@ def show_list(
         if request.project is not None:
             pipe.lookup_project(request.project, as_of=request.as_of)
         page = _page(pipe, name, where, request, keep)
+        if rank is not None and request.order is None:
+            page = replace(page, items=tuple(sorted(page.items, key=rank)))
         if terminal.as_json:
             terminal.give(_as_json(pipe, name, page, request))
         elif request.as_csv:
@@ -94,7 +98,7 @@ def _page(
             as_of=request.as_of,
         )
     found = pipe.iterate(kind, where, order_by=request.order, as_of=request.as_of)
-    return Page(tuple(islice(filter(keep, found), request.limit)), None, _no_more)
+    return Page(tuple(filter(keep, found)), None, _no_more)
 
 
 def _no_more(cursor: str) -> Page[Any]:
@@ -103,13 +107,19 @@ def _no_more(cursor: str) -> Page[Any]:
 
 def _as_json(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> dict[str, Any]:
     if not request.columns:
-        return page.to_dict()
+        return {"items": [_item(pipe, item, request.as_of) for item in page], "cursor": page.cursor}
     found = cells(pipe, kind, page, request.columns, request.as_of)
     rows = [
         {"id": item.id, **{path: found[path][place] for path in request.columns}}
         for place, item in enumerate(page)
     ]
     return {"items": rows, "cursor": page.cursor}
+
+
+def _item(pipe: ArangoPipe, item: Entity, as_of: When) -> dict[str, Any]:
+    """Return a thing as JSON-able values; a run with whether it is stale."""
+    more = {"stale": stale(pipe, item, as_of)} if isinstance(item, Run) else {}
+    return {**item.to_dict(), **more}
 
 
 def _as_csv(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> None:
@@ -138,7 +148,8 @@ def _as_table(
     ]
     missing = [path for path in sorted_by if path not in {c.path or c.heading for c in shown}]
     found = cells(pipe, kind, page, missing, request.as_of) if missing else {}
-    show_table(terminal, [*first, *(Column(clean(path), found[path], 0) for path in missing)])
+    added = [Column(clean(path), found[path], 0) for path in missing]
+    show_table(terminal, [*first, *added], hint=" (see --columns)")
 
 
 def cells(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from arangopipe.cli.terminal import clean
-from arangopipe.cli.words import count, label, title, when
+from arangopipe.cli.words import brief, count, label, title, when
 from arangopipe.model.entities import (
     Dataset,
     Deployment,
@@ -50,8 +50,8 @@ def entities(pipe: ArangoPipe, nodes: Iterable[Node], as_of: When) -> dict[str, 
     return {thing.id: thing for thing in pipe.entities(list(distinct.values()), as_of)}
 
 
-def line(thing: Entity) -> Text:
-    """Return kind and name of a thing, and in dim its first facts."""
+def line(thing: Entity, facts: Sequence[str] = ()) -> Text:
+    """Return kind and name of a thing, and in dim these and its first facts."""
     named = Text.assemble((title(thing.kind), ""), " ", (label(thing), "bold"))
     if isinstance(thing, Run) and thing.status not in (None, "finished"):
         named.append_text(Text(" ")).append_text(status(thing.status or ""))
@@ -59,8 +59,8 @@ def line(thing: Entity) -> Text:
         named.append_text(Text(" ")).append_text(placed(thing))
     if isinstance(thing, ServingPerf):
         named = Text.assemble("serving ", (period(thing), "bold"))
-    facts = " · ".join(fact for fact in _facts(thing) if fact)
-    return named.append(f"  {facts}", style="dim") if facts else named
+    said = " · ".join(fact for fact in (*facts, *_facts(thing)) if fact)
+    return named.append(f"  {said}", style="dim") if said else named
 
 
 def _facts(thing: Entity) -> list[str]:
@@ -76,14 +76,14 @@ def _facts(thing: Entity) -> list[str]:
             technique = thing.technique if thing.technique != thing.name else None
             return [clean(technique or ""), clean(thing.task or "")]
         case ServingPerf():
-            return [measured(thing.metrics), clean(str(thing.get("population", "")))]
+            return [clean(str(thing.get("population", ""))), measured(thing.metrics)]
     return []
 
 
 def measured(metrics: Mapping[str, Any], shown: int = METRICS_SHOWN) -> str:
     """Return the first few metrics that are numbers."""
     plain = [
-        f"{clean(name)} {value:.5g}"
+        f"{clean(name)} {brief(value)}"
         for name, value in metrics.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     ]

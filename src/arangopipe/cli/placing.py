@@ -30,24 +30,28 @@ def columns(pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When) -> 
     last = last_serving(pipe, placements, as_of)
     found = [last.get(item.id) for item in placements]
     return [
-        Column("deployment", [short_key(item.key) for item in placements], 1, "cyan"),
+        Column("deployment", [short_key(item.key) for item in placements], 4, "cyan"),
         Column("tag", [clean(item.tag) for item in placements], 0, "bold"),
         Column("status", [_state(item) for item in placements], 0),
         Column("from", [_from(item) for item in placements], 1),
         Column("to", [_to(item) for item in placements], 2),
-        Column("for", [_span(item) for item in placements], 6),
-        Column("model", [links[item.id].get("models") for item in placements], 3),
-        Column("featureset", [links[item.id].get("featuresets") for item in placements], 5),
-        Column("run", [links[item.id].get("run") for item in placements], 2),
-        Column("last served", [None if perf is None else measured(perf.metrics) for perf in found], 4),
-        Column("project", [item.project for item in placements], 7),
+        Column("for", [_span(item) for item in placements], 7),
+        Column("model", [links[item.id].get("models") for item in placements], 5),
+        Column("featureset", [links[item.id].get("featuresets") for item in placements], 6),
+        Column("run", [links[item.id].get("run") for item in placements], 3),
+        Column("last served", [None if perf is None else measured(perf.metrics) for perf in found], 2),
+        Column("project", [item.project for item in placements], 8),
     ]
 
 
 def view(pipe: ArangoPipe, page: Page[Deployment], as_of: When) -> Sequence[Column]:
-    """Return the columns of a page of deployments: what is live first, then what is scheduled."""
-    first = {"active": 0, "scheduled": 1}
-    return columns(pipe, sorted(page, key=lambda item: first.get(item.status, 2)), as_of)
+    """Return the columns of a page of deployments."""
+    return columns(pipe, list(page), as_of)
+
+
+def rank(deployment: Deployment) -> int:
+    """Return what deployments are sorted by: what is live first, then what is scheduled."""
+    return {"active": 0, "scheduled": 1}.get(deployment.status, 2)
 
 
 def served(

@@ -56,8 +56,8 @@ def _text(value: Any) -> Text:
     return Text(cell(value))
 
 
-def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = False) -> None:
-    """Print a table; columns that do not fit are left out and named, unless they were `chosen`."""
+def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = False, hint: str = "") -> None:
+    """Print a table; what does not fit is left out and named, with a hint, unless it was `chosen`."""
     wanted = [column for column in columns if chosen or not column.empty]
     texts = {id(column): [_cut(text) for text in column.texts] for column in wanted}
     widths = {
@@ -76,7 +76,7 @@ def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = Fal
     terminal.show(*lines)
     hidden = [column.heading for column in wanted if column not in shown]
     if hidden:
-        terminal.note(f"Not shown for lack of width: {', '.join(hidden)} (see --columns)")
+        terminal.note(f"Not shown for lack of width: {', '.join(hidden)}{hint}")
 
 
 def _append(line: Text, text: Text, width: int, to_the_right: bool) -> None:

@@ -68,9 +68,11 @@ class Terminal:
         return self.no_color or bool(os.environ.get("NO_COLOR"))
 
     def show(self, *things: RenderableType) -> None:
-        """Print the answer, for people."""
+        """Print the answer, for people; the terminal wraps what is text, everything else itself."""
+        from rich.text import Text
+
         for thing in things:
-            self.out.print(thing, soft_wrap=True)
+            self.out.print(thing, soft_wrap=isinstance(thing, (str, Text)))
 
     def note(self, text: str) -> None:
         """Print a remark on standard error, so that it is no part of the answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,9 +12,9 @@ from arangopipe.cli.labels import entities, line
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk, kinds_reached
 from arangopipe.cli.words import joined, label, things
-from arangopipe.model.entities import Entity, Run
+from arangopipe.model.entities import Entity
 from arangopipe.model.graph import Graph, Node
-from arangopipe.model.vocabulary import NODE_KINDS, OWNED_BY_RUN, Direction
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction
 from arangopipe.references import When
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def show_lineage(
         _sum_up(terminal, TITLES[direction], graph, branches[direction], whole)
 
 
-def _drop_repeated_leaves(branches: Mapping[Direction, Branch], is_leaf: object) -> None:
+def _drop_repeated_leaves(branches: Mapping[Direction, Branch], is_leaf: Callable[[str], bool]) -> None:
     """What no walk leaves again, a run's model, is said in one direction only."""
-    above = {b.node.id for b in branches["upstream"].every() if callable(is_leaf) and is_leaf(b.node.kind)}
+    above = {branch.node.id for branch in branches["upstream"].every() if is_leaf(branch.node.kind)}
     for branch in branches["downstream"].every():
         branch.below = [b for b in branch.below if b.node.id not in above]
 
@@ -77,13 +77,12 @@ def _grow(tree: Tree, branch: Branch, known: Mapping[str, Entity], start: Node) 
 
 
 def _line(branch: Branch, known: Mapping[str, Entity], start: Node) -> Text:
-    text = Text(f"{branch.words} " if branch.words else "", style="")
-    text.stylize("cyan")
+    text = Text()
+    if branch.words:
+        text.append(f"{branch.words} ", style="cyan")
     thing = known[branch.node.id]
-    text.append_text(line(thing))
-    models = [model for model in branch.models if model.id != start.id]
-    if models and isinstance(thing, Run):
-        text.append(f"  {joined(f'{NODE_KINDS[m.kind].singular} {label(m)}' for m in models)}", "dim")
+    models = [f"model {label(model)}" for model in branch.models if model.id != start.id]
+    text.append_text(line(thing, models))
     if branch.roles and branch.roles != ("training",):
         text.append(f"  ({', '.join(branch.roles)})", "dim")
     if branch.cut:

@@ -110,8 +110,7 @@ class Walk:
         (start,) = self._graph.start
         root = Branch(self._graph.nodes[start])
         queue = [(root, 0)]
-        while queue:
-            branch, depth = queue.pop(0)
+        for branch, depth in queue:
             fresh = self._expand(branch, SHOWN[min(depth, 1)], whole)
             for child in fresh:
                 child.cut = depth + 1 == DEEPEST and child.node.id in self._steps

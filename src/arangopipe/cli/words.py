@@ -68,6 +68,13 @@ def number(value: float) -> str:
     return f"{value:#.5g}".rstrip(".")
 
 
+def brief(value: float) -> str:
+    """Return a number with about four digits."""
+    if isinstance(value, int) or not math.isfinite(value):
+        return number(value)
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
 def plain(value: Any) -> str:
     """Return any recorded value as one line, its numbers without padding."""
     if isinstance(value, float) and math.isfinite(value):

@@ -3,7 +3,8 @@
 A changed row has ``digest = sha256(salt + text)``, its 16-byte random salt beside it; closing a row adds
 ``sha256("close" + digest)``. A change's digest is the sha256 of its sorted row digests, and
 ``chain = sha256(previous chain + canonical JSON of [number, time, actor, digest])``. Erasing a row
-removes text and salt and keeps the digest, so the chain still verifies.
+removes text and salt and keeps the digest, so the chain still verifies; the change that erases adds
+``sha256`` of what is left of each row (`erased_text`), so that it cannot be altered either.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from arangopipe.model.graph import Entry, Points
 
 SALT = 16
 GENESIS = bytes(32)
+OPEN_SALT = bytes(SALT)
+"""Salts what hides nothing: the rest of an erased row."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -47,6 +50,11 @@ def points_document(points: Points) -> str:
 def points_text(run: str, name: str, document: str) -> str:
     """Return the text of a points row that is digested."""
     return f"{_encode(['points', run, name])[:-1]},{document}]"
+
+
+def erased_text(what: str, id: str, project: str, digest: bytes) -> str:
+    """Return the text of what is left of an erased row: "node" or "points", its node, and its digest."""
+    return _encode(["erased", what, id, project, digest.hex()])
 
 
 def note_text(batch: str, action: str, reason: str) -> str:

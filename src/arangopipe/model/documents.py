@@ -31,7 +31,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from arangopipe.errors import InvalidInput
+from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.model import times
 
 MAX_DEPTH = 100
@@ -53,8 +53,11 @@ def dump(document: Mapping[str, Any]) -> str:
 
 
 def load(text: str) -> dict[str, Any]:
-    """Return the document of a canonical text."""
-    return json.loads(text)  # type: ignore[no-any-return]
+    """Return the document of a canonical text; raises `StoreError` for a text that is none."""
+    try:
+        return json.loads(text)  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise StoreError(f"a document is damaged ({error}): run 'arangopipe audit verify'") from error
 
 
 def normalise(document: Mapping[Any, Any], what: str = "document", warn: Warn = None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from arangopipe.model.ids import split_id
 if TYPE_CHECKING:
     import networkx
 
+SHORT_KEY = 16
+
 Expect = int | Literal["absent", "any"]
 
 
@@ -44,8 +46,8 @@ class Node(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What a person calls it: its name and version, else the end of its key."""
-        name = self.name or self.key[-8:]
+        """What a person calls it: its name and version, else its key, or the end of a long one."""
+        name = self.name or (self.key if len(self.key) <= SHORT_KEY else self.key[-8:])
         return f"{name}@{self.version}" if self.version not in ("", "1") else name
 
 

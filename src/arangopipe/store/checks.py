@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from arangopipe.errors import InvalidInput
+from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.model import documents
 from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Point, Points, kind_of
 from arangopipe.model.ids import check_key, check_name
@@ -46,14 +46,14 @@ def _check_node(node: Node, known: Vocabulary) -> None:
     for text, what in ((node.version, "version"), (node.project, "project")):
         if text != "":
             check_name(text, f"the {what} of {node.id}")
-    _check_text(node.text, f"the document of {node.id}")
+    _check_document(node.text, f"the document of {node.id}")
 
 
 def _check_edge(edge: Edge, known: Vocabulary) -> None:
     if edge.source == edge.target:
         raise InvalidInput(f"edge {edge.kind!r} would link {edge.source} to itself")
     known.check_edge(edge.kind, kind_of(edge.source), kind_of(edge.target))
-    _check_text(edge.text, f"the document of edge {_words(edge.ref)}")
+    _check_document(edge.text, f"the document of edge {_words(edge.ref)}")
 
 
 def _check_text(text: str, what: str) -> None:
@@ -61,6 +61,17 @@ def _check_text(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{what} contains half of a surrogate pair") from error
+
+
+def _check_document(text: str, what: str) -> None:
+    _check_text(text, what)
+    if text != documents.EMPTY:
+        try:
+            known = isinstance(documents.load(text), dict)
+        except StoreError:
+            known = False
+        if not known:
+            raise InvalidInput(f"{what} is no JSON object: {text!r:.80}")
 
 
 def _check_points(points: Points) -> None:

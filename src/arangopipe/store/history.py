@@ -30,6 +30,7 @@ class Row:
     digest: bytes
     until: int | None = None
     sequence: int = 0
+    erased: int | None = None
 
     def stands(self, at: int) -> bool:
         """Whether this is the state at a change."""
@@ -38,6 +39,12 @@ class Row:
     def entry(self, closed: bool) -> Entry:
         """Return what the audit chain covers."""
         return Entry(closed, self.text, self.salt, self.digest if self.text is None else None)
+
+    def left(self) -> str:
+        """Return what is covered of an erased row."""
+        if isinstance(self.value, Node):
+            return chain.erased_text("node", self.value.id, self.value.project, self.digest)
+        return chain.erased_text("points", self.value.run, "", self.digest)
 
 
 class History:
@@ -187,16 +194,23 @@ class History:
                 found[row.since].append(row.entry(False))
                 if row.until is not None:
                     found[row.until].append(row.entry(True))
+                if row.erased is not None:
+                    found[row.erased].append(Entry(False, row.left(), chain.OPEN_SALT))
         return found
 
-    def erase(self, node_id: str) -> None:
-        """Remove name, text and salt of every state of a node, and of the points of a run."""
-        for row in self.nodes.get(node_id, ()):
+    def whole(self, node_id: str) -> list[Row]:
+        """Return every state of a node, and of the points of a run, that was not erased."""
+        rows = [*self.nodes.get(node_id, ()), *self._points.get(node_id, ())]
+        return [row for row in rows if row.text is not None]
+
+    def erase(self, row: Row, number: int) -> None:
+        """Remove name, text and salt of a row, in the change of that number."""
+        if isinstance(row.value, Node):
             row.value = row.value._replace(name="", version="", text=documents.EMPTY)
-            row.text = row.salt = None
-        for row in self._points.get(node_id, ()):
-            row.value = row.value._replace(points=())
-            row.text = row.salt = None
+        else:
+            row.value = row.value._replace(name="", points=())
+        row.text = row.salt = None
+        row.erased = number
 
 
 def owned(node_id: str) -> list[str]:

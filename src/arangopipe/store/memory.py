@@ -173,10 +173,14 @@ class MemoryStore(Store, Maintenance):
         return list(found)
 
     def _record(
-        self, batch: Batch, fresh: Sequence[Value], ended: Sequence[Row], always: bool = False
+        self,
+        batch: Batch,
+        fresh: Sequence[Value],
+        ended: Sequence[Row],
+        erased: Sequence[Row] | None = None,
     ) -> Change:
         """Record as the next change what has been checked."""
-        if not (fresh or ended or always):
+        if not (fresh or ended or erased is not None):
             if not self._changes:
                 raise InvalidInput("the batch is empty: there is nothing to record")
             return self._changes[-1]
@@ -188,6 +192,7 @@ class MemoryStore(Store, Maintenance):
         ]
         digests = [row.digest for row in (note, *rows)]
         digests += [chain.close_digest(row.digest) for row in ended]
+        digests += [chain.row_digest(chain.OPEN_SALT, row.left()) for row in erased or ()]
         change = self._next_change(batch, chain.change_digest(digests))
         self._history.note(note)
         for row in ended:
@@ -375,10 +380,11 @@ class MemoryStore(Store, Maintenance):
                     raise NotFound(f"nothing to erase: {node_id} was never there")
             closes = tuple(node_id for node_id in ids if self._history.current(node_id))
             batch = Batch(uuid7(), closes=closes, actor=actor, action="erase", reason=reason)
-            change = self._record(batch, (), self._rows_to_close(closes), always=True)
-            for node_id in ids:
-                for each in (node_id, *owned(node_id)):
-                    self._history.erase(each)
+            nodes = dict.fromkeys(each for node_id in ids for each in (node_id, *owned(node_id)))
+            rows = [row for each in nodes for row in self._history.whole(each)]
+            change = self._record(batch, (), self._rows_to_close(closes), erased=rows)
+            for row in rows:
+                self._history.erase(row, change.number)
             return change
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -165,6 +166,39 @@ class Maintaining:
         assert keys(every(store, "run")) == ["02"]
         assert list(store.check()) == []
 
+    def test_a_search_of_the_past_passes_over_what_was_erased(self, store: Store) -> None:
+        """Answer a search as of before with what is left of runs, their params, metrics and neighbours."""
+        if not isinstance(store, Maintenance):
+            return
+        a, b, data = run("01", x=1), run("02", x=1), named("datasets", "d", rows=1)
+        params, perf = owned("modelparams", a, {"p": 1}), owned("devperf", a, {"m": 1})
+        others = owned("modelparams", b, {"p": 1}), owned("devperf", b, {"m": 1})
+        used = [edge("run_datasets", node, data) for node in (a, b)]
+        write(
+            store,
+            a,
+            b,
+            data,
+            params,
+            perf,
+            *others,
+            edges=used,
+            points=[points(a, "l", 1), points(b, "l", 1)],
+        )
+        found = "x = 1 and params.p = 1 and metrics.m = 1 and metrics.l = 1"
+        assert keys(search(store, "run", found, as_of=1).items) == ["02", "01"]
+        store.erase([params.id, perf.id], "dpo", "asked to")
+        assert keys(search(store, "run", "x = 1", "params.p, metrics.m desc", as_of=1).items) == ["02", "01"]
+        assert keys(search(store, "run", found, as_of=1).items) == ["02"]
+        assert keys(search(store, "run", "metrics.l = 1 and dataset.rows = 1").items) == ["02", "01"]
+        store.erase([data.id, a.id], "dpo", "asked to")
+        assert search(store, "run", "dataset.rows = 1 or dataset.name = 'd'", as_of=1).items == ()
+        assert keys(search(store, "run", "params.p is null", "dataset.rows, metrics.l", as_of=1).items) == [
+            "01"
+        ]
+        assert store.count("run", by="metrics.l", as_of=1) == {1: 1, None: 1}
+        assert set(store.traverse([data.id], "downstream", as_of=1).depths.values()) == {0, 1}
+
     def test_what_was_erased_can_be_made_again(self, store: Store) -> None:
         """Take the same key, name and edges anew."""
         if not isinstance(store, Maintenance):
@@ -181,13 +215,16 @@ class Maintaining:
         assert list(store.check()) == []
 
     def test_what_is_closed_can_be_erased(self, store: Store) -> None:
-        """Erase the past of a node that is gone, with a change that has only its own entry."""
+        """Erase the past of a node that is gone; the change covers what is left of it."""
         if not isinstance(store, Maintenance):
             return
         write(store, run("01", x=1), run("02"))
         write(store, closes=["run/01"])
         store.erase(["run/01"], "dpo", "asked to")
-        assert _rows(store)[2] == set()
+        digest = next(
+            entry.digest for change in store.changes(entries=True) for entry in change.entries if entry.digest
+        )
+        assert _rows(store)[2] == {(False, f'["erased","node","run/01","","{digest.hex()}"]')}
         assert store.revisions("run/01")[0].node.text == "{}"
         assert verify_chain(store) == 3
 
@@ -275,7 +312,7 @@ class Living:
                 made[thread].append(write(store, node, params, edges=[link], points=[points(node, "m", i)]))
                 assert one(store, node) is not None
 
-        _together([lambda thread=thread: work(thread) for thread in range(THREADS)])
+        _together([partial(work, thread) for thread in range(THREADS)])
         assert sorted(change.number for changes in made.values() for change in changes) == list(
             range(1, THREADS * BATCHES + 1)
         )
@@ -298,7 +335,7 @@ class Living:
                     won.append("name")
                 except AlreadyExists:
                     pass
-            for i in range(10):
+            for _ in range(10):
                 while True:
                     seen = one(store, counter)
                     assert seen is not None
@@ -309,7 +346,7 @@ class Living:
                     except Conflict:
                         continue
 
-        _together([lambda thread=thread: work(thread) for thread in range(4)])
+        _together([partial(work, thread) for thread in range(4)])
         assert won == ["name"] * 10
         assert one(store, counter).document == {"n": 40}  # type: ignore[union-attr]
         assert verify_chain(store) == 1 + 10 + 40

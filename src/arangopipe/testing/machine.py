@@ -143,7 +143,7 @@ class StoreMachine(RuleBasedStateMachine):
     def erase(self, data: st.DataObject) -> None:
         """Erase a node that is or was there, where both stores can."""
         ids = [node_id for node_id in self.ids() if not node_id.startswith("kinds/")]
-        if data.draw(st.integers(0, 3)) or not ids or not isinstance(self.store, Maintenance):
+        if data.draw(st.booleans()) or not ids or not isinstance(self.store, Maintenance):
             return
         wanted = [data.draw(st.sampled_from(ids))]
         self.both(lambda store: store.erase(wanted, "dpo", "asked to").number)  # type: ignore[attr-defined]
@@ -199,14 +199,12 @@ class StoreMachine(RuleBasedStateMachine):
         as_of = self.draw_moment(data)
         self.both(lambda store: recorded(store, as_of))
         self.both(lambda store: _change(store.head(as_of)))
-        for name in ("a", "b"):
-            project = data.draw(st.sampled_from([None, "", "p"]))
-            self.both(lambda store, n=name, p=project: [store.find(k, n, p, as_of) for k in some.KINDS])  # type: ignore[misc]
+        name, project = data.draw(st.sampled_from(["a", "b"])), data.draw(st.sampled_from([None, "", "p"]))
+        self.both(lambda store: [store.find(kind, name, project, as_of) for kind in some.KINDS])
         change = self.store.head(as_of)
-        if change is not None and change.number:
-            assert recorded(self.store, change.time) == recorded(
-                self.store, self.store.head(change.time).number
-            )  # type: ignore[union-attr]
+        last = change and self.store.head(change.time)
+        if change and last:
+            assert recorded(self.store, change.time) == recorded(self.store, last.number)
 
     def teardown(self) -> None:
         """Compare states, changes and chains, and let both stores check themselves."""
@@ -274,8 +272,13 @@ def _change(change: Any) -> Any:
 
 
 def _entries(change: Any) -> Any:
-    rows = [(entry.closed, entry.text or "", entry.digest is None) for entry in change.entries[1:]]
+    rows = [(entry.closed, _unsalted(entry.text or ""), entry.digest is None) for entry in change.entries[1:]]
     return _change(change), sorted(rows)
+
+
+def _unsalted(text: str) -> str:
+    """Return the text of an entry without the digest of an erased row, which hangs on a random salt."""
+    return text.rpartition(",")[0] if text.startswith('["erased"') else text
 
 
 def _state(state: Any) -> Any:

@@ -82,9 +82,11 @@ class Ordering:
             store, named("datasets", "b", "10"), named("datasets", "\U0001f600"), named("datasets", "\uffff")
         )
         write(store, named("datasets", "b", "1"), Put(named("datasets", "b", "2", x=1), "any"))
-        found = [(node.name, node.version) for node in search(store, "datasets").items]
         versions = [("b", "1"), ("b", "10"), ("b", "2")]
-        assert found == [("B", "1"), *versions, ("ä", "1"), ("\uffff", "1"), ("\U0001f600", "1")]
+        expected = [("B", "1"), *versions, ("ä", "1"), ("\uffff", "1"), ("\U0001f600", "1")]
+        for as_of in (None, 3):
+            found = search(store, "datasets", as_of=as_of).items
+            assert [(node.name, node.version) for node in found] == expected
 
     def test_own_kinds_come_by_name_and_params_by_key(self, store: Store) -> None:
         """Sort named own kinds as named, what a run owns as events."""

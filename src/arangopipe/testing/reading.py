@@ -305,7 +305,7 @@ def _answers(store: Store, as_of: Any) -> dict[str, Any]:
             (graph.depths, set(graph.edges), dict(graph.nodes))
             for node in there
             for way in ("upstream", "downstream")
-            for graph in [store.traverse([node.id], way, as_of=as_of)]  # type: ignore[arg-type]
+            for graph in [store.traverse([node.id], way, as_of=as_of)]
         ],
     }
 

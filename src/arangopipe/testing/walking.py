@@ -216,6 +216,10 @@ class Walking:
         found = store.traverse([node.id for node in nodes], "upstream", limit=2)
         assert len(found) == 2
         assert found.truncated
+        start = [nodes[0].id, nodes[0].id, nodes[2].id]
+        found = store.traverse(start, "upstream", limit=2)
+        assert set(found.nodes) == {nodes[0].id, nodes[2].id}
+        assert found.truncated
 
     @pytest.mark.parametrize(
         "bound", [{"depth": -1}, {"depth": True}, {"limit": 0}, {"limit": -5}, {"depth": "1"}]

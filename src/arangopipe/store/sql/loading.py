@@ -52,7 +52,9 @@ def records(
 
 def _owned(reader: Reader, kind: str, keys: Sequence[str]) -> dict[str, str]:
     term = reader.terms.id(reader.cursor, kind)
-    found = reader.select("node", "key, document", f"kind = ? AND key IN {SOME}", term, some(keys))
+    found = reader.select(
+        "node", "key, coalesce(document, '{}')", f"kind = ? AND key IN {SOME}", term, some(keys)
+    )
     return dict(found)
 
 

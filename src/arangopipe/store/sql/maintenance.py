@@ -21,10 +21,67 @@ from arangopipe.store.sql.writing import Writer
 EXPECTED = "CREATE TEMP TABLE expected(path, value, node, PRIMARY KEY(path, value, node)) WITHOUT ROWID"
 DOCUMENTS = "SELECT id, (SELECT text FROM term WHERE id = kind), key, document FROM node"
 ERASE_NODE = (
-    "UPDATE node_past SET name = NULL, version = NULL, document = NULL, salt = NULL, digest = ? "
+    "UPDATE node_past SET name = NULL, version = NULL, document = NULL, salt = NULL, digest = ?, erased = ? "
     "WHERE rowid = ?"
 )
-ERASE_POINTS = "UPDATE point SET document = NULL, salt = NULL, digest = ? WHERE rowid = ?"
+ERASE_POINTS = (
+    "UPDATE point SET document = NULL, salt = NULL, digest = ?, erased = ?, name = ? WHERE rowid = ?"
+)
+
+
+ALL_NODES = (
+    "(SELECT id, kind, key, revision FROM node UNION ALL SELECT id, kind, key, revision FROM node_past)"
+)
+NUMBERED = (
+    *((table, "revision") for table in ("node", "node_past", "edge", "edge_past", "point")),
+    *((table, "closed") for table in ("node_past", "edge_past", "point")),
+    *((table, "erased") for table in ("node_past", "point")),
+)
+WHOLE = "(document IS NULL) = (digest IS NOT NULL) AND (salt IS NULL) = (digest IS NOT NULL)"
+INTEGERS: tuple[tuple[str, str], ...] = (
+    *(
+        (
+            f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT IN (SELECT number FROM change)",
+            f"a row of {table} says {column} = {{0}}, a change that is not there",
+        )
+        for table, column in NUMBERED
+    ),
+    *(
+        (
+            f"SELECT DISTINCT {end} FROM {table} WHERE {end} NOT IN (SELECT id FROM {nodes})",
+            f"a row of {table} ends at node {{0}}, which is not there",
+        )
+        for table, nodes in (("edge", "node"), ("edge_past", ALL_NODES))
+        for end in ("source", "target")
+    ),
+    (
+        f"SELECT DISTINCT run FROM point WHERE run NOT IN (SELECT id FROM {ALL_NODES})",
+        "points belong to node {0}, which is not there",
+    ),
+    (
+        f"SELECT id FROM {ALL_NODES} GROUP BY id HAVING count(DISTINCT kind || '/' || key) > 1",
+        "two things share the integer {0}",
+    ),
+    (
+        f"SELECT min(id), max(id), count(DISTINCT id) FROM {ALL_NODES} "
+        "HAVING min(id) <> 1 OR max(id) <> count(DISTINCT id)",
+        "nodes are numbered from {0} to {1}, and there are {2}",
+    ),
+    (
+        f"SELECT id FROM (SELECT id, min(revision) AS first, lag(min(revision)) OVER (ORDER BY id) AS before "
+        f"FROM {ALL_NODES} GROUP BY id) WHERE before > first",
+        "node {0} is numbered out of the order of creation",
+    ),
+    (
+        f"SELECT id, revision FROM node_past WHERE NOT ({WHOLE} AND (erased IS NULL) = (digest IS NULL) "
+        "AND (digest IS NULL OR name IS NULL AND version IS NULL))",
+        "revision {1} of node {0} is neither whole nor erased",
+    ),
+    (
+        f"SELECT run, revision FROM point WHERE NOT ({WHOLE} AND (erased IS NULL) = (digest IS NULL))",
+        "points of node {0} at change {1} are neither whole nor erased",
+    ),
+)
 
 
 def check(reader: Reader) -> Iterator[str]:
@@ -35,7 +92,9 @@ def check(reader: Reader) -> Iterator[str]:
     series = _series(reader)
     yield from _check_series(reader, series)
     yield from _check_values(reader, series)
-    yield from _check_ends(reader)
+    for sql, words in INTEGERS:
+        for found in reader.rows(sql, ()):
+            yield words.format(*found)
 
 
 def _series(reader: Reader) -> dict[int, dict[str, Summary]]:
@@ -111,49 +170,56 @@ def _name(reader: Reader, id: int) -> str:
     return f"node {id} (not there)" if row is None else f"{row[0]}/{row[1]}"
 
 
-def _check_ends(reader: Reader) -> Iterator[str]:
-    for end in ("source", "target"):
-        sql = f"SELECT DISTINCT {end} FROM edge WHERE {end} NOT IN (SELECT id FROM node)"
-        for (id,) in reader.rows(sql, ()):
-            yield f"an edge ends at node {id}, which is not there"
-
-
 def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], actor: str, reason: str) -> Change:
     """Close what is current of these nodes, then remove the text and salt of all their revisions."""
-    cursor.execute("PRAGMA secure_delete = ON")
     batch = Batch(uuid7(), actor=actor, action="erase", reason=reason)
     looking = Writer(cursor, terms, prepare(batch), careful=True)
     current = tuple(node_id for node_id in ids if looking.stored(node_id) is not None)
-    change = Writer(cursor, terms, prepare(replace(batch, closes=current)), careful=True).run(always=True)
-    for node_id in ids:
-        kind, key = split_id(node_id)
-        if not _erase_node(cursor, terms, node_id):
-            raise NotFound(f"{node_id} was never there: nothing was erased")
-        for owned in OWNED_BY_RUN if kind == "run" else ():
-            _erase_node(cursor, terms, f"{owned}/{key}")
-    return change  # type: ignore[return-value]
+    writer = Writer(cursor, terms, prepare(replace(batch, closes=current)), careful=True)
+
+    def after_closing(number: int) -> list[bytes]:
+        erased = []
+        for node_id in ids:
+            kind, key = split_id(node_id)
+            found = _erase_node(cursor, terms, node_id, number)
+            if not found:
+                raise NotFound(f"{node_id} was never there: nothing was erased")
+            erased += found
+            for owned in OWNED_BY_RUN if kind == "run" else ():
+                erased += _erase_node(cursor, terms, f"{owned}/{key}", number)
+        return [chain.row_digest(chain.OPEN_SALT, text) for text in erased if text]
+
+    return writer.run(after_closing)  # type: ignore[return-value]
 
 
-def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str) -> int:
+def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str, number: int) -> list[str]:
+    """Return the texts of what is left of a node's rows ("" for one that was erased before)."""
     kind, key = split_id(node_id)
     rows = cursor.execute(
         "SELECT rowid, id, coalesce(name, ''), coalesce(version, ''), project, document, salt, digest "
         "FROM node_past WHERE kind = ? AND key = ?",
         (terms.id(kind), key),
     ).fetchall()
+    left = []
     for row, id, name, version, project, document, salt, digest in rows:
         if digest is None:
             digest = chain.row_digest(salt, chain.node_text(kind, key, name, version, project, document))
-            cursor.execute(ERASE_NODE, (digest, row))
+            cursor.execute(ERASE_NODE, (digest, number, row))
+            left.append(chain.erased_text("node", node_id, project, digest))
+        else:
+            left.append("")
         if kind == "run":
-            _erase_points(cursor, terms, node_id, id)
-    return len(rows)
+            left += _erase_points(cursor, terms, node_id, id, number)
+    return left
 
 
-def _erase_points(cursor: Cursor, terms: NewTerms, run: str, id: int) -> None:
+def _erase_points(cursor: Cursor, terms: NewTerms, run: str, id: int, number: int) -> list[str]:
+    left = []
     rows = cursor.execute(
         "SELECT rowid, name, document, salt FROM point WHERE run = ? AND digest IS NULL", (id,)
     )
-    for row, name, document, salt in rows.fetchall():
-        digest = chain.row_digest(salt, chain.points_text(run, terms.text(name)[1:], document))
-        cursor.execute(ERASE_POINTS, (digest, row))
+    for row, term, document, salt in rows.fetchall():
+        digest = chain.row_digest(salt, chain.points_text(run, terms.text(term)[1:], document))
+        cursor.execute(ERASE_POINTS, (digest, number, terms.id("="), row))
+        left.append(chain.erased_text("points", run, "", digest))
+    return left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -18,22 +19,25 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 def ensure_schema(database: SQLite) -> None:
     """Create the tables of an empty database, upgrade an older one after a backup, refuse a newer one."""
     found = _schema(database)
-    if found == SCHEMA:
-        return
-    if found is None:
-        _create(database)
-    elif found > SCHEMA:
+    if found is not None and (not re.fullmatch(r"\d{4}", found) or found == "0000"):
+        raise StoreError(
+            f"{database.path} says that its schema is {found!r}, which never was: restore a backup"
+        )
+    if found is not None and found > SCHEMA:
         raise SchemaMismatch(
             f"{database.path} was written by a newer Arangopipe (schema {found}, this one knows {SCHEMA}): "
             "pip install -U arangopipe"
         )
-    else:
-        backup = _backup(database, found)
-        _upgrade(database, backup)
+    database.use_journal()
+    if found is None:
+        _create(database)
+    elif found != SCHEMA:
+        _upgrade(database, _backup(database, found))
 
 
 def _schema(database: SQLite) -> str | None:
     """Return the schema a database was written with, None for an empty one."""
+    database.check_format()
     with database.read() as cursor:
         tables = {row[0] for row in cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
@@ -70,22 +74,27 @@ def _backup(database: SQLite, schema: str) -> Path:
     backup = path.with_name(f"{path.name}.schema-{schema}.{stamp}.backup")
     if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
         raise StoreError(f"{path}: not enough room beside it for the backup that comes before an upgrade")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
-        source.backup(target)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+            source.backup(target)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"{path} has schema {schema} and was not upgraded, for its backup {backup} failed: {error}"
+        ) from error
     return backup
 
 
 def _upgrade(database: SQLite, backup: Path) -> None:
     from alembic import command
     from alembic.config import Config
-    from sqlalchemy.exc import SQLAlchemyError
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["engine"] = database.engine
     try:
         command.upgrade(config, "head")
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except Exception as error:
+        # Whatever a migration raises, the database is as it was, and its owner has to know.
         raise StoreError(
             f"{database.path} could not be upgraded to schema {SCHEMA}: {error}. It is as it was before; "
             f"a copy is in {backup}"

@@ -188,19 +188,22 @@ def head(cursor: Cursor, at: int | None) -> Change | None:
     return None if row[0] is None else read_change(cursor, row[0])
 
 
-def changes(cursor: Cursor, after: int, limit: int | None, with_entries: bool) -> Iterator[Change]:
-    """Yield the changes after a number, with their rows if asked."""
-    rows = cursor.connection.execute(
-        "SELECT number, time, actor, action, reason, batch, digest, chain, salt FROM change "
-        "WHERE number > ? ORDER BY number LIMIT ?",
-        (after, -1 if limit is None else limit),
-    )
-    if not with_entries:
-        yield from (change_of(row[:-1]) for row in rows)
-        return
+CHANGES = (
+    "SELECT number, time, actor, action, reason, batch, digest, chain, salt FROM change "
+    "WHERE number > ? ORDER BY number LIMIT ?"
+)
+
+
+def changes(cursor: Cursor, after: int, limit: int) -> list[Change]:
+    """Return the next changes after a number, without their rows."""
+    return [change_of(row[:-1]) for row in cursor.execute(CHANGES, (after, limit))]
+
+
+def changes_with_entries(cursor: Cursor, after: int, limit: int | None) -> Iterator[Change]:
+    """Yield the changes after a number, each with the rows it wrote, closed and erased."""
     grouped = groupby(_entries(cursor, after), key=itemgetter(0))
     number, group = next(grouped, (None, iter(())))
-    for *row, salt in rows:
+    for *row, salt in cursor.connection.execute(CHANGES, (after, -1 if limit is None else limit)):
         change = change_of(tuple(row))
         found = [Entry(False, chain.note_text(change.batch, change.action, change.reason), salt)]
         if number == change.number:
@@ -218,29 +221,36 @@ _KIND = "(SELECT text FROM term WHERE id = kind)"
 _NODE_ENTRY = f"{_KIND}, key, coalesce(name, ''), coalesce(version, ''), project, document"
 _EDGE_ENTRY = f"{_KIND}, {_NAME.format('source')}, {_NAME.format('target')}, coalesce(document, '{{}}')"
 _POINT_ENTRY = f"{_NAME.format('run')}, (SELECT substr(text, 2) FROM term WHERE id = name), document"
-_ENTRIES: tuple[tuple[str, str, bool, Callable[..., str]], ...] = (
-    ("node", _NODE_ENTRY, False, chain.node_text),
-    ("node_past", _NODE_ENTRY, True, chain.node_text),
-    ("edge", _EDGE_ENTRY, False, chain.edge_text),
-    ("edge_past", _EDGE_ENTRY, True, chain.edge_text),
-    ("point", _POINT_ENTRY, True, chain.points_text),
+_WRITTEN, _ENDED = ("revision",), ("revision", "closed")
+_ENTRIES: tuple[tuple[str, str, str, Sequence[str], Callable[..., str]], ...] = (
+    ("node", _NODE_ENTRY, "NULL", _WRITTEN, chain.node_text),
+    ("node_past", _NODE_ENTRY, "digest", _ENDED, chain.node_text),
+    ("edge", _EDGE_ENTRY, "NULL", _WRITTEN, chain.edge_text),
+    ("edge_past", _EDGE_ENTRY, "NULL", _ENDED, chain.edge_text),
+    ("point", _POINT_ENTRY, "digest", _ENDED, chain.points_text),
 )
 
 
 def _entries(cursor: Cursor, after: int) -> Iterator[tuple[int, Entry]]:
-    """Yield (change number, row written or closed) in the order of changes."""
+    """Yield (change number, row written, closed or erased) in the order of changes."""
 
-    def stream(table: str, columns: str, ended: bool, column: str, text: Callable[..., str]) -> Iterator[Any]:
-        digest = "digest" if ended else "NULL"
-        sql = f"SELECT {column}, {digest}, salt, {columns} FROM {table} WHERE {column} > ? ORDER BY {column}"
+    def stream(table: str, columns: str, digest: str, at: str, text: Callable[..., str]) -> Iterator[Any]:
+        sql = f"SELECT {at}, {digest}, salt, {columns} FROM {table} WHERE {at} > ? ORDER BY {at}"
         for number, erased, salt, *row in cursor.connection.execute(sql, (after,)):
-            yield number, Entry(column == "closed", None if erased else text(*row), salt, erased)
+            yield number, Entry(at == "closed", None if erased else text(*row), salt, erased)
+
+    def left(table: str, what: str, columns: str) -> Iterator[tuple[int, Entry]]:
+        sql = f"SELECT erased, {columns}, digest FROM {table} WHERE erased > ? ORDER BY erased"
+        for number, id, name, digest in cursor.connection.execute(sql, (after,)):
+            yield number, Entry(False, chain.erased_text(what, id, name, digest), chain.OPEN_SALT)
 
     return merge(
+        left("node_past", "node", f"{_KIND} || '/' || key, project"),
+        left("point", "points", f"{_NAME.format('run')}, (SELECT substr(text, 2) FROM term WHERE id = name)"),
         *(
-            stream(table, columns, ended, column, text)
-            for table, columns, ended, text in _ENTRIES
-            for column in (("revision", "closed") if ended else ("revision",))
+            stream(table, columns, digest, at, text)
+            for table, columns, digest, numbers, text in _ENTRIES
+            for at in numbers
         ),
         key=itemgetter(0),
     )

@@ -6,7 +6,7 @@ values in an array; ``run:`` marks nodes whose document must be read too) and na
 did so. ``value`` is one tree of (path, value, node), with booleans as one-byte blobs so that they sort
 apart. A row's digest is sha256(salt + text) (`model.chain`); it is stored only once text and salt
 have been erased. ``point`` holds the points of a metric that came with one change; ``series``
-sums them up and, like ``value``, can be rebuilt.
+sums them up and, like ``value``, can be rebuilt. ``erased`` is the change that removed text and salt.
 
 The measurements behind this shape: integer ids and one narrow value tree log at 0.85-0.98 of hand-written
 SQL over the same rows; text ids or two value indexes at 0.6.
@@ -79,8 +79,12 @@ def _edge_columns(primary_key: bool) -> list[Column[object]]:
     ]
 
 
-def _ended() -> list[Column[object]]:
-    return [Column("digest", LargeBinary), Column("closed", Integer, nullable=False)]
+def _ended(nullable: bool = False) -> list[Column[object]]:
+    return [
+        Column("digest", LargeBinary),
+        Column("erased", Integer),
+        Column("closed", Integer, nullable=nullable),
+    ]
 
 
 node = Table("node", metadata, Column("id", Integer, primary_key=True), *_node_columns())
@@ -104,7 +108,9 @@ edge = Table("edge", metadata, *_edge_columns(primary_key=True), sqlite_with_row
 # Covers what a walk reads, so that walking against the stored direction needs no second look-up.
 Index("edge_target", edge.c.target, edge.c.kind, edge.c.source, edge.c.revision, edge.c.document)
 
-edge_past = Table("edge_past", metadata, *_edge_columns(primary_key=False), *_ended())
+edge_past = Table(
+    "edge_past", metadata, *_edge_columns(primary_key=False), Column("closed", Integer, nullable=False)
+)
 Index("edge_past_source", edge_past.c.source, edge_past.c.kind)
 Index("edge_past_target", edge_past.c.target, edge_past.c.kind)
 
@@ -125,10 +131,9 @@ point = Table(
     Column("revision", Integer, nullable=False),
     Column("document", Text),
     Column("salt", LargeBinary),
-    Column("digest", LargeBinary),
-    Column("closed", Integer),
+    *_ended(nullable=True),
 )
-Index("point_run", point.c.run, point.c.name, point.c.revision, unique=True)
+Index("point_run", point.c.run, point.c.name, point.c.revision)
 
 series = Table(
     "series",

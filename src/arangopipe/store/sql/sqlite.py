@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import warnings
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,13 +28,10 @@ from sqlalchemy.pool import QueuePool
 from arangopipe.errors import InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
-
-try:
-    import fcntl
-except ImportError:  # Windows: SQLite's own locks still keep writers apart
-    fcntl = None  # type: ignore[assignment]
+from arangopipe.store.sql.locks import FileLock
 
 BUSY_SECONDS = 60.0
+HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
 NETWORK_FILE_SYSTEMS = (
@@ -50,22 +49,32 @@ NETWORK_FILE_SYSTEMS = (
 )
 
 
+class Clash(StoreError):
+    """A unique index objected to what was to be written."""
+
+
 class SQLite:
-    """One database file: connections from a pool, read and write transactions, errors in words."""
+    """One database file: connections from a pool, read and write transactions, errors in words.
+
+    SQLite must not be carried over a fork: a child would believe that it holds its parent's locks. So a
+    fork waits for the transactions of other threads and finds no connection open.
+    """
 
     def __init__(self, url: str) -> None:
         self.path, options = _parse(url)
         self.url = f"sqlite:///{quote(self.path)}"
         if options:
             self.url += "?" + "&".join(f"{name}={value}" for name, value in sorted(options.items()))
-        self._full = options.get("durability", "full") == "full"
         self._journal = options.get("journal") or self._usual_journal()
-        self._lock = _FileLock(f"{self.path}-lock")
-        self._engine: Engine | None = self._new_engine()
-        _open_files.add(self)
-
-    def _new_engine(self) -> Engine:
-        return create_engine(
+        self._synchronous = "NORMAL"
+        if options.get("durability", "full") == "full":
+            # Without a log, only EXTRA also makes the removal of the journal last.
+            self._synchronous = "FULL" if self._journal == "wal" else "EXTRA"
+        self._queue = FileLock(self.path, BUSY_SECONDS)
+        self._gate = threading.Condition()
+        self._borrowers: Counter[int] = Counter()
+        self._forking = False
+        self._engine: Engine | None = create_engine(
             "sqlite://",
             creator=self._connect,
             poolclass=QueuePool,
@@ -73,6 +82,7 @@ class SQLite:
             max_overflow=-1,
             pool_reset_on_return=None,
         )
+        _open_files.add(self)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -82,18 +92,18 @@ class SQLite:
             check_same_thread=False,
             cached_statements=256,
         )
-        for name, value in (
-            ("journal_mode", self._journal),
-            ("synchronous", "FULL" if self._full else "NORMAL"),
-            ("cache_size", -CACHE_KIB),
-        ):
-            connection.execute(f"PRAGMA {name}={value}")
-        connection.create_function("arangopipe_like", 3, _like, deterministic=True)
+        try:
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
+            connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+            connection.create_function("arangopipe_like", 3, _like, deterministic=True)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _usual_journal(self) -> str:
         system = file_system(FilePath(self.path))
-        if not system.startswith(NETWORK_FILE_SYSTEMS) and not any(n in system for n in ("sshfs", "gluster")):
+        if not any(name in system for name in NETWORK_FILE_SYSTEMS):
             return "wal"
         warnings.warn(
             f"{self.path} is on a network file system ({system}): journal mode DELETE is used, "
@@ -102,6 +112,27 @@ class SQLite:
             stacklevel=2,
         )
         return "delete"
+
+    def check_format(self) -> None:
+        """Raise `StoreError` for a file of another format; SQLite takes a few bytes for an empty database."""
+        with self._errors():
+            path = FilePath(self.path)
+            if path.is_file():
+                with path.open("rb") as file:
+                    if file.read(len(HEADER)) not in (b"", HEADER):
+                        raise StoreError(f"{path} is not a database; nothing was changed")
+
+    def use_journal(self) -> None:
+        """Switch the file to the journal that was asked for; SQLite itself does not wait for its turn."""
+        with self._errors(), self._borrowed() as connection, self._queue:
+            deadline = time.monotonic() + BUSY_SECONDS
+            while connection.execute("PRAGMA journal_mode").fetchone()[0] != self._journal:
+                try:
+                    connection.execute(f"PRAGMA journal_mode={self._journal}").fetchone()
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
 
     @property
     def engine(self) -> Engine:
@@ -124,8 +155,11 @@ class SQLite:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor inside the one write transaction; commits, or rolls back on any error."""
-        with self._errors(), self._borrowed() as connection, self._lock:
+        """Give a cursor inside the one write transaction; commits, or rolls back on any error.
+
+        Raises `Clash` where a unique index objects.
+        """
+        with self._errors(), self._borrowed() as connection, self._queue:
             cursor = connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -138,21 +172,47 @@ class SQLite:
             finally:
                 cursor.close()
 
+    def rewrite(self) -> None:
+        """Write the whole file anew and empty its log, so that no byte of what was deleted is left."""
+        with self._errors(), self._borrowed() as connection, self._queue:
+            connection.execute("VACUUM")
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StoreUnavailable(
+                    f"{self.path}: what was erased is gone from the store, but others are reading and keep "
+                    "SQLite from emptying its log; erase again when they have finished"
+                )
+
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
-        fairy = self.engine.raw_connection()
+        thread = threading.get_ident()
+        with self._gate:
+            # Who is inside already may go on, so that a fork need not wait for it forever.
+            self._gate.wait_for(lambda: not self._forking or thread in self._borrowers)
+            if self.path in _carried_over:
+                raise StoreUnavailable(
+                    f"{self.path} cannot be used here: this process was forked in the middle of reading it. "
+                    "Read to the end, or close the generator, before you fork"
+                )
+            self._borrowers[thread] += 1
         try:
-            yield fairy.driver_connection  # type: ignore[misc]
+            fairy = self.engine.raw_connection()
+            try:
+                yield fairy.driver_connection  # type: ignore[misc]
+            finally:
+                fairy.close()
         finally:
-            fairy.close()
+            with self._gate:
+                self._borrowers -= Counter((thread,))
+                self._gate.notify_all()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.Error as error:
+        except sqlite3.IntegrityError as error:
+            raise Clash(f"{self.path}: {error}") from error
+        except (sqlite3.Error, sqlite3.Warning) as error:
             raise self.explain(error) from error
         except PoolTimeout as error:
             raise StoreUnavailable(f"{self.path}: no connection became free ({error})") from error
@@ -161,10 +221,16 @@ class SQLite:
             raise (
                 self.explain(cause) if isinstance(cause, sqlite3.Error) else StoreError(str(error))
             ) from error
+        except UnicodeEncodeError as error:
+            raise InvalidInput(f"{error.object!r:.80} contains half of a surrogate pair") from error
+        except UnicodeDecodeError as error:
+            raise StoreError(f"{self.path} is damaged: {error}; keep a copy, and restore a backup") from error
+        except OverflowError as error:
+            raise InvalidInput(f"a number is too large to ask {self.path} for: {error}") from error
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
 
-    def explain(self, error: sqlite3.Error) -> StoreError:
+    def explain(self, error: sqlite3.Error | sqlite3.Warning) -> StoreError:
         """Return what a driver's error means, and what to do."""
         said = str(error)
         for words, kind, advice in _MEANINGS:
@@ -177,16 +243,32 @@ class SQLite:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
-            self._lock.close()
+            self._queue.close()
 
-    def forget(self) -> None:
-        """Drop, after a fork, the parent's connections without touching them."""
+    def before_fork(self) -> None:
+        """Wait for the transactions of other threads and close the connections that are free."""
+        thread = threading.get_ident()
+        with self._gate:
+            self._forking = True
+            self._gate.wait_for(lambda: not set(self._borrowers) - {thread}, BUSY_SECONDS)
         if self._engine is not None:
-            # Closing them here could end the parent's transactions; SQLite asks to leave them be.
-            _left_to_parent.append(self._engine.pool)
-            self._engine.dispose(close=False)
-            self._lock.forget()
-            self._engine = self._new_engine()
+            self._engine.dispose()
+        self._queue.close()
+
+    def after_fork(self, child: bool) -> None:
+        """Go on, as the parent or as its child."""
+        if child:
+            if self._borrowers and self._engine is not None:
+                # This very thread is in a transaction. To close its connection could end the parent's,
+                # and SQLite would take any other for one that holds the parent's locks.
+                _carried_over[self.path] = self._engine.pool
+                self._engine.dispose(close=False)
+            self._gate = threading.Condition()
+            self._borrowers = Counter()
+            self._queue = FileLock(self.path, BUSY_SECONDS)
+        with self._gate:
+            self._forking = False
+            self._gate.notify_all()
 
 
 def _like(value: object, pattern: str, fold: int) -> bool:
@@ -211,53 +293,25 @@ _MEANINGS = (
 )  # fmt: skip
 
 _open_files: weakref.WeakSet[SQLite] = weakref.WeakSet()
-_left_to_parent: list[object] = []
+_carried_over: dict[str, object] = {}
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
     for file in list(_open_files):
-        file.forget()
+        file.before_fork()
+
+
+def _after_fork(child: bool) -> None:
+    for file in list(_open_files):
+        file.after_fork(child)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-class _FileLock:
-    """An advisory lock among processes and threads; taken in turn."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._threads = threading.Lock()
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> None:
-        self._threads.acquire()
-        try:
-            if fcntl is not None:
-                if self._descriptor is None:
-                    self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            self._threads.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        if fcntl is not None and self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        self._threads.release()
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def forget(self) -> None:
-        # The parent's descriptor shares its lock: unlocking it here would unlock it there.
-        self._threads = threading.Lock()
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=lambda: _after_fork(child=False),
+        after_in_child=lambda: _after_fork(child=True),
+    )
 
 
 def _parse(url: str) -> tuple[str, dict[str, str]]:
@@ -268,6 +322,8 @@ def _parse(url: str) -> tuple[str, dict[str, str]]:
             f"{url!r} names no file: write sqlite:///runs.db, sqlite:////absolute/runs.db, "
             "or memory:// for a store that forgets"
         )
+    if "%00" in name or "\0" in name:
+        raise InvalidInput(f"{url!r} names no file: a NUL character cannot be part of a name")
     options = dict(parse_qsl(query, keep_blank_values=True))
     for option, value in options.items():
         if option not in OPTIONS:
@@ -276,8 +332,11 @@ def _parse(url: str) -> tuple[str, dict[str, str]]:
             )
         if value not in OPTIONS[option]:
             raise InvalidInput(f"{url!r}: {option} is {' or '.join(OPTIONS[option])}, not {value!r}")
-    path = str(FilePath(unquote(name)).expanduser().absolute())
-    return path, options
+    try:
+        path = FilePath(unquote(name)).expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidInput(f"{url!r} names no file: {error}") from error
+    return str(path), options
 
 
 def file_system(path: FilePath) -> str:

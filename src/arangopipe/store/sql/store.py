@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from sqlite3 import IntegrityError
 from typing import Any, TypeVar
 
 from arangopipe.errors import InvalidInput, StoreError
@@ -19,12 +18,15 @@ from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, Reader
 from arangopipe.store.sql.search import Search
-from arangopipe.store.sql.sqlite import SQLite
+from arangopipe.store.sql.sqlite import Clash, SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import Writer, read_change
 
 T = TypeVar("T")
+
+CHANGES = 1_000
+"""Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
 class SQLStore(Store, Maintenance):
@@ -39,7 +41,11 @@ class SQLStore(Store, Maintenance):
         self.url = self._database.url
         self._terms = Terms()
         self._own_kinds_mark: tuple[int, int] = (0, 0)
-        ensure_schema(self._database)
+        try:
+            ensure_schema(self._database)
+        except BaseException:
+            self._database.close()
+            raise
 
     def write(self, batch: Batch) -> Change:
         try:
@@ -51,7 +57,7 @@ class SQLStore(Store, Maintenance):
         prepared = prepare(batch)
         try:
             change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=False).run())
-        except IntegrityError:
+        except Clash:
             change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=True).run())
         if any(put.node.kind == "kinds" for put in batch.puts) or any(
             "kinds/" in closed for closed in batch.closes
@@ -188,8 +194,18 @@ class SQLStore(Store, Maintenance):
 
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
         check_bound("after", after, 0)
-        with self._read(None) as reader:
-            yield from reading.changes(reader.cursor, after, limit, entries)
+        if entries:
+            with self._read(None) as reader:
+                yield from reading.changes_with_entries(reader.cursor, after, limit)
+            return
+        left = limit
+        while left is None or left > 0:
+            with self._read(None) as reader:
+                page = reading.changes(reader.cursor, after, CHANGES if left is None else min(left, CHANGES))
+            yield from page
+            if len(page) < CHANGES:
+                return
+            after, left = page[-1].number, None if left is None else left - len(page)
 
     def close(self) -> None:
         self._database.close()
@@ -202,4 +218,6 @@ class SQLStore(Store, Maintenance):
             yield str(error)
 
     def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
-        return self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, actor, reason))
+        change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, actor, reason))
+        self._database.rewrite()
+        return change

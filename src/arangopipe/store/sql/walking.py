@@ -80,9 +80,10 @@ class Walk:
 
     def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
         """Walk from nodes that must exist, up to `depth` edges and `limit` nodes."""
-        depths = dict.fromkeys([self._start(node_id) for node_id in start][:limit], 0)
+        starts = [self._start(node_id) for node_id in dict.fromkeys(start)]
+        depths = dict.fromkeys(starts[:limit], 0)
         edges: list[EdgeRow] = []
-        frontier, level, truncated = list(depths), 0, len(set(start)) > limit
+        frontier, level, truncated = list(depths), 0, len(starts) > limit
         while frontier and not truncated:
             found, onward = self._step(frontier, edges, depths)
             if found and depth is not None and level >= depth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from sqlite3 import Cursor, IntegrityError
 from typing import Any, NamedTuple
 
@@ -82,8 +82,11 @@ class Writer:
         self._values = ValueRows(terms.id)
         self._digests: list[bytes] = []
 
-    def run(self, always: bool = False) -> Change | None:
-        """Write the batch; return its change, or None where there was nothing to change (unless `always`)."""
+    def run(self, more: Callable[[int], list[bytes]] | None = None) -> Change | None:
+        """Write the batch; return its change, or None where there was nothing to change.
+
+        `more` does what else belongs to the change of that number and returns the digests to add.
+        """
         batch = self._prepared.batch
         seen, last_id, number, time, link = self._cursor.execute(HEAD, (batch.id,)).fetchone()
         if seen is not None:
@@ -103,7 +106,9 @@ class Writer:
         if self._own_kinds_change():
             self._check_own_kinds()
         self._values.write(self._cursor)
-        return self._finish(time or 0, link or chain.GENESIS) if self._digests or always else None
+        if more is not None:
+            self._digests += more(self._number)
+        return self._finish(time or 0, link or chain.GENESIS) if self._digests or more else None
 
     def _finish(self, last_time: int, last_link: bytes) -> Change:
         batch = self._prepared.batch
