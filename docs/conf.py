@@ -46,6 +46,7 @@ os.environ["ARANGOPIPE_CAPTURE"] = "off"
 doctest_test_doctest_blocks = "default"
 
 html_theme = "furo"
+smartquotes = False
 html_title = f"Arangopipe {release}"
 html_copy_source = False
 html_show_sourcelink = False

@@ -24,11 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("concurrency")]
 PROCESSES = 8
 
 
-def gap(reason: str, strict: bool = True) -> pytest.MarkDecorator:
-    """Mark what does not hold yet; not strict: by chance."""
-    return pytest.mark.xfail(reason=reason, strict=strict)
-
-
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
     spawn = multiprocessing.get_context("spawn")
@@ -110,7 +105,6 @@ def test_one_of_two_processes_registers_a_name(pool: ProcessPoolExecutor, url: s
         assert sorted(map(bool, ids)) == [False, True]
 
 
-@gap("register: where another process has just put equal content, both are told that they made it", False)
 def test_one_of_two_processes_registers_the_same_thing(pool: ProcessPoolExecutor, url: str) -> None:
     wins = [
         sorted(map(bool, together(pool, 2, writers.register, url, f"same-{number}", "a", False)))

@@ -182,26 +182,28 @@ def test_pages_follow_the_order_of_the_search_language(order: str) -> None:
 
 
 FORKS = """
-import os, signal, threading
+import os, signal, threading, time
+from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.store import open_store
-from arangopipe.testing.build import run, write
 
-store, done = open_store("memory://"), threading.Event()
-write(store, run())
+store = open_store("memory://")
+
+def write(name):
+    return store.write(Batch(name, (Put(Node("run", name)),)))
 
 def work():
-    while not done.is_set():
-        write(store, run())
+    for number in range(1_000_000):
+        write(f"{number}")
+        time.sleep(0.0001)
 
-threading.Thread(target=work).start()
-for _ in range(30):
+threading.Thread(target=work, daemon=True).start()
+for turn in range(40):
     child = os.fork()
     if child == 0:
-        signal.alarm(30)
-        change = write(store, run())
+        signal.alarm(20)
+        change = write("child")
         os._exit(0 if store.head() == change and store.count("run") == {None: change.number} else 1)
-    assert os.waitpid(child, 0)[1] == 0, "the child hangs or has lost something"
-done.set()
+    assert os.waitpid(child, 0)[1] == 0, f"child {turn} hangs or has lost something"
 """
 
 

@@ -710,6 +710,44 @@ def test_a_damaged_document_is_reported_as_damage(filled: Path) -> None:
                 call()  # type: ignore[no-untyped-call]
 
 
+NO_NODE = "UPDATE edge SET target = target + 900"
+RAW: list[tuple[str, str, Callable[[Any], Any]]] = [
+    ("KeyError", NO_NODE, lambda store: store.edges(["run/r-1"])),
+    ("TypeError", "UPDATE node SET revision = 999", lambda store: store.revisions(DATA.id)),
+    ("OverflowError, as InvalidInput", "UPDATE change SET time = 1 << 62", lambda store: store.head()),
+    ("AttributeError", "UPDATE change SET chain = 'text'", lambda store: store.head()),
+    ("TypeError", "UPDATE point SET document = '[[1]]'", lambda store: store.points("run/r-1")),
+    ("JSONDecodeError", "UPDATE point SET document = '[[1'", lambda store: store.points("run/r-1")),
+]
+
+
+@pytest.mark.parametrize(
+    ("sql", "call"),
+    [
+        (NO_NODE, lambda store: store.traverse(["run/r-1"], "upstream")),
+        (NO_NODE, lambda store: store.search("run", parse("model.name = 'x'"))),
+        ("UPDATE edge SET kind = 999", lambda store: store.edges(["run/r-1"])),
+        ("UPDATE node SET kind = kind + 900 WHERE key = 'r-1'", lambda store: store.edges([DATA.id])),
+        (
+            "UPDATE node SET key = CAST(key AS BLOB) WHERE key = 'r-1'",
+            lambda store: store.edges([DATA.id]),
+        ),
+        *(
+            pytest.param(sql, call, marks=pytest.mark.xfail(reason=f"store/sql: {kind}"))
+            for kind, sql, call in RAW
+        ),
+    ],
+)
+def test_a_damaged_row_is_reported_as_damage(filled: Path, sql: str, call: Callable[[Any], Any]) -> None:
+    """Whatever a damaged row makes of an answer, no error of Python's own leaves the store."""
+    with closing(sqlite3.connect(filled)) as connection, connection:
+        assert connection.execute(sql).rowcount
+    with store_at(filled) as store:
+        assert not audit.verify(store).ok
+        with contextlib.suppress(StoreError):
+            call(store)
+
+
 def test_a_damaged_schema_is_reported_as_damage(filled: Path) -> None:
     filled.write_bytes(filled.read_bytes().replace(b"CREATE TABLE node ", b"CREATE TABL\xc5 node "))
     with pytest.raises(StoreError, match="damaged"):

@@ -9,7 +9,7 @@ import math
 import re
 import threading
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +128,12 @@ def _tree(text: str, start: str) -> Any:
     except UnicodeEncodeError as error:
         shown = text.encode(errors="replace").decode()
         raise FilterSyntaxError("half of a surrogate pair", shown, error.start) from None
+    return _parsed(text, start)
 
+
+# A page, a poll or a loop asks the same again and again; nobody changes a tree.
+@lru_cache(maxsize=512)
+def _parsed(text: str, start: str) -> Any:
     from lark import UnexpectedToken
 
     with _lock:

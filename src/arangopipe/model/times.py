@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, timezone
 
-from arangopipe.errors import InvalidInput
+from arangopipe.errors import InvalidInput, StoreError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,8 +26,11 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """Return the UTC time that many microseconds after 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    """Return the UTC time that many microseconds after 1970; raises `StoreError` for none there can be."""
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError as error:
+        raise StoreError(f"a recorded time is damaged: {microseconds} microseconds") from error
 
 
 def parse(value: object, what: str = "time") -> datetime:

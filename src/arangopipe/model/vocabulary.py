@@ -168,6 +168,8 @@ class Vocabulary:
 
     def walk(self, direction: Direction) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the edge kinds to follow source -> target, and those to follow target -> source."""
+        if direction not in ("upstream", "downstream"):
+            raise InvalidInput(f"a walk goes 'upstream' or 'downstream', not {direction!r}")
         dependent = "from" if direction == "upstream" else "to"
         forward = tuple(k.name for k in self.edges.values() if k.depends in (dependent, "both"))
         backward = tuple(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.metadata
 import os
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -70,7 +72,17 @@ def open_store(url: str | None = None) -> Store:
     except (ImportError, AttributeError) as error:
         raise StoreError(f"the engine of {scheme!r} ({target}) cannot be loaded: {error}") from error
     store: Store = factory(url)
+    _open.add(store)
     return store
+
+
+_open: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_open_stores() -> None:
+    for store in list(_open):
+        store.close()
 
 
 def _installed() -> dict[str, str]:

@@ -374,6 +374,8 @@ class MemoryStore(Store, Maintenance):
             return iter(())
 
     def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
+        if not ids:
+            raise InvalidInput("erase needs the ids of what is to be erased")
         with self._at(None):
             for node_id in ids:
                 if node_id not in self._history.nodes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from sqlite3 import Cursor
 
-from arangopipe.errors import NotFound
+from arangopipe.errors import InvalidInput, NotFound
 from arangopipe.model import chain
 from arangopipe.model.graph import Batch, Change
 from arangopipe.model.ids import split_id, uuid7
@@ -76,6 +76,10 @@ INTEGERS: tuple[tuple[str, str], ...] = (
         f"SELECT id, revision FROM node_past WHERE NOT ({WHOLE} AND (erased IS NULL) = (digest IS NULL) "
         "AND (digest IS NULL OR name IS NULL AND version IS NULL))",
         "revision {1} of node {0} is neither whole nor erased",
+    ),
+    (
+        f"SELECT id FROM {ALL_NODES} WHERE typeof(key) <> 'text' OR typeof(kind) <> 'integer'",
+        "the key of node {0} is not text",
     ),
     (
         f"SELECT run, revision FROM point WHERE NOT ({WHOLE} AND (erased IS NULL) = (digest IS NULL))",
@@ -172,6 +176,8 @@ def _name(reader: Reader, id: int) -> str:
 
 def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], actor: str, reason: str) -> Change:
     """Close what is current of these nodes, then remove the text and salt of all their revisions."""
+    if not ids:
+        raise InvalidInput("erase needs the ids of what is to be erased")
     batch = Batch(uuid7(), actor=actor, action="erase", reason=reason)
     looking = Writer(cursor, terms, prepare(batch), careful=True)
     current = tuple(node_id for node_id in ids if looking.stored(node_id) is not None)

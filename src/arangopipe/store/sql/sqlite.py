@@ -6,6 +6,7 @@ lets a writer among eight wait for seconds; the queue brings that below a tenth 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -25,12 +26,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from arangopipe.errors import InvalidInput, StoreError, StoreUnavailable
+from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
 from arangopipe.store.sql.locks import FileLock
 
 BUSY_SECONDS = 60.0
+FORK_SECONDS = 5.0
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
@@ -149,6 +151,13 @@ class SQLite:
             cursor.execute("BEGIN")
             try:
                 yield cursor
+            except ArangopipeError:
+                raise
+            except _DAMAGE as error:
+                raise StoreError(
+                    f"{self.path}: a row cannot be read ({type(error).__name__}: {error}), so the file may be "
+                    "damaged; run 'arangopipe audit verify'"
+                ) from error
             finally:
                 cursor.close()
                 connection.rollback()
@@ -226,7 +235,7 @@ class SQLite:
         except UnicodeDecodeError as error:
             raise StoreError(f"{self.path} is damaged: {error}; keep a copy, and restore a backup") from error
         except OverflowError as error:
-            raise InvalidInput(f"a number is too large to ask {self.path} for: {error}") from error
+            raise InvalidInput(f"a number is too large for {self.path}: {error}") from error
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
 
@@ -250,7 +259,7 @@ class SQLite:
         thread = threading.get_ident()
         with self._gate:
             self._forking = True
-            self._gate.wait_for(lambda: not set(self._borrowers) - {thread}, BUSY_SECONDS)
+            self._gate.wait_for(lambda: not set(self._borrowers) - {thread}, FORK_SECONDS)
         if self._engine is not None:
             self._engine.dispose()
         self._queue.close()
@@ -279,6 +288,9 @@ def _like(value: object, pattern: str, fold: int) -> bool:
 def _like_test(pattern: str, fold: int) -> Callable[[Read], bool]:
     return predicate(Like(Path(("value",)), pattern, bool(fold)))
 
+
+# What comes of rows that no store wrote; texts and numbers that cannot be asked for are told apart.
+_DAMAGE = (LookupError, TypeError, AttributeError, json.JSONDecodeError)
 
 _MEANINGS = (
     ("database is locked", StoreUnavailable, "another program has held the file locked for over a minute; "
