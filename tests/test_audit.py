@@ -417,7 +417,6 @@ def test_without_its_last_change_a_store_has_another_head(original: Path, tmp_pa
     assert after.changes == before.changes - 1
 
 
-@pytest.mark.xfail(reason="store/sql: the types of the values of erased rows are not checked")
 def test_the_type_of_what_is_left_of_erased_rows_is_covered(erased: Path, tmp_path: Path) -> None:
     sql = "UPDATE node_past SET key = CAST(key AS BLOB) WHERE kind = (SELECT id FROM term WHERE text = ?)"
     assert altered(erased, tmp_path / "x.db", (f"{sql} AND digest IS NOT NULL", ("modelparams",)))

@@ -155,8 +155,8 @@ class SQLite:
                 raise
             except _DAMAGE as error:
                 raise StoreError(
-                    f"{self.path}: a row cannot be read ({type(error).__name__}: {error}), so the file may be "
-                    "damaged; run 'arangopipe audit verify'"
+                    f"{self.path}: a row cannot be read ({type(error).__name__}: {error}), so the file "
+                    "may be damaged; run 'arangopipe audit verify'"
                 ) from error
             finally:
                 cursor.close()
