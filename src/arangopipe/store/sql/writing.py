@@ -311,7 +311,8 @@ class Writer:
                 if points.run == f"run/{key}":
                     series[points.name] = summarise(points.points, series.get(points.name))
             fresh = [(run, self._terms.id(f"={n}"), *s) for n, s in series.items() if known.get(n) is not s]
-            self._cursor.executemany(PUT_SERIES, fresh)
+            if fresh:
+                self._cursor.executemany(PUT_SERIES, fresh)
             if key not in self._new_runs:
                 self._values.remove("devperf", run, run_values(before, known))
             self._values.add("devperf", run, run_values(after, series))
