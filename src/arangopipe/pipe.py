@@ -180,7 +180,7 @@ class ArangoPipe(Registry, Reader):
                     raise type(error)(f"{at}: {error}") from error
             puts = [put for record in records for put in record.puts]
             edges = [edge for record in records for edge in record.edges]
-            self.send(self.batch("log runs", puts=puts, edges=edges))
+            self.store.write(self.batch("log runs", puts=puts, edges=edges))
             written += len(records)
         return written
 

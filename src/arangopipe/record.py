@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -91,17 +92,19 @@ def run_record(
     found = Node("modelparams", key, text=documents.dump(params_document(params, fitted, optimizer)))
     measured = Node("devperf", key, text=documents.dump(metrics_document(metrics)))
     owned = (
-        references.edge("run_modelparams", run_id, found.id),
-        references.edge("run_devperf", run_id, measured.id),
+        Edge("run_modelparams", run_id, found.id),
+        Edge("run_devperf", run_id, measured.id),
     )
     return RunRecord(run, found, measured, tuple(used), owned)
 
 
 def run_project(references: References, project: Ref | None, model: Ref | None) -> str:
     """Return the name of the project a run belongs to: as given, its model's, or the session's."""
-    if project is None and model is not None:
-        known = references.project_of("models", model)
-        if known:
+    if model is not None:
+        known = project if isinstance(project, str) else None
+        if known and known == getattr(model, "project", None):
+            return known  # what has a model is there
+        if project is None and (known := references.project_of("models", model)):
             return known
     wanted = project if project is not None else references.project
     return references.project_node(wanted).name if wanted else ""
@@ -216,7 +219,11 @@ def metrics_document(metrics: Mapping[Any, Any] | None, what: str = "metrics") -
         return {}
     if not isinstance(metrics, Mapping):
         raise InvalidInput(f"{what} must be a mapping, not {type(metrics).__name__}")
-    return documents.normalise({name: named(value) for name, value in metrics.items()}, what)
+    finite = {
+        name: value if type(value) is float and isfinite(value) else named(value)
+        for name, value in metrics.items()
+    }
+    return documents.normalise(finite, what)
 
 
 def named(value: Any, depth: int = 0) -> Any:

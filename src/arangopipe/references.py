@@ -167,6 +167,9 @@ class References:
 
     def _given_id(self, kind: str, ref: Ref) -> str | None:
         """Return the id that a reference states, checked to be of that kind, or None for a name."""
+        node = getattr(ref, "node", None)
+        if isinstance(node, Node) and node.kind == kind:
+            return node.id
         wanted = self.kind(kind)
         if isinstance(ref, str):
             word, slash, key = ref.partition("/")

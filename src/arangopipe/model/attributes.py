@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from math import isfinite
+from typing import Any
 
 from arangopipe.model import documents
-from arangopipe.model.expressions import comparable, path_text
+from arangopipe.model.expressions import MAX_EXACT, comparable, path_text
 
 MAX_TEXT = 1_000
 MAX_VALUES = 1_000
+MAX_NAMES = 65_536
 
 PREFIX = {"modelparams": ("params",), "devperf": ("metrics",)}
 """Documents that are searched as part of their run, and the path they stand under."""
@@ -26,16 +27,26 @@ MEASURED = frozenset({"devperf", "servingperf"})
 
 NOT_COMPARABLE: Mapping[str, Any] = {}
 
-# The same few hundred names come again with every run.
-_path_text = lru_cache(maxsize=65_536)(path_text)
+Value = tuple[str, Any]
+"""A searchable value after the canonical text of its path, with ``[]`` where the path has several."""
 
 
-class Value(NamedTuple):
-    """One searchable value: canonical path text, the value, and whether its path has several."""
+class _Names(dict[str, str]):
+    """The paths of top-level attributes; the same few hundred come again with every run."""
 
-    path: str
-    value: int | float | str | bool
-    element: bool = False
+    def __init__(self, *prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= MAX_NAMES:
+            self.clear()
+        text = self[name] = path_text((*self._prefix, name))
+        return text
+
+
+_NAMES = {kind: _Names(*prefix) for kind, prefix in PREFIX.items()}
+_OTHER_NAMES = _Names()
 
 
 def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
@@ -47,8 +58,13 @@ def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
     values: list[Value] = []
     complete = True
     prefix = PREFIX.get(kind, ())
+    names = _NAMES.get(kind, _OTHER_NAMES)
     measured = kind in MEASURED
     for name, item in document.items():
+        type_ = type(item)
+        if (type_ is float and isfinite(item)) or (type_ is not float and _is_plain(item, measured)):
+            values.append((names[name], item))
+            continue
         path = (*prefix, name)
         if isinstance(item, (dict, list)):
             leaves = _marked(_leaves(path, item, bool(prefix) or name == "tags"))
@@ -63,10 +79,18 @@ def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
                     continue
             scalar = comparable(value)
             if scalar is not None:
-                values.append(Value(_path_text(at), scalar, element))
+                values.append((f"{path_text(at)}[]" if element else path_text(at), scalar))
     if len(values) > MAX_VALUES:
         return values[:MAX_VALUES], False
     return values, complete
+
+
+def _is_plain(item: Any, measured: bool) -> bool:
+    """Whether a value is certainly one searchable scalar, as nearly all are."""
+    kind = type(item)
+    if kind is str:
+        return len(item) <= MAX_TEXT and not (measured and item in documents.NON_FINITE)
+    return kind is bool or (kind is int and -MAX_EXACT <= item <= MAX_EXACT)
 
 
 def is_indexed(kind: str, segments: Sequence[str]) -> bool:

@@ -24,6 +24,7 @@ OPEN_SALT = bytes(SALT)
 """Salts what hides nothing: the rest of an erased row."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring  # what the encoder above does with a text, without its preparations
 
 
 def salts(count: int) -> list[bytes]:
@@ -34,12 +35,15 @@ def salts(count: int) -> list[bytes]:
 
 def node_text(kind: str, key: str, name: str, version: str, project: str, document: str) -> str:
     """Return the text of a node row that is digested."""
-    return f"{_encode(['node', kind, key, name, version, project])[:-1]},{document}]"
+    return (
+        f'["node",{_quoted(kind)},{_quoted(key)},{_quoted(name)},{_quoted(version)},{_quoted(project)},'
+        f"{document}]"
+    )
 
 
 def edge_text(kind: str, source: str, target: str, document: str) -> str:
     """Return the text of an edge row that is digested."""
-    return f"{_encode(['edge', kind, source, target])[:-1]},{document}]"
+    return f'["edge",{_quoted(kind)},{_quoted(source)},{_quoted(target)},{document}]'
 
 
 def points_document(points: Points) -> str:

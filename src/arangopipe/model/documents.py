@@ -70,7 +70,7 @@ def normalise(document: Mapping[Any, Any], what: str = "document", warn: Warn = 
         raise InvalidInput(f"{what} must be a mapping, not {type(document).__name__}")
     plain = _mapping(document, what, warn, 0)
     for name in plain:
-        if name.startswith("_"):
+        if name[:1] == "_":
             raise InvalidInput(f"attribute {name!r} of {what}: names starting with '_' are reserved")
     return plain
 
@@ -79,8 +79,12 @@ def _mapping(value: Mapping[Any, Any], at: str, warn: Warn, depth: int) -> dict[
     result: dict[str, Any] = {}
     for key, item in value.items():
         name = key if type(key) is str else _key(key, at)
-        _check_text(name, at)
-        if type(item) in _SCALARS:
+        if not name.isascii():
+            _check_text(name, at)
+        kind = type(item)
+        if (kind is float and math.isfinite(item)) or (kind is str and item.isascii()):
+            result[name] = item
+        elif kind in _SCALARS:
             result[name] = _scalar(item, at, name, warn)
         else:
             result[name] = _value(item, f"{at}.{name}", warn, depth + 1)

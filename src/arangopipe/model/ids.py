@@ -9,7 +9,6 @@ import os
 import re
 import threading
 import time
-import uuid
 
 from arangopipe.errors import InvalidInput
 
@@ -30,9 +29,9 @@ def uuid7() -> str:
         nanoseconds = time.time_ns()
         stamp = (nanoseconds // 1_000_000 << 12) | (nanoseconds % 1_000_000 << 12) // 1_000_000
         _last = stamp = max(stamp, _last + 1)
-    high = (stamp >> 12) << 16 | 0x7000 | stamp & 0xFFF
     low = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-    return str(uuid.UUID(int=high << 64 | low))
+    time_, rest = f"{stamp >> 12:012x}", f"{low:016x}"
+    return f"{time_[:8]}-{time_[8:]}-7{stamp & 0xFFF:03x}-{rest[:4]}-{rest[4:]}"
 
 
 def named_key(kind: str, project: str, name: str, version: str) -> str:

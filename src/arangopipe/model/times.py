@@ -17,7 +17,7 @@ def now() -> datetime:
 
 def to_text(moment: datetime) -> str:
     """Return RFC 3339 text in UTC with microseconds, such as ``2026-11-23T09:30:00.000000Z``."""
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def to_microseconds(moment: datetime) -> int:

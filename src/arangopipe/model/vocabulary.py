@@ -127,6 +127,10 @@ OWNED_BY_RUN = ("modelparams", "devperf")
 ROLES = ("training", "validation", "test")
 
 
+Step = Mapping[str, tuple[str | None, bool | None]]
+"""The edge kinds to follow, each with the kind it leads to and whether a walk goes on there (None: any)."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The kinds one store knows: the built-in ones and its own."""
@@ -176,6 +180,39 @@ class Vocabulary:
             k.name for k in self.edges.values() if k.depends is not None and k.depends != dependent
         )
         return forward, backward
+
+    def steps(self, direction: Direction, kinds: frozenset[str]) -> tuple[Step, Step]:
+        """Return how a walk goes on from nodes of these kinds, source -> target and the other way."""
+        known = self._steps.get((direction, kinds))
+        if known is None:
+            forward, backward = self.walk(direction)
+            known = self._steps[direction, kinds] = (
+                self._step(direction, forward, "source", "target", kinds),
+                self._step(direction, backward, "target", "source", kinds),
+            )
+        return known
+
+    @cached_property
+    def _steps(self) -> dict[tuple[Direction, frozenset[str]], tuple[Step, Step]]:
+        return {}
+
+    def _step(
+        self, direction: Direction, names: Iterable[str], near: str, far: str, kinds: frozenset[str]
+    ) -> Step:
+        found = {}
+        for name in names:
+            start, end = getattr(self.edges[name], near), getattr(self.edges[name], far)
+            if start is None or start in kinds:
+                found[name] = (end, None if end is None else self.leads_on(direction, end))
+        return found
+
+    def leads_on(self, direction: Direction, kind: str) -> bool:
+        """Whether a walk goes on from nodes of a kind that it came to."""
+        forward, backward = self.walk(direction)
+        return not self.is_leaf(kind) and (
+            any(self.edges[name].source in (None, kind) for name in forward)
+            or any(self.edges[name].target in (None, kind) for name in backward)
+        )
 
     def is_leaf(self, kind: str) -> bool:
         """Whether a walk ends at nodes of that kind (unless it starts there)."""

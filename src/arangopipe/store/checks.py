@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.model import documents
@@ -14,29 +15,43 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 MAX_STEP = 2**63
 
 
-def check_batch(batch: Batch, known: Vocabulary) -> None:
-    """Raise `InvalidInput` for what no store may take."""
+def check_batch(batch: Batch, known: Vocabulary) -> list[dict[str, Any]]:
+    """Return the document of each put, or raise `InvalidInput` for what no store may take."""
     for text in (batch.id, batch.actor, batch.action, batch.reason):
-        _check_text(text, "a word of the batch")
-    put: set[str] = set()
+        if not _is_unicode(text):
+            raise InvalidInput("a word of the batch contains half of a surrogate pair")
+    read: list[dict[str, Any]] = []
+    put: set[tuple[str, str]] = set()
     for node, expect in batch.puts:
-        _check_node(node, known)
-        if isinstance(expect, bool) or not (isinstance(expect, int) or expect in ("absent", "any")):
+        read.append(_check_node(node, known))
+        if expect not in ("absent", "any") and type(expect) is not int:
             raise InvalidInput(f"{node.id}: expect is 'absent', 'any' or a revision, not {expect!r}")
-        if node.id in put:
+        if (place := (node.kind, node.key)) in put:
             raise InvalidInput(f"the batch writes {node.id} twice")
-        put.add(node.id)
-    texts: dict[EdgeRef, str] = {}
+        put.add(place)
+    texts: dict[tuple[str, ...], str] = {}
+    allowed: set[tuple[str, str, str]] = set()
+    checked = {documents.EMPTY}
     for edge in batch.edges:
-        _check_edge(edge, known)
-        if texts.setdefault(edge.ref, edge.text) != edge.text:
+        kind, source, target, _, text = edge
+        ends = (kind, source.partition("/")[0], target.partition("/")[0])
+        if ends not in allowed or source == target:
+            _check_edge(edge, known)
+            allowed.add(ends)
+        if text not in checked:
+            if _document(text) is None:
+                raise _not_an_object(f"edge {_words(edge.ref)}", text)
+            checked.add(text)
+        if texts.setdefault(edge[:3], text) != text:
             raise InvalidInput(f"the batch writes edge {_words(edge.ref)} twice, differently")
     for points in batch.points:
         _check_points(points)
-    _check_closes(batch)
+    if batch.closes:
+        _check_closes(batch)
+    return read
 
 
-def _check_node(node: Node, known: Vocabulary) -> None:
+def _check_node(node: Node, known: Vocabulary) -> dict[str, Any]:
     if node.kind not in known.nodes:
         known.node_kind(node.kind)
         raise InvalidInput(f"{node.id}: write the name of its collection as the kind of a node")
@@ -46,32 +61,43 @@ def _check_node(node: Node, known: Vocabulary) -> None:
     for text, what in ((node.version, "version"), (node.project, "project")):
         if text != "":
             check_name(text, f"the {what} of {node.id}")
-    _check_document(node.text, f"the document of {node.id}")
+    document = _document(node.text)
+    if document is None:
+        raise _not_an_object(node.id, node.text)
+    return document
 
 
 def _check_edge(edge: Edge, known: Vocabulary) -> None:
     if edge.source == edge.target:
         raise InvalidInput(f"edge {edge.kind!r} would link {edge.source} to itself")
     known.check_edge(edge.kind, kind_of(edge.source), kind_of(edge.target))
-    _check_document(edge.text, f"the document of edge {_words(edge.ref)}")
 
 
-def _check_text(text: str, what: str) -> None:
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"{what} contains half of a surrogate pair") from error
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-def _check_document(text: str, what: str) -> None:
-    _check_text(text, what)
-    if text != documents.EMPTY:
-        try:
-            known = isinstance(documents.load(text), dict)
-        except StoreError:
-            known = False
-        if not known:
-            raise InvalidInput(f"{what} is no JSON object: {text!r:.80}")
+def _document(text: str) -> dict[str, Any] | None:
+    """Return the document of a text, or None where it is none."""
+    if text == documents.EMPTY:
+        return {}
+    try:
+        found = documents.load(text) if _is_unicode(text) else None
+    except StoreError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _not_an_object(what: str, text: str) -> InvalidInput:
+    if not _is_unicode(text):
+        return InvalidInput(f"the document of {what} contains half of a surrogate pair")
+    return InvalidInput(f"the document of {what} is no JSON object: {text!r:.80}")
 
 
 def _check_points(points: Points) -> None:

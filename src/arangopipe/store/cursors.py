@@ -42,6 +42,11 @@ def sort_values(order: Sequence[OrderKey], read: Callable[[Path], Sequence[Any]]
 
 def position(order: Sequence[OrderKey], values: Sequence[Any], sequence: int) -> Position:
     """Return where a record stands: missing values last, ties by creation in the last direction."""
+    if len(order) == 1:
+        missing, *rest = values[0]
+        descending = order[0].descending
+        value = () if missing else Reversed(tuple(rest)) if descending else tuple(rest)
+        return missing, value, -sequence if descending else sequence
     place: list[Any] = []
     for key, (missing, *rest) in zip(order, values, strict=True):
         place.append(missing)

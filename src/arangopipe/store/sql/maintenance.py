@@ -139,11 +139,11 @@ def _check_values(reader: Reader, series: dict[int, dict[str, Summary]]) -> Iter
                 if kind == "devperf":
                     continue
                 owner = _run(reader, key) if kind in OWNED_BY_RUN else id
-                cursor.executemany(insert, value_rows(term, kind, owner, values_of(kind, document)))
+                cursor.executemany(insert, value_rows(term, owner, values_of(kind, document)))
                 if kind == "run":
                     metrics = reader.get(f"devperf/{key}")
                     found = run_values(metrics and metrics[7], series.get(id, {}))
-                    cursor.executemany(insert, value_rows(term, "devperf", id, found))
+                    cursor.executemany(insert, value_rows(term, id, found))
             except ValueError as error:
                 yield f"{kind}/{key}: the document cannot be read ({error})"
         for side, other, words in (

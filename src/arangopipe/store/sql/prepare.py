@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from arangopipe.model import chain
 from arangopipe.model.graph import Batch, Edge, Node, Point, Points, Put
-from arangopipe.store.sql.values import Found, values_of
+from arangopipe.store.sql.values import Found, values_in
 
 
 class NodeRow(NamedTuple):
-    """A node to write, with its salt, digest and searchable values (none for devperf: see `Writer`)."""
+    """A node to write, with its salt, digest and searchable values (of devperf: while it has no points)."""
 
     put: Put
     salt: bytes
@@ -46,9 +47,14 @@ class Prepared(NamedTuple):
     digest: bytes
 
 
-def prepare(batch: Batch) -> Prepared:
-    """Digest the rows of a checked batch and find their searchable values."""
-    edges = {edge.ref: edge for edge in batch.edges}.values()
+def prepare(batch: Batch, read: Sequence[Mapping[str, Any]] | None = None) -> Prepared:
+    """Digest the rows of a checked batch and find their searchable values.
+
+    `read` holds the documents of its puts, where they have been read already.
+    """
+    if read is None:
+        read = [node.document for node, _ in batch.puts]
+    edges = {edge[:3]: edge for edge in batch.edges}.values()
     merged: dict[tuple[str, str], tuple[Point, ...]] = {}
     for run, name, points in batch.points:
         merged[run, name] = merged.get((run, name), ()) + points
@@ -56,8 +62,10 @@ def prepare(batch: Batch) -> Prepared:
     salts = iter(chain.salts(len(batch.puts) + len(edges) + len(series) + 1))
     return Prepared(
         batch,
-        tuple([_node_row(put, next(salts)) for put in batch.puts]),
-        tuple([EdgeRow(e, salt := next(salts), chain.row_digest(salt, _edge_text(e))) for e in edges]),
+        tuple(
+            [_node_row(put, next(salts), document) for put, document in zip(batch.puts, read, strict=True)]
+        ),
+        tuple([_edge_row(edge, next(salts)) for edge in edges]),
         tuple([_point_row(points, next(salts)) for points in series]),
         salt := next(salts),
         chain.row_digest(salt, chain.note_text(batch.id, batch.action, batch.reason)),
@@ -69,14 +77,15 @@ def node_text(node: Node) -> str:
     return chain.node_text(node.kind, node.key, node.name, node.version, node.project, node.text)
 
 
-def _node_row(put: Put, salt: bytes) -> NodeRow:
+def _node_row(put: Put, salt: bytes, document: Mapping[str, Any]) -> NodeRow:
     node = put.node
-    values: Found = ([], True) if node.kind == "devperf" else values_of(node.kind, node.text)
-    return NodeRow(put, salt, chain.row_digest(salt, node_text(node)), values)
+    digest = chain.row_digest(salt, node_text(node))
+    return NodeRow(put, salt, digest, values_in(node.kind, document))
 
 
-def _edge_text(edge: Edge) -> str:
-    return chain.edge_text(edge.kind, edge.source, edge.target, edge.text)
+def _edge_row(edge: Edge, salt: bytes) -> EdgeRow:
+    kind, source, target, _, text = edge
+    return EdgeRow(edge, salt, chain.row_digest(salt, chain.edge_text(kind, source, target, text)))
 
 
 def _point_row(points: Points, salt: bytes) -> PointRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -22,12 +23,18 @@ NODE = "id, kind, key, coalesce(name, ''), coalesce(version, ''), project, revis
 EDGE = "source, kind, target, revision, document"
 SOME = "(SELECT value FROM json_each(?))"
 
+MANY = 4
+
 NodeRow = tuple[int, int, str, str, str, str, int, str]
 
 
 def some(items: Iterable[int] | Iterable[str]) -> str:
     """Return the parameter for `SOME`: any number of integers or texts in one bound value."""
-    return json.dumps(list(items))
+    found = list(items)
+    return str(found) if found and type(found[0]) is int else json.dumps(found)
+
+
+_make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)  # in half the time of Node(…)
 
 
 def states(table: str, columns: str, where: str, at: int | None) -> str:
@@ -70,7 +77,7 @@ class Reader:
     def nodes(self, rows: Sequence[NodeRow]) -> list[Node]:
         """Return the nodes of rows of `NODE`."""
         texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
-        return [Node(texts[row[1]], *row[2:8]) for row in rows]
+        return [_make_node((texts[row[1]], *row[2:8])) for row in rows]
 
     def get(self, node_id: str) -> NodeRow | None:
         """Return the row of an id."""
@@ -80,6 +87,22 @@ class Reader:
             return None
         rows = self.select("node", NODE, "kind = ? AND key = ?", term, key)
         return rows[0] if rows else None
+
+    def get_many(self, node_ids: Sequence[str]) -> list[NodeRow | None]:
+        """Return the row of each id, with one query for each kind among them."""
+        if len(node_ids) < MANY:
+            return [self.get(node_id) for node_id in node_ids]
+        keys: dict[str, list[str]] = {}
+        for node_id in node_ids:
+            kind, key = split_id(node_id)
+            keys.setdefault(kind, []).append(key)
+        found: dict[str, NodeRow] = {}
+        for kind, wanted in keys.items():
+            term = self.terms.id(self.cursor, kind)
+            # Twice the same parameters stand in the two halves of a read at a change: `select` doubles them.
+            for row in self.select("node", NODE, f"kind = ? AND key IN {SOME}", term, some(wanted)):
+                found[f"{kind}/{row[2]}"] = row
+        return [found.get(node_id) for node_id in node_ids]
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
         """Return the rows of integer ids."""

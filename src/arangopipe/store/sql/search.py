@@ -19,13 +19,13 @@ from arangopipe.model.expressions import (
     Expression,
     OrderKey,
     Path,
-    matches,
     path_text,
     paths,
+    predicate,
     sort_key,
 )
 from arangopipe.model.graph import Node, Page
-from arangopipe.model.vocabulary import Vocabulary
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
 from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined, value_test
@@ -36,8 +36,11 @@ from arangopipe.store.sql.values import python_value, sql_value
 WIDE = 50_000
 """A range that takes in more nodes than this is left to the documents."""
 
-ROW_COST, RECORD_COST = 1, 20
-"""What it takes, roughly and in equal units, to try one node in order, and to fetch and read a rare one."""
+ROW_COST, RECORD_COST = 10, 60
+"""What it takes to fetch and sort a rare node, and to read its documents too; trying one in order is 1."""
+
+LISTED = 20
+"""A range that takes in so many times what the rare part does is left to the documents."""
 
 N_NODE = (
     "n.id, n.kind, n.key, coalesce(n.name, ''), coalesce(n.version, ''), n.project, n.revision, "
@@ -74,6 +77,7 @@ class Search:
         self._vocabulary = vocabulary
         self._kind = kind
         self._where = where
+        self._items = conjuncts(where)
         self._order = tuple(order)
         self._term = reader.terms.id(reader.cursor, kind)
         self._compiler = Compiler(reader, vocabulary, kind)
@@ -99,7 +103,7 @@ class Search:
             rows = self._reader.stream("node", NODE, "kind = ?", self._term)
             return self._matching(rows, read)
         condition = self.condition()
-        return self._matching(self._rows(condition), read, bool(condition.exact))
+        return self._matching(self._rows(condition), read, () if condition.exact else self._items)
 
     def count(self) -> int:
         """Return how many nodes match."""
@@ -180,7 +184,7 @@ class Search:
     # In the order of names or keys
 
     def _by_default(self, after: After, limit: int) -> Iterator[Found]:
-        condition, driver = self._plan(conjuncts(self._where), limit, ROW_COST)
+        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
         params: list[Any] = []
         sql = order = ""
         if self._by_name:
@@ -193,24 +197,24 @@ class Search:
             if after is not None:
                 sql, params = " AND n.key < ?", [after[2]]
         rows = self._rows(condition, driver, sql, params, order)
-        return (self._place([], node, row[0]) for row, node in self._passing(rows, condition))
+        return (self._place([], node, row[0]) for row, node in self._passing(rows, undecided))
 
     # In the order of a searchable value
 
     def _by_value(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
         """Yield what has one scalar at the path in its order, then what has none."""
         inside, others = self._split(key.path)
-        condition, driver = self._plan(others, limit, RECORD_COST)
+        condition, driver, undecided = self._plan(others, limit, RECORD_COST)
         if driver is not None:
-            every = self._rows(self.condition(), driver)
-            return self._sorted(self._matching(every, [key.path]), after)
+            rare = self._rows(condition, driver)
+            return self._sorted(self._matching(rare, [key.path], [*inside, *undecided]), after)
         path, element = self._path_terms(key.path)
-        streams = [self._valued(key, path, element, inside, condition, after)]
+        streams = [self._valued(key, path, element, inside, condition, after, undecided)]
         if not inside:
-            streams.append(self._valueless(key, path, element, condition, after))
+            streams.append(self._valueless(key, path, element, condition, after, undecided))
         if self._marked:
             streams.append(self._sorted(self._matching(self._reader.by_ids(self._marked), [key.path]), after))
-        return merge(*streams, key=itemgetter(0))
+        return merge(*streams, key=itemgetter(0)) if len(streams) > 1 else streams[0]
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""
@@ -228,6 +232,7 @@ class Search:
         inside: Sequence[Compare],
         condition: Condition,
         after: After,
+        undecided: Sequence[Expression],
     ) -> Iterator[Found]:
         """Yield what has one scalar at the ordering path, by way of the value index."""
         if after is not None and after[0][0][0]:
@@ -244,8 +249,10 @@ class Search:
             sql += f" AND {test.replace('value', 'v.value')}"
             params += values
         rest, rest_params = self._rest(condition, element)
+        # The same number, but known before the row of the node is fetched.
+        rest = rest.replace("n.id", "v.node")
         sql += f" AND {rest} ORDER BY v.value {direction}, v.node {direction}"
-        for row, node in self._passing(self._reader.rows(sql, params + rest_params), condition):
+        for row, node in self._passing(self._reader.rows(sql, params + rest_params), undecided):
             yield self._place([sort_key([python_value(row[8])])], node, row[0])
 
     def _valueless(
@@ -255,6 +262,7 @@ class Search:
         element: int | None,
         condition: Condition,
         after: After,
+        undecided: Sequence[Expression],
     ) -> Iterator[Found]:
         """Yield what has no single scalar at the ordering path, by creation."""
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
@@ -271,7 +279,7 @@ class Search:
         if after is not None and after[0][0][0]:
             sql, params = f"{sql} AND n.id {follows} ?", [*params, after[1]]
         rows = self._reader.rows(f"{sql} ORDER BY n.id {direction}", params)
-        for row, node in self._passing(rows, condition):
+        for row, node in self._passing(rows, undecided):
             yield self._place([MISSING], node, row[0])
 
     def _rest(self, condition: Condition, element: int | None) -> tuple[str, list[Any]]:
@@ -295,28 +303,39 @@ class Search:
         sql = f"({condition.sql}) OR n.id IN {SOME}"
         return Condition(sql, [*condition.params, some(self._marked)], exact=False)
 
-    def _plan(self, items: Sequence[Expression], limit: int, cost: int) -> tuple[Condition, Condition | None]:
-        """Return the condition of a conjunction, and the rare part of it to start from, if there is one.
+    def _plan(
+        self, items: Sequence[Expression], limit: int, cost: int
+    ) -> tuple[Condition, Condition | None, Sequence[Expression]]:
+        """Return the condition of a conjunction, the rare part to start from if there is one, and what is
+        left to the documents.
 
         Starting from k nodes takes k * cost; finding `limit` of them among n in order takes limit * n / k. A
         range that takes in very much is left to the documents: listing it would cost more.
         """
         parts = [self._compiler.condition(item) for item in items]
         if self._marked or not parts:
-            return self._whole(parts), None
+            return self._whole(parts), None, self._items if self._marked else ()
         (nodes,) = self._reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        if self._kind == "run":
+            nodes //= 1 + len(OWNED_BY_RUN)
         rare = isqrt(limit * nodes // cost)
-        kept, driver, least, exact = [], None, rare + 1, True
-        for part in parts:
-            count = self._count(part, rare)
+        counts = [self._count(part, rare) for part in parts]
+        driver, least = None, rare + 1
+        for part, count in zip(parts, counts, strict=True):
             if count is not None and count < least:
                 driver, least = part, count
-            if part.span and count is not None and count > WIDE:
-                exact = False
-            else:
-                kept.append(part)
-        condition = joined(" AND ", kept)
-        return Condition(condition.sql, condition.params, condition.exact and exact), driver
+        listed = WIDE if driver is None else min(WIDE, LISTED * least)
+        kept, undecided = [], []
+        for item, part, count in zip(items, parts, counts, strict=True):
+            if part is driver:
+                continue
+            if part.span and count is not None and count > listed:
+                undecided.append(item)
+                continue
+            kept.append(part)
+            if not part.exact:
+                undecided.append(item)
+        return joined(" AND ", kept), driver, undecided
 
     def _count(self, part: Condition, rare: int) -> int | None:
         """Return how many nodes meet a condition, counted no further than matters; None: unknown."""
@@ -345,30 +364,30 @@ class Search:
         sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
         return self._reader.rows(sql, [*params, *more_params])
 
-    def _passing(self, rows: Iterator[Any], condition: Condition) -> Iterator[tuple[Any, Node]]:
-        """Yield rows that a condition let through, with their nodes, read again unless it is exact."""
-        if condition.exact:
+    def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
+        """Yield rows that a condition let through and what it left undecided does too, with their nodes."""
+        if not undecided:
             for row in rows:
-                yield row, self._reader.node(row)
+                yield row, Node(self._kind, *row[2:8])
             return
-        for row, record in self._records(rows, []):
-            if self._where is None or matches(self._where, record.read):
-                yield row, record.node
+        for row, record in self._records(rows, [], undecided):
+            yield row, record.node
 
-    def _matching(self, rows: Iterable[Any], read: Iterable[Path], known: bool = False) -> Iterator[Record]:
-        """Yield the records of rows that match; `known`: they all do."""
-        for _, record in self._records(rows, read, not known):
-            if known or self._where is None or matches(self._where, record.read):
-                yield record
+    def _matching(
+        self, rows: Iterable[Any], read: Iterable[Path], undecided: Sequence[Expression] | None = None
+    ) -> Iterator[Record]:
+        """Yield the records of rows that meet what is undecided (None: the whole filter)."""
+        for _, record in self._records(rows, read, self._items if undecided is None else undecided):
+            yield record
 
     def _records(
-        self, rows: Iterable[Any], read: Iterable[Path], filtered: bool = True
+        self, rows: Iterable[Any], read: Iterable[Path], undecided: Sequence[Expression]
     ) -> Iterator[tuple[Any, Record]]:
-        wanted = list(read) + (list(paths(self._where)) if filtered and self._where else [])
-        return records(
-            self._reader,
-            self._vocabulary,
-            self._kind,
-            rows,
-            needs(self._vocabulary, self._kind, wanted),
+        wanted = [*read, *(path for item in undecided for path in paths(item))]
+        tests = [predicate(item) for item in undecided]
+        found = records(
+            self._reader, self._vocabulary, self._kind, rows, needs(self._vocabulary, self._kind, wanted)
         )
+        for row, record in found:
+            if all(test(record.read) for test in tests):
+                yield row, record

@@ -49,12 +49,12 @@ class SQLStore(Store, Maintenance):
 
     def write(self, batch: Batch) -> Change:
         try:
-            self._check(batch)
+            read = self._check(batch)
         except InvalidInput:
             if (seen := self._seen(batch)) is not None:
                 return seen
             raise
-        prepared = prepare(batch)
+        prepared = prepare(batch, read)
         try:
             change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=False).run())
         except Clash:
@@ -68,12 +68,12 @@ class SQLStore(Store, Maintenance):
             raise InvalidInput("the batch is empty: there is nothing to record")
         return change
 
-    def _check(self, batch: Batch) -> None:
+    def _check(self, batch: Batch) -> list[dict[str, Any]]:
         try:
-            check_batch(batch, self.vocabulary())
+            return check_batch(batch, self.vocabulary())
         except InvalidInput:
             # Another process may have registered a kind meanwhile.
-            check_batch(batch, self.vocabulary(reload=True))
+            return check_batch(batch, self.vocabulary(reload=True))
 
     def _seen(self, batch: Batch) -> Change | None:
         with self._read(None) as reader:
@@ -118,8 +118,9 @@ class SQLStore(Store, Maintenance):
 
     def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
         with self._read(as_of) as reader:
-            rows = [reader.get(node_id) for node_id in ids]
-            return tuple([None if row is None else reader.node(row) for row in rows])
+            rows = reader.get_many(ids)
+            nodes = iter(reader.nodes([row for row in rows if row is not None]))
+            return tuple([None if row is None else next(nodes) for row in rows])
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._read(as_of) as reader:

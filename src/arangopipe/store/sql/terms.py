@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from sqlite3 import Cursor
 
 from arangopipe.errors import StoreError
@@ -14,10 +14,7 @@ class Terms:
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
         self._texts: dict[int, str] = {}
-
-    def known(self, text: str) -> int | None:
-        """Return the integer of a text if it has been seen."""
-        return self._ids.get(text)
+        self.known: Callable[[str], int | None] = self._ids.get
 
     def id(self, cursor: Cursor, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
@@ -31,11 +28,11 @@ class Terms:
 
     def texts(self, cursor: Cursor, *ids: int) -> Mapping[int, str]:
         """Return texts by their integers; all of `ids` are there."""
-        if any(id not in self._texts for id in ids):
+        if not self._texts.keys() >= set(ids):
             self.keep({text: id for id, text in cursor.execute("SELECT id, text FROM term")})
-        for id in ids:
-            if id not in self._texts:
-                raise StoreError(f"the store is damaged: a row names term {id}, which is not there")
+            for id in ids:
+                if id not in self._texts:
+                    raise StoreError(f"the store is damaged: a row names term {id}, which is not there")
         return self._texts
 
     def keep(self, ids: Mapping[str, int]) -> None:
@@ -48,13 +45,13 @@ class NewTerms:
     """Terms as one write transaction sees them; `Terms.keep(found)` once it has committed."""
 
     def __init__(self, terms: Terms, cursor: Cursor) -> None:
-        self._terms = terms
+        self._known = terms.known
         self._cursor = cursor
         self.found: dict[str, int] = {}
 
     def id(self, text: str) -> int:
         """Return the integer of a text, adding it if need be."""
-        known = self._terms.known(text) or self.found.get(text)
+        known = self._known(text) or self.found.get(text)
         if known is None:
             row = self._cursor.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
             if row is None:

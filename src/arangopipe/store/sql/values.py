@@ -16,8 +16,8 @@ INSERT = "INSERT OR IGNORE INTO value(path, value, node) VALUES (?, ?, ?)"
 DELETE = "DELETE FROM value WHERE path = ? AND value = ? AND node = ?"
 
 Row = tuple[int, Any, int]
-Found = tuple[list[Value], bool]
-"""Searchable values, and whether they are all of them."""
+Found = tuple[str, list[Value], bool]
+"""A kind, the searchable values of a document of that kind, and whether they are all of them."""
 
 
 def sql_value(value: object) -> object:
@@ -30,9 +30,14 @@ def python_value(value: Any) -> Any:
     return value == b"\x01" if isinstance(value, bytes) else value
 
 
+def values_in(kind: str, document: Mapping[str, Any]) -> Found:
+    """Return the searchable values of a document."""
+    return kind, *attributes.indexed(kind, document)
+
+
 def values_of(kind: str, text: str) -> Found:
     """Return the searchable values of a stored document."""
-    return attributes.indexed(kind, documents.load(text))
+    return kind, *attributes.indexed(kind, documents.load(text))
 
 
 def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
@@ -47,20 +52,20 @@ def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
     for name, summary in series.items():
         numbers = {(): summary.last, ("last",): summary.last, ("min",): summary.low, ("max",): summary.high}
         values += [
-            Value(path_text(("metrics", name, *words)), number)
+            (path_text(("metrics", name, *words)), number)
             for words, number in numbers.items()
             if number is not None and not isinstance(number, str)
         ]
-    return values, complete
+    return "devperf", values, complete
 
 
-def value_rows(term: Callable[[str], int], kind: str, owner: int, found: Found) -> list[Row]:
-    """Return the rows that stand for the values of a document of that kind, under the node that owns it."""
+def value_rows(term: Callable[[str], int], owner: int, found: Found) -> list[Row]:
+    """Return the rows that stand for the values of a document under the node that owns it."""
+    kind, values, complete = found
     prefix = "run" if kind in OWNED_BY_RUN else kind
-    values, complete = found
     rows: list[Row] = [
-        (term(f"{prefix}:{path}[]" if element else f"{prefix}:{path}"), sql_value(value), owner)
-        for path, value, element in values
+        (term(f"{prefix}:{path}"), value if type(value) is not bool else sql_value(value), owner)
+        for path, value in values
     ]
     if not complete:
         rows.append((term(f"{prefix}:"), kind, owner))
@@ -75,13 +80,13 @@ class ValueRows:
         self._added: list[Row] = []
         self._removed: list[Row] = []
 
-    def add(self, kind: str, owner: int, found: Found) -> None:
+    def add(self, owner: int, found: Found) -> None:
         """Note the values of a document that is written."""
-        self._added += value_rows(self._term, kind, owner, found)
+        self._added += value_rows(self._term, owner, found)
 
-    def remove(self, kind: str, owner: int, found: Found) -> None:
+    def remove(self, owner: int, found: Found) -> None:
         """Note the values of a document that is superseded or closed."""
-        self._removed += value_rows(self._term, kind, owner, found)
+        self._removed += value_rows(self._term, owner, found)
 
     def forget(self, owner: int) -> None:
         """Drop what was to be added for a node that is being closed."""

@@ -7,7 +7,7 @@ from typing import overload
 
 from arangopipe.errors import NotFound
 from arangopipe.model import documents
-from arangopipe.model.graph import Edge, Graph
+from arangopipe.model.graph import Edge, Graph, kind_of
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store.sql.reading import EDGE, SOME, Reader, some, states
 
@@ -54,29 +54,7 @@ class Walk:
         self._reader = reader
         self._vocabulary = vocabulary
         self._sign = -1 if direction == "upstream" else 1
-        forward, backward = vocabulary.walk(direction)
-        terms = {kind: reader.terms.id(reader.cursor, kind) for kind in {*forward, *backward}}
-        ends = {vocabulary.edges[kind].source for kind in forward}
-        ends |= {vocabulary.edges[kind].target for kind in backward}
-        going_on = set(vocabulary.nodes) if None in ends else ends
-
-        def stops(kind: str, end: str) -> bool | None:
-            """Whether a walk that arrives at that end of an edge goes no further; None: ask the node."""
-            arrived = getattr(vocabulary.edges[kind], end)
-            return None if arrived is None else vocabulary.is_leaf(arrived) or arrived not in going_on
-
-        self._stops = {
-            term: (stops(kind, "source"), stops(kind, "target"))
-            for kind, term in terms.items()
-            if term is not None
-        }
-        self._kinds = [
-            some(term for kind in kinds if (term := terms[kind]) is not None) for kinds in (forward, backward)
-        ]
-        self._sql = " UNION ALL ".join(
-            states("edge", EDGE, f"{end} IN {SOME} AND kind IN {SOME}", reader.at)
-            for end in ("source", "target")
-        )
+        self._direction = direction
 
     def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
         """Walk from nodes that must exist, up to `depth` edges and `limit` nodes."""
@@ -84,17 +62,17 @@ class Walk:
         depths = dict.fromkeys(starts[:limit], 0)
         edges: list[EdgeRow] = []
         frontier, level, truncated = list(depths), 0, len(starts) > limit
+        kinds = {kind_of(node_id) for node_id in start}
         while frontier and not truncated:
-            found, onward = self._step(frontier, edges, depths)
+            found, frontier, kinds = self._step(frontier, kinds, edges, depths)
             if found and depth is not None and level >= depth:
                 truncated = True
                 break
             level += 1
             if len(depths) + len(found) > limit:
                 truncated = True
-                found, onward = self._first(found, limit - len(depths)), []
+                found = self._first(found, limit - len(depths))
             depths.update(dict.fromkeys(found, level))
-            frontier = onward
         return self._graph(depths, edges, truncated)
 
     def _start(self, node_id: str) -> int:
@@ -104,27 +82,44 @@ class Walk:
         return row[0]
 
     def _step(
-        self, frontier: list[int], edges: list[EdgeRow], depths: Mapping[int, int]
-    ) -> tuple[list[int], list[int]]:
-        """Note the edges of a frontier; return the nodes one edge further, and those to walk on from."""
+        self, frontier: list[int], kinds: set[str], edges: list[EdgeRow], depths: Mapping[int, int]
+    ) -> tuple[list[int], list[int], set[str]]:
+        """Note the edges of a frontier; return what lies one edge further, what leads on, and its kinds."""
         ids = some(frontier)
-        times = 1 if self._reader.at is None else 2
-        params = [ids, self._kinds[0]] * times + [ids, self._kinds[1]] * times
-        found: dict[int, bool | None] = {}
-        for row in self._reader.cursor.execute(self._sql, params):
-            source, kind, target, *_ = row
-            edges.append(row)
-            # The end that was not met before is the far one; of two new ones neither can be.
-            if source in depths:
-                if target not in depths and found.get(target) is not False:
-                    found[target] = self._stops[kind][1]
-            elif found.get(source) is not False:
-                found[source] = self._stops[kind][0]
-        asked = [id for id, stop in found.items() if stop is None]
-        if asked:
-            for row, node in self._reader.with_nodes(asked):
-                found[row[0]] = self._vocabulary.is_leaf(node.kind)
-        return list(found), [id for id, stop in found.items() if not stop]
+        found: dict[int, None] = {}
+        onward: set[int] = set()
+        asked: set[int] = set()
+        arrived: set[str] = set()
+        steps = self._vocabulary.steps(self._direction, frozenset(kinds))
+        for step, near, end in zip(steps, ("source", "target"), (2, 0), strict=True):
+            terms, leading, open_ = [], [], []
+            for name, (kind, leads) in step.items():
+                term = self._reader.terms.id(self._reader.cursor, name)
+                if term is None:
+                    continue
+                terms.append(term)
+                if leads:
+                    leading.append(term)
+                    arrived.add(kind)  # type: ignore[arg-type]
+                elif leads is None:
+                    open_.append(term)
+            if not terms:
+                continue
+            sql = states("edge", EDGE, f"{near} IN {SOME} AND kind IN {SOME}", self._reader.at)
+            params = [ids, some(terms)] if self._reader.at is None else [ids, some(terms)] * 2
+            rows = self._reader.cursor.execute(sql, params).fetchall()
+            edges += rows
+            found.update(dict.fromkeys([row[end] for row in rows]))
+            if leading:
+                onward.update([row[end] for row in rows if row[1] in leading])
+            if open_:
+                asked.update([row[end] for row in rows if row[1] in open_])
+        fresh = [id for id in found if id not in depths]
+        for row, node in self._reader.with_nodes(asked.intersection(fresh)) if asked else ():
+            if self._vocabulary.leads_on(self._direction, node.kind):
+                onward.add(row[0])
+                arrived.add(node.kind)
+        return fresh, [id for id in fresh if id in onward], arrived
 
     def _first(self, found: list[int], count: int) -> list[int]:
         rows = sorted((node.id, row[0]) for row, node in self._reader.with_nodes(found))
@@ -137,14 +132,15 @@ class Walk:
         truncated: bool,
     ) -> Graph:
         rows = self._reader.by_ids(depths)
-        texts = self._reader.terms.texts(self._reader.cursor, *self._stops, *{row[1] for row in rows})
+        texts = self._reader.terms.texts(self._reader.cursor, *{row[1] for row in rows})
         ids = [f"{texts[row[1]]}/{row[2]}" for row in rows]
         nodes = self._reader.nodes(rows)
         names = {row[0]: id for row, id in zip(rows, ids, strict=True)}
+        sign = self._sign
         return Graph(
             tuple(names[id] for id, level in depths.items() if level == 0),
             dict(zip(ids, nodes, strict=True)),
-            {id: self._sign * depths[row[0]] for row, id in zip(rows, ids, strict=True)},
+            {id: sign * depths[row[0]] for row, id in zip(rows, ids, strict=True)},
             Edges(edges, names, texts),
             {kind: edge.depends for kind, edge in self._vocabulary.edges.items() if edge.depends},
             truncated,

@@ -221,14 +221,18 @@ class Writer:
     def _revalue(self, node: Node, before: Node | None, row: NodeRow | None) -> None:
         """Bring the value rows of a node from its state `before` to what `row` says (None: gone)."""
         if node.kind == "devperf":
-            self._owner(node)
-            self._metrics[node.key] = (before and before.text, row and row.put.node.text)
+            owner = self._owner(node)
+            fresh = before is None and node.key in self._new_runs and not self._prepared.points
+            if fresh and row is not None:
+                self._values.add(owner, row.values)
+            else:
+                self._metrics[node.key] = (before and before.text, row and row.put.node.text)
             return
         owner = self._owner(node) if node.kind in OWNED_BY_RUN else self._ids[node.id]
         if before is not None:
-            self._values.remove(node.kind, owner, values_of(node.kind, before.text))
+            self._values.remove(owner, values_of(node.kind, before.text))
         if row is not None:
-            self._values.add(node.kind, owner, row.values)
+            self._values.add(owner, row.values)
 
     def _owner(self, node: Node) -> int:
         run = self._id(f"run/{node.key}")
@@ -240,17 +244,20 @@ class Writer:
 
     def _put_edges(self) -> None:
         rows = []
+        number, known, term = self._number, self._ids.get, self._terms.id
         for row in self._prepared.edges:
-            edge = row.edge
-            key = (self._end(edge.source, row), self._terms.id(edge.kind), self._end(edge.target, row))
+            edge, salt, digest = row
+            kind, source, target, _, text = edge
+            near = known(source) or self._end(source, row)
+            key = (near, term(kind), known(target) or self._end(target, row))
             stored = self._stored_edge(key) if self._careful else None
-            text = None if edge.text == documents.EMPTY else edge.text
+            stored_text = None if text == documents.EMPTY else text
             if stored is not None:
-                if stored[0] == text:
+                if stored[0] == stored_text:
                     continue
                 self._retire_edge(edge.ref, key, *stored)
-            rows.append((*key, self._number, text, row.salt))
-            self._digests.append(row.digest)
+            rows.append((*key, number, stored_text, salt))
+            self._digests.append(digest)
         self._cursor.executemany(INSERT_EDGE, rows)
 
     def _stored_edge(self, key: EdgeKey) -> tuple[str | None, bytes] | None:
@@ -314,8 +321,8 @@ class Writer:
             if fresh:
                 self._cursor.executemany(PUT_SERIES, fresh)
             if key not in self._new_runs:
-                self._values.remove("devperf", run, run_values(before, known))
-            self._values.add("devperf", run, run_values(after, series))
+                self._values.remove(run, run_values(before, known))
+            self._values.add(run, run_values(after, series))
 
     def _series(self, run: int) -> dict[str, Summary]:
         rows = self._cursor.execute(
@@ -348,11 +355,11 @@ class Writer:
         if kind == "devperf":
             run = self._owner(stored.node)
             series = self._series(run)
-            self._values.remove(kind, run, run_values(text, series))
-            self._values.add(kind, run, run_values(None, series))
+            self._values.remove(run, run_values(text, series))
+            self._values.add(run, run_values(None, series))
         else:
             owner = self._owner(stored.node) if kind in OWNED_BY_RUN else stored.id
-            self._values.remove(kind, owner, values_of(kind, text))
+            self._values.remove(owner, values_of(kind, text))
 
     def _close_points(self, run: Stored) -> None:
         rows = self._cursor.execute(
@@ -364,7 +371,7 @@ class Writer:
         self._cursor.execute(
             "UPDATE point SET closed = ? WHERE run = ? AND closed IS NULL", (self._number, run.id)
         )
-        self._values.remove("devperf", run.id, run_values(None, self._series(run.id)))
+        self._values.remove(run.id, run_values(None, self._series(run.id)))
         self._cursor.execute("DELETE FROM series WHERE run = ?", (run.id,))
 
     def _close_edges(self, id: int) -> None:
