@@ -13,7 +13,6 @@ import threading
 import time
 import warnings
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -74,7 +73,7 @@ class SQLite:
             self._synchronous = "FULL" if self._journal == "wal" else "EXTRA"
         self._queue = FileLock(self.path, BUSY_SECONDS)
         self._gate = threading.Condition()
-        self._borrowers: Counter[int] = Counter()
+        self._borrowers: dict[int, int] = {}
         self._forking = False
         self._engine: Engine | None = create_engine(
             "sqlite://",
@@ -203,7 +202,7 @@ class SQLite:
                     f"{self.path} cannot be used here: this process was forked in the middle of reading it. "
                     "Read to the end, or close the generator, before you fork"
                 )
-            self._borrowers[thread] += 1
+            self._borrowers[thread] = self._borrowers.get(thread, 0) + 1
         try:
             fairy = self.engine.raw_connection()
             try:
@@ -212,8 +211,11 @@ class SQLite:
                 fairy.close()
         finally:
             with self._gate:
-                self._borrowers -= Counter((thread,))
-                self._gate.notify_all()
+                left = self._borrowers.pop(thread, 1) - 1
+                if left:
+                    self._borrowers[thread] = left
+                elif self._forking:
+                    self._gate.notify_all()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -273,7 +275,7 @@ class SQLite:
                 _carried_over[self.path] = self._engine.pool
                 self._engine.dispose(close=False)
             self._gate = threading.Condition()
-            self._borrowers = Counter()
+            self._borrowers = {}
             self._queue = FileLock(self.path, BUSY_SECONDS)
         with self._gate:
             self._forking = False
