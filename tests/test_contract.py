@@ -25,7 +25,6 @@ from arangopipe.testing.build import every, run, write
 
 SHORT = settings(
     settings.default,
-    max_examples=settings.default.max_examples // 4,
     stateful_step_count=20,
     deadline=None,
     report_multiple_bugs=False,
@@ -51,9 +50,10 @@ class TestSQLite(StoreContract):
         return open_store(store.url)
 
 
-def machine_test(make: type[StoreMachine]) -> type:
-    """Return a machine as a test case that runs a number of examples in proportion to the profile."""
-    make.TestCase.settings = SHORT
+def machine_test(make: type[StoreMachine], examples: int) -> type:
+    """Return a machine as a test case with this many examples of the profile's hundred."""
+    number = settings.default.max_examples * examples // 100
+    make.TestCase.settings = settings(SHORT, max_examples=number)
     return make.TestCase
 
 
@@ -66,8 +66,8 @@ def fresh_sqlite() -> Store:
     return open_store(f"sqlite:///{_folder.name}/{next(_numbers)}.db?durability=relaxed")
 
 
-TestMemoryMachine = machine_test(store_machine(lambda: open_store("memory://")))
-TestSQLiteMachine = machine_test(store_machine(fresh_sqlite))
+TestMemoryMachine = machine_test(store_machine(lambda: open_store("memory://")), 5)
+TestSQLiteMachine = machine_test(store_machine(fresh_sqlite), 25)
 
 
 @pytest.mark.parametrize("scheme", ["memory", "sqlite"])
@@ -99,10 +99,6 @@ def test_a_gap_is_expected_to_fail_strictly(closes: bool, outcome: dict[str, int
     (tmp_path / "test_gap.py").write_text(
         f"""
 import pytest
-from arangopipe.model.attributes import read
-from arangopipe.model.filters import ordered, parse_order
-from arangopipe.model.graph import Change
-from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from arangopipe.testing import StoreContract
 
