@@ -117,14 +117,14 @@ def test_every_node_kind_is_explained() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    from arangopipe.store import SETTINGS
+    from arangopipe.store.settings import SETTINGS
 
     text = (DOCS / "settings.md").read_text("utf-8")
     assert re.findall(r"^`(ARANGOPIPE_\w+)`$", text, re.MULTILINE) == list(SETTINGS)
 
 
 def test_no_setting_is_read_that_is_not_listed() -> None:
-    from arangopipe.store import SETTINGS
+    from arangopipe.store.settings import SETTINGS
 
     read = set()
     for path in SOURCE.rglob("*.py"):

@@ -14,8 +14,9 @@ from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Points, Put
 from arangopipe.model.ids import check_name, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import Ref, References, When, moment_of
-from arangopipe.store import default_url, disabled, open_store
+from arangopipe.store import open_store
 from arangopipe.store.base import Store
+from arangopipe.store.settings import default_url, disabled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

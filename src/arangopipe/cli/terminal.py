@@ -88,7 +88,7 @@ class Terminal:
     @property
     def url(self) -> str:
         """The address of the store: as given, from the environment, or the default."""
-        from arangopipe.store import DEFAULT_URL
+        from arangopipe.store.settings import DEFAULT_URL
 
         return as_url(self.store or os.environ.get("ARANGOPIPE_URL") or DEFAULT_URL)
 

@@ -5,24 +5,16 @@ from __future__ import annotations
 import atexit
 import importlib
 import importlib.metadata
-import os
 import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from arangopipe.errors import InvalidInput, MissingExtra, StoreError
 from arangopipe.model.vocabulary import near
+from arangopipe.store.settings import default_url
 
 if TYPE_CHECKING:
     from arangopipe.store.base import Store
-
-DEFAULT_URL = "sqlite:///arangopipe.db"
-
-SETTINGS: Mapping[str, str] = {
-    "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
-    "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
-    "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
-}
 
 ENGINES: Mapping[str, str] = {
     "memory": "arangopipe.store.memory:MemoryStore",
@@ -31,18 +23,6 @@ ENGINES: Mapping[str, str] = {
 
 ENTRY_POINTS = "arangopipe.stores"
 """Group in which other packages name their engines: scheme = "module:Class"."""
-
-
-def default_url() -> str:
-    """Return the address of the store to open when none is given."""
-    if disabled():
-        return "memory://"
-    return os.environ.get("ARANGOPIPE_URL") or DEFAULT_URL
-
-
-def disabled() -> bool:
-    """Whether recording is switched off by the setting ARANGOPIPE_DISABLED."""
-    return os.environ.get("ARANGOPIPE_DISABLED", "").lower() in ("1", "true", "yes", "on")
 
 
 def open_store(url: str | None = None) -> Store:

@@ -1,0 +1,38 @@
+"""The settings: environment variables, listed here and documented."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+DEFAULT_URL = "sqlite:///arangopipe.db"
+
+SETTINGS: Mapping[str, str] = {
+    "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
+    "ARANGOPIPE_HOME": "the folder of what belongs to this user and to no one store; default `~/.arangopipe`",
+    "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
+    "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
+}
+
+
+def default_url() -> str:
+    """Return the address of the store to open when none is given."""
+    if disabled():
+        return "memory://"
+    return os.environ.get("ARANGOPIPE_URL") or DEFAULT_URL
+
+
+def home() -> Path:
+    """Return the user's own folder; whoever writes there makes it."""
+    return Path(os.environ.get("ARANGOPIPE_HOME") or "~/.arangopipe").expanduser().absolute()
+
+
+def disabled() -> bool:
+    """Whether recording is switched off by the setting ARANGOPIPE_DISABLED."""
+    return switched_on("ARANGOPIPE_DISABLED")
+
+
+def switched_on(setting: str) -> bool:
+    """Whether a setting says yes."""
+    return os.environ.get(setting, "").lower() in ("1", "true", "yes", "on")
