@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,16 @@ def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         if name.startswith("ARANGOPIPE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ARANGOPIPE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that is not below one that only its owner may enter."""
+    with tempfile.TemporaryDirectory(prefix="arangopipe-") as folder:
+        path = Path(folder)
+        path.chmod(0o777)
+        yield path
+        path.chmod(0o777)
 
 
 # In CI a skip is a failure, unless its test says that it may be skipped. xdist hands the

@@ -10,8 +10,6 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,7 +19,6 @@ from typing import Any
 import pytest
 import sqlalchemy.exc
 
-import unprivileged
 import writers
 from arangopipe import audit
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
@@ -33,6 +30,7 @@ from arangopipe.store.base import Store
 from arangopipe.store.sql import sqlite
 from arangopipe.store.sql.sqlite import SQLite, file_system
 from filled import DATA, fill, named, read_all, run_parts, write
+from unprivileged import as_nobody
 
 SHORT = 0.3
 
@@ -213,24 +211,6 @@ def test_rubbish_beside_the_file_is_no_obstacle(filled: Path, part: str) -> None
         assert read_all(store) == before
         put(store, "late")
         assert audit.verify(store).ok
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that is not below one that only its owner may enter."""
-    with tempfile.TemporaryDirectory(prefix="arangopipe-") as folder:
-        path = Path(folder)
-        path.chmod(0o777)
-        yield path
-        path.chmod(0o777)
-
-
-def as_nobody(work: str, path: Path) -> str:
-    """Do something as a user without privileges; return ``ok`` or the error."""
-    program = [sys.executable, "-W", "error", unprivileged.__file__, work, f"sqlite:///{path}"]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.strip()
 
 
 def test_a_user_without_privileges_can_work(open_folder: Path) -> None:

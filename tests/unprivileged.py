@@ -1,24 +1,41 @@
 """Does one thing to a store as a user for whom permissions count, and prints which error that raised.
 
-``unprivileged.py <read|write> <url>``: root becomes nobody first. It prints ``ok`` or ``Class: message``.
+``unprivileged.py <read|write> <url> [<folder>]``: root becomes nobody first. It prints ``ok`` or
+``Class: message``. A folder of migrations makes it the next version of Arangopipe.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from arangopipe import ArangopipeError, connect
+from arangopipe.store.sql import migrate
 
 NOBODY = 65534
+NEXT = "9999"
 
 
-def main(work: str, url: str) -> None:
+def as_nobody(work: str, path: Path, migrations: Path | None = None) -> str:
+    """Do something in a process without privileges; return ``ok`` or the error."""
+    program = [sys.executable, "-W", "error", __file__, work, f"sqlite:///{path}"]
+    program += [str(migrations)] if migrations else []
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+def main(work: str, url: str, migrations: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Loads all modules while they can be read: nobody may not see what root installed.
         for once in ("write", "read"):
             do(once, f"sqlite:///{folder}/warm.db")
+        if migrations:
+            migrate.MIGRATIONS, migrate.SCHEMA = Path(migrations), NEXT
+            do("read", f"sqlite:///{folder}/warm.db")
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -9,7 +10,7 @@ from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 
-from arangopipe.errors import SchemaMismatch, StoreError
+from arangopipe.errors import SchemaMismatch, StoreError, StoreUnavailable
 from arangopipe.store.sql.schema import SCHEMA, metadata
 from arangopipe.store.sql.sqlite import SQLite
 
@@ -70,6 +71,11 @@ def _create(database: SQLite) -> None:
 def _backup(database: SQLite, schema: str) -> Path:
     """Copy an older database beside itself before it is upgraded."""
     path = Path(database.path)
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise StoreUnavailable(
+            f"{path} has schema {schema} and must be upgraded to {SCHEMA} to be read, but it or its folder "
+            "cannot be written: check the permissions, or open a copy of it"
+        )
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
     backup = path.with_name(f"{path.name}.schema-{schema}.{stamp}.backup")
     if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
@@ -95,7 +101,8 @@ def _upgrade(database: SQLite, backup: Path) -> None:
         command.upgrade(config, "head")
     except Exception as error:
         # Whatever a migration raises, the database is as it was, and its owner has to know.
+        said = getattr(error, "orig", None) or error
         raise StoreError(
-            f"{database.path} could not be upgraded to schema {SCHEMA}: {error}. It is as it was before; "
+            f"{database.path} could not be upgraded to schema {SCHEMA}: {said}. It is as it was before; "
             f"a copy is in {backup}"
         ) from error

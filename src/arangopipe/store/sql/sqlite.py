@@ -297,7 +297,8 @@ _DAMAGE = (LookupError, TypeError, AttributeError, json.JSONDecodeError)
 _MEANINGS = (
     ("database is locked", StoreUnavailable, "another program has held the file locked for over a minute; "
      "close it, or look for one that hangs"),
-    ("readonly database", StoreUnavailable, "it or its folder cannot be written; check the permissions"),
+    ("readonly database", StoreUnavailable, "it, its folder or a file beside it (…-wal, …-shm) cannot be "
+     "written; check the permissions, or open a copy of it"),
     ("unable to open", StoreUnavailable, "it cannot be opened; check that its folder exists and is yours"),
     ("not a database", StoreError, "this is not an Arangopipe store, or it is damaged; nothing was changed"),
     ("malformed", StoreError, "the file is damaged; keep a copy of it, and restore a backup"),
