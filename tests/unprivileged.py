@@ -1,12 +1,13 @@
 """Does one thing to a store as a user for whom permissions count, and prints which error that raised.
 
-``unprivileged.py <read|write> <url> [<folder>]``: root becomes nobody first. It prints ``ok`` or
+``unprivileged.py <read|write|fill> <url> [<folder>]``: root becomes nobody first. It prints ``ok`` or
 ``Class: message``. A folder of migrations makes it the next version of Arangopipe.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,19 @@ NOBODY = 65534
 NEXT = "9999"
 
 
-def as_nobody(work: str, path: Path, migrations: Path | None = None) -> str:
-    """Do something in a process without privileges; return ``ok`` or the error."""
+def as_nobody(work: str, path: Path, migrations: Path | None = None, quota: int = 0) -> str:
+    """Do something in a process without privileges; return ``ok`` or the error.
+
+    With a quota, no file may grow beyond so many bytes.
+    """
     program = [sys.executable, "-W", "error", __file__, work, f"sqlite:///{path}"]
     program += [str(migrations)] if migrations else []
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+
+    def limited() -> None:
+        if quota:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (quota, quota))
+
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, preexec_fn=limited)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
@@ -52,6 +61,8 @@ def do(work: str, url: str) -> None:
     with connect(url, actor="nobody", capture=False) as pipe:
         if work == "write":
             pipe.register_dataset("of nobody")
+        elif work == "fill":
+            pipe.register_dataset("of much", text="x" * 1_000_000)
         else:
             pipe.search("dataset")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -28,6 +29,7 @@ from sqlalchemy.pool import QueuePool
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
+from arangopipe.store.sql import meanings
 from arangopipe.store.sql.locks import FileLock
 
 BUSY_SECONDS = 60.0
@@ -35,18 +37,12 @@ FORK_SECONDS = 5.0
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
+MOUNTS = FilePath("/proc/mounts")
+# What occurs in the type of a file system that several machines share, or that cannot share memory.
 NETWORK_FILE_SYSTEMS = (
-    "nfs",
-    "cifs",
-    "smb",
-    "sshfs",
-    "lustre",
-    "gpfs",
-    "beegfs",
-    "afs",
-    "9p",
-    "glusterfs",
-    "ceph",
+    *("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "beegfs", "afs", "9p", "glusterfs", "ceph", "davfs"),
+    *("juicefs", "orangefs", "pvfs", "ocfs2", "gfs2", "weka", "panfs", "quobyte", "moosefs", "dbfs"),
+    *("s3", "gcsfuse", "blobfuse", "goofys", "rclone", "vboxsf", "vmhgfs", "prl_fs", "virtiofs"),
 )
 
 
@@ -122,6 +118,9 @@ class SQLite:
                 with path.open("rb") as file:
                     if file.read(len(HEADER)) not in (b"", HEADER):
                         raise StoreError(f"{path} is not a database; nothing was changed")
+            elif path.exists():
+                what = "a folder" if path.is_dir() else "a device or a pipe"
+                raise StoreUnavailable(f"{path} is {what}, not a file; name a file, such as {path}/runs.db")
 
     def use_journal(self) -> None:
         """Switch the file to the journal that was asked for; SQLite itself does not wait for its turn."""
@@ -224,14 +223,14 @@ class SQLite:
         except sqlite3.IntegrityError as error:
             raise Clash(f"{self.path}: {error}") from error
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise self.explain(error) from error
+            raise meanings.of_sqlite(self.path, error) from error
         except PoolTimeout as error:
             raise StoreUnavailable(f"{self.path}: no connection became free ({error})") from error
         except SQLAlchemyError as error:
             cause = error.__cause__
-            raise (
-                self.explain(cause) if isinstance(cause, sqlite3.Error) else StoreError(str(error))
-            ) from error
+            if isinstance(cause, sqlite3.Error):
+                raise meanings.of_sqlite(self.path, cause) from error
+            raise StoreError(str(error)) from error
         except UnicodeEncodeError as error:
             raise InvalidInput(f"{error.object!r:.80} contains half of a surrogate pair") from error
         except UnicodeDecodeError as error:
@@ -239,15 +238,7 @@ class SQLite:
         except OverflowError as error:
             raise InvalidInput(f"a number is too large for {self.path}: {error}") from error
         except OSError as error:
-            raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
-
-    def explain(self, error: sqlite3.Error | sqlite3.Warning) -> StoreError:
-        """Return what a driver's error means, and what to do."""
-        said = str(error)
-        for words, kind, advice in _MEANINGS:
-            if words in said:
-                return kind(f"{self.path}: {advice.format(path=self.path)} ({said})")
-        return StoreError(f"{self.path}: SQLite says: {said}")
+            raise meanings.of_system(self.path, error) from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -293,19 +284,6 @@ def _like_test(pattern: str, fold: int) -> Callable[[Read], bool]:
 
 # What comes of rows that no store wrote; texts and numbers that cannot be asked for are told apart.
 _DAMAGE = (LookupError, TypeError, AttributeError, json.JSONDecodeError)
-
-_MEANINGS = (
-    ("database is locked", StoreUnavailable, "another program has held the file locked for over a minute; "
-     "close it, or look for one that hangs"),
-    ("readonly database", StoreUnavailable, "it, its folder or a file beside it (…-wal, …-shm) cannot be "
-     "written; check the permissions, or open a copy of it"),
-    ("unable to open", StoreUnavailable, "it cannot be opened; check that its folder exists and is yours"),
-    ("not a database", StoreError, "this is not an Arangopipe store, or it is damaged; nothing was changed"),
-    ("malformed", StoreError, "the file is damaged; keep a copy of it, and restore a backup"),
-    ("disk is full", StoreUnavailable, "the disk is full; nothing was written; make room and try again"),
-    ("disk I/O error", StoreUnavailable, "the disk could not be read or written; nothing was written"),
-    ("no such table", StoreError, "this SQLite file is not an Arangopipe store; nothing was changed"),
-)  # fmt: skip
 
 _open_files: weakref.WeakSet[SQLite] = weakref.WeakSet()
 _carried_over: dict[str, object] = {}
@@ -355,17 +333,20 @@ def _parse(url: str) -> tuple[str, dict[str, str]]:
 
 
 def file_system(path: FilePath) -> str:
-    """Return the type of the file system that holds a path, as the kernel names it ("" where unknown)."""
-    best, found = "", ""
+    """Return the type of the file system that holds a file, as the kernel names it ("" where unknown)."""
     try:
-        mounts = FilePath("/proc/mounts").read_text(errors="replace")
-        folder = str(path.parent.resolve())
+        mounts = MOUNTS.read_text(errors="replace")
     except OSError:
         return ""
+    folder = str(FilePath(os.path.realpath(path)).parent)
+    best, found = "", ""
     for line in mounts.splitlines():
-        _, mount, kind, *_ = line.split(" ")
-        mount = mount.replace("\\040", " ")
+        _, mount, kind, *_ = [*line.split(" "), "", "", ""]
+        mount = _ESCAPE.sub(lambda code: chr(int(code[1], 8)), mount)
         inside = folder == mount or folder.startswith(mount.rstrip("/") + "/")
-        if inside and len(mount) >= len(best):
+        if mount and inside and len(mount) >= len(best):
             best, found = mount, kind
     return found
+
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
