@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from arangopipe import (
     Unsupported,
     connect,
 )
+from arangopipe.model.graph import Batch, Edge
+from arangopipe.model.ids import uuid7
 from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
 
@@ -317,6 +319,75 @@ def test_what_a_live_deployment_depends_on_is_not_deleted(pipe: ArangoPipe, admi
     admin.delete(run)
     admin.delete(first)
     assert pipe.get(second) == admin.deployments("shadow")[0]
+
+
+def meanwhile(admin: ArangoPipeAdmin, method: str, act: Callable[[], object]) -> None:
+    """Let something happen just before the administrator's store is written for the first time."""
+    original = getattr(admin.store, method)
+
+    def first(*arguments: Any) -> Any:
+        setattr(admin.store, method, original)
+        act()
+        return original(*arguments)
+
+    setattr(admin.store, method, first)
+
+
+@pytest.mark.parametrize("method", ["write", "erase"])
+def test_what_is_deployed_during_a_delete_is_not_deleted(
+    pipe: ArangoPipe, admin: ArangoPipeAdmin, method: str
+) -> None:
+    data = pipe.register_dataset("d")
+    run = pipe.log_run(dataset=data)
+    other = ArangoPipeAdmin(pipe.store)
+    meanwhile(admin, method, lambda: other.register_deployment("prod", run=run))
+    with pytest.raises(Conflict, match=r"cannot be .*'prod' depends on it and is live"):
+        admin.delete(data) if method == "write" else admin.erase(data, reason="asked to")
+    assert pipe.lookup_dataset("d") == data
+    meanwhile(admin, "write", lambda: pipe.log_run(dataset=data))
+    admin.archive_deployment("prod")
+    admin.delete(data)
+    assert pipe.search("dataset").items == ()
+
+
+def test_what_is_linked_below_a_deployment_during_a_delete_is_not_deleted(
+    pipe: ArangoPipe, admin: ArangoPipeAdmin
+) -> None:
+    data, made_from = pipe.register_dataset("d"), pipe.register_dataset("e")
+    features = pipe.register_featureset("f", dataset=made_from)
+    admin.register_deployment("prod", run=pipe.log_run(featureset=features))
+    made = Edge("featureset_dataset", features.id, data.id)
+    meanwhile(admin, "write", lambda: pipe.store.write(Batch(uuid7(), edges=(made,))))
+    with pytest.raises(Conflict, match="depends on it and is live"):
+        admin.delete(data)
+
+
+def test_what_a_scheduled_deployment_depends_on_is_not_deleted(
+    pipe: ArangoPipe, admin: ArangoPipeAdmin
+) -> None:
+    data = pipe.register_dataset("d")
+    admin.register_deployment("next", run=pipe.log_run(dataset=data), schedule="2099-01-01T00:00Z")
+    with pytest.raises(Conflict, match="'next' depends on it and is scheduled"):
+        admin.delete(data)
+    admin.archive_deployment("next")
+    admin.delete(data)
+
+
+@pytest.mark.parametrize("how", ["register", "activate"])
+def test_two_administrators_do_not_both_activate_a_tag(
+    pipe: ArangoPipe, admin: ArangoPipeAdmin, how: str
+) -> None:
+    first, second = pipe.log_run(), pipe.log_run()
+    waiting = admin.register_deployment("prod", run=first, schedule="2026-01-01T00:00Z")
+    other = ArangoPipeAdmin(pipe.store)
+    meanwhile(admin, "write", lambda: other.register_deployment("prod", run=second))
+    too_late = {
+        "register": lambda: admin.register_deployment("prod", run=first),
+        "activate": lambda: admin.activate_deployment(waiting),
+    }[how]
+    with pytest.raises(Conflict, match="overlaps: choose another time"):
+        too_late()
+    assert [d.status for d in admin.deployments("prod")] == ["active", "scheduled"]
 
 
 def test_a_project_in_use_is_not_deleted(pipe: ArangoPipe, admin: ArangoPipeAdmin) -> None:

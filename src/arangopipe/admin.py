@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from arangopipe import deployments as placed
+from arangopipe import guards
 from arangopipe.errors import Conflict, InvalidInput, NotFound, Unsupported
 from arangopipe.model import documents, times
 from arangopipe.model.entities import Deployment, Project, Thing
@@ -18,7 +19,7 @@ from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance
+from arangopipe.store.base import Maintenance
 
 DeploymentStatus = Literal["scheduled", "active", "archived"]
 
@@ -134,8 +135,11 @@ class ArangoPipeAdmin(Session):
         edges = self._serves(references, node.id, run_node)
 
         def deploy() -> Batch:
+            since = guards.head(self.store)
             puts = [Put(node), *self._handover(Deployment(node), keep)]
-            return self.batch("register deployment", puts=puts, edges=edges)
+            return self.batch(
+                "register deployment", puts=puts, edges=edges, unchanged=["deployment"], since=since
+            )
 
         return Deployment(self.send_fresh(deploy)[0])
 
@@ -150,10 +154,13 @@ class ArangoPipeAdmin(Session):
         moment = _not_ahead(at, "at")
 
         def activate() -> Batch:
+            since = guards.head(self.store)
             found = self._one(ref, "scheduled")
             put = placed.changed(found, status="active", active_from=times.to_text(moment))
             puts = [put, *self._handover(Deployment(put.node), keep)]
-            return self.batch("activate deployment", puts=puts, reason=reason)
+            return self.batch(
+                "activate deployment", puts=puts, reason=reason, unchanged=["deployment"], since=since
+            )
 
         return Deployment(self.send_fresh(activate)[0])
 
@@ -238,83 +245,57 @@ class ArangoPipeAdmin(Session):
     def delete(self, ref: Ref, *, reason: str = "", force: bool = False) -> Change:
         """Close a thing, its edges and what it owns; `as_of` and `history` still show them.
 
-        What a live deployment depends on, a project in use and a kind in use raise `Conflict`, which
-        lists why; but for kinds, `force` with a `reason` overrides that.
+        What a live or scheduled deployment depends on, a project in use and a kind in use raise
+        `Conflict`, which lists why; but for kinds, `force` with a `reason` overrides that.
         """
         if force and not reason.strip():
             raise InvalidInput("force=True needs a reason=, which the record keeps")
         node = self.references().any_node(ref)
         if node.kind in OWNED_BY_RUN:
             raise InvalidInput(f"{node.id} belongs to run/{node.key}: delete that")
-        self._check_free(node, "deleted", force)
-        return self.store.write(self.batch("delete", closes=[node.id], reason=reason))
+        rest = guards.rests_on(self.store)
+
+        def checked() -> Batch:
+            since = guards.head(self.store)
+            self._check_free(node, "deleted", force)
+            return self.batch("delete", closes=[node.id], reason=reason, unchanged=rest, since=since)
+
+        return self.retried(checked, self.store.write)
 
     def erase(self, *refs: Ref, reason: str, force: bool = False) -> Change:
         """Remove the content of every revision of some things for good; digests and edges stay.
 
         What stands is deleted by it, under the rules of `delete`; what was deleted is known by its id.
         """
-        if not isinstance(self.store, Maintenance):
-            raise Unsupported(f"{self.store.url} cannot erase")
+        store = self.store
+        if not isinstance(store, Maintenance):
+            raise Unsupported(f"{store.url} cannot erase")
         if not reason.strip():
             raise InvalidInput("erasing needs a reason=, which the record keeps")
         references = self.references()
         ids = [references.any_id(ref) for ref in refs]
-        for node in self.store.get(ids):
-            if node is not None:
-                self._check_free(node, "erased", force)
-        return self.store.erase(ids, self.actor, reason)
+        rest = guards.rests_on(store)
+
+        def checked() -> int:
+            since = guards.head(store)
+            for node in store.get(ids):
+                if node is not None:
+                    self._check_free(node, "erased", force)
+            return since
+
+        return self.retried(checked, lambda since: store.erase(ids, self.actor, reason, rest, since))
 
     def _check_free(self, node: Node, done: str, force: bool) -> None:
         if node.kind == "kinds":
-            reasons = list(self._uses_of_kind(node))
+            reasons = list(guards.of_kind(self.store, node))
             way_out = "delete that first"
         elif force:
             return
         else:
-            reasons = [*self._live_on(node), *self._in_project(node)]
+            reasons = [*guards.in_service(self.store, node), *guards.in_project(self.store, node)]
             way_out = "archive or delete that first, or pass force=True and a reason"
         if reasons:
             raise Conflict(f"{node.id} ({node.label}) cannot be {done}: {'; '.join(reasons)}: {way_out}")
-
-    def _live_on(self, node: Node) -> Iterator[str]:
-        """Yield in words the live deployments that depend on a node."""
-        graph = self.store.traverse([node.id], "downstream")
-        for deployment in placed.live(placed.among(graph), times.now()):
-            does = "is live" if deployment.id == node.id else "depends on it and is live"
-            yield f"{deployment.id} of {deployment.tag!r} {does}"
-
-    def _in_project(self, node: Node) -> Iterator[str]:
-        """Yield in words what belongs to a project."""
-        if node.kind == "project":
-            belongs = Compare(Path(("project",)), "=", node.name)
-            for kind in self.store.vocabulary(reload=True).nodes:
-                if count := self.store.count(kind, belongs).get(None, 0):
-                    yield f"{count} of {kind} belong to it"
-
-    def _uses_of_kind(self, node: Node) -> Iterator[str]:
-        """Yield in words what is of an own kind, or needs it."""
-        vocabulary = self.store.vocabulary(reload=True)
-        if node.name in vocabulary.nodes:
-            if count := self.store.count(node.name).get(None, 0):
-                yield f"{count} things are of this kind"
-            for edge in vocabulary.edges.values():
-                if node.name in (edge.source, edge.target):
-                    yield f"edges of kind {edge.name!r} join such things"
-            return
-        ends = vocabulary.edge_kind(node.name)
-        kinds = [end for end in (ends.source, ends.target) if end is not None][:1]
-        if any(self._has_edge(kind, node.name) for kind in kinds or vocabulary.nodes):
-            yield "there are edges of this kind"
-
-    def _has_edge(self, kind: str, edge_kind: str) -> bool:
-        cursor = None
-        while True:
-            page = self.store.search(kind, limit=MAX_PAGE, cursor=cursor)
-            if page.items and self.store.edges([node.id for node in page.items], [edge_kind], 1):
-                return True
-            if (cursor := page.cursor) is None:
-                return False
 
 
 _TIMES: Mapping[str, tuple[str, ...]] = {

@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Sequence
 from functools import lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from arangopipe.errors import Conflict, InvalidInput
 from arangopipe.model.entities import Entity, entity_of
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 RETRIES = 20
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Session:
@@ -117,6 +120,8 @@ class Session:
         closes: Iterable[str | EdgeRef] = (),
         points: Iterable[Points] = (),
         reason: str = "",
+        unchanged: Iterable[str] = (),
+        since: int = 0,
     ) -> Batch:
         """Return one user action as a batch by this session's actor."""
         return Batch(
@@ -128,6 +133,8 @@ class Session:
             self.actor,
             action,
             reason,
+            tuple(unchanged),
+            since,
         )
 
     def put(self, action: str, put: Put, edges: Iterable[Edge] = (), reason: str = "") -> Node:
@@ -144,10 +151,15 @@ class Session:
 
     def send_fresh(self, build: Callable[[], Batch]) -> tuple[Node, ...]:
         """Build a batch on what is read, and write it; built again where others wrote meanwhile."""
+        return self.retried(build, self.send)
+
+    @staticmethod
+    def retried(read: Callable[[], T], write: Callable[[T], R]) -> R:
+        """Write what was read to be written; both again where others wrote meanwhile."""
         for _ in range(RETRIES):
-            batch = build()
+            found = read()
             try:
-                return self.send(batch)
+                return write(found)
             except Conflict as error:
                 last = error
         raise Conflict(f"others wrote {RETRIES} times in the midst of this: {last}")

@@ -110,7 +110,8 @@ class Batch:
     """One user action: written whole or not at all, and once, however often it is sent.
 
     `id` is a UUIDv7 made by the client. `closes` holds node ids and `EdgeRef`s. `action` and
-    `reason` say why, for the audit record; `actor` who.
+    `reason` say why, for the audit record; `actor` who. `unchanged` holds what the batch rests on beside
+    what it writes: kinds, and ids, of which nothing may have been written or closed after change `since`.
     """
 
     id: str
@@ -121,6 +122,8 @@ class Batch:
     actor: str = ""
     action: str = ""
     reason: str = ""
+    unchanged: tuple[str, ...] = ()
+    since: int = 0
 
 
 class Entry(NamedTuple):

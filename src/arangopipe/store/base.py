@@ -11,16 +11,18 @@ a given key; at most one *named* node has a given (kind, name, project, version)
 power. Inside its one transaction it
 
 1. returns the first result for a batch id that it has seen;
-2. checks what each put expects. ``absent``: no such node, else `AlreadyExists` (equal content is left
+2. checks that nothing of the kinds and ids in `unchanged` was written or closed after change `since`,
+   else `Conflict`: so a batch may rest on what it only read;
+3. checks what each put expects. ``absent``: no such node, else `AlreadyExists` (equal content is left
    as it is); ``any``: written over what is there; a number: the node is at that revision, else
    `Conflict` (`NotFound` where there is none). Equal content is never written again;
-3. checks that both ends of each edge exist, in the store or in the batch, else `NotFound`; that the
+4. checks that both ends of each edge exist, in the store or in the batch, else `NotFound`; that the
    vocabulary allows it, and that it does not link a thing to itself, else `InvalidInput`. An edge
    that exists is revised if its document differs;
-4. closes nodes and edges: a node takes its edges along, and a run its modelparams, devperf and points.
+5. closes nodes and edges: a node takes its edges along, and a run its modelparams, devperf and points.
    An id that is not there raises `NotFound`;
-5. appends points (the run must exist) and brings the searchable values up to date;
-6. takes the next change number, a time not earlier than the last change's, and the next link of the
+6. appends points (the run must exist) and brings the searchable values up to date;
+7. takes the next change number, a time not earlier than the last change's, and the next link of the
    audit chain (`model.chain`). A batch that changes nothing takes none and returns the last change.
 
 Numbers follow the order in which changes become visible.
@@ -197,8 +199,13 @@ class Maintenance(ABC):
         """Yield, in words, each thing in which the store's own structures disagree."""
 
     @abstractmethod
-    def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
-        """Remove name, document and salt of every revision of these nodes; digests and edges stay."""
+    def erase(
+        self, ids: Sequence[str], actor: str, reason: str, unchanged: Sequence[str] = (), since: int = 0
+    ) -> Change:
+        """Remove name, document and salt of every revision of these nodes; digests and edges stay.
+
+        `unchanged` and `since` are those of a batch.
+        """
 
 
 def check_page(limit: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from arangopipe.errors import InvalidInput, StoreError
+from arangopipe.errors import Conflict, InvalidInput, StoreError
 from arangopipe.model import documents
 from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Point, Points, kind_of
-from arangopipe.model.ids import check_key, check_name
+from arangopipe.model.ids import check_key, check_name, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 
 MAX_STEP = 2**63
@@ -46,9 +46,24 @@ def check_batch(batch: Batch, known: Vocabulary) -> list[dict[str, Any]]:
             raise InvalidInput(f"the batch writes edge {_words(edge.ref)} twice, differently")
     for points in batch.points:
         _check_points(points)
+    for name in batch.unchanged:
+        kind = kind_of(name) if "/" in name else name
+        if kind not in known.nodes and kind not in known.edges:
+            raise InvalidInput(f"unchanged: {name!r} is neither a kind nor an id")
     if batch.closes:
         _check_closes(batch)
     return read
+
+
+def erasing(actor: str, reason: str, unchanged: Sequence[str], since: int) -> Batch:
+    """Return the batch of an erasure, without what it closes."""
+    return Batch(uuid7(), actor=actor, action="erase", reason=reason, unchanged=tuple(unchanged), since=since)
+
+
+def changed_since(name: str, since: int) -> Conflict:
+    """Return the error of a batch that rests on what has changed."""
+    what = name if "/" in name else f"something of kind {name!r}"
+    return Conflict(f"{what} was changed after change {since}: look again and repeat")
 
 
 def _check_node(node: Node, known: Vocabulary) -> dict[str, Any]:

@@ -68,6 +68,15 @@ class History:
         last = rows[key][-1] if key in rows else None
         return None if last is None or last.until is not None else last
 
+    def changed(self, name: str, since: int) -> bool:
+        """Whether a node, or anything of a kind, was written or closed after a change."""
+        if "/" in name:
+            rows = iter(self.nodes.get(name, ()))
+        else:
+            every = (*self.nodes.values(), *self._edges.values())
+            rows = (row for states in every for row in states if row.value.kind == name)
+        return any(max(row.since, row.until or 0) > since for row in rows)
+
     def namesakes(self, node: Node) -> set[str]:
         """Return the ids of the other nodes that now have the kind, name, version and project of one."""
         return self._names.get(_name(node), set()) - {node.id}

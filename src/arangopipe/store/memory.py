@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -29,11 +30,11 @@ from arangopipe.model.graph import (
     Put,
     Revision,
 )
-from arangopipe.model.ids import split_id, uuid7
+from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
 from arangopipe.store.base import AsOf, Maintenance, Store, check_bound, check_page
-from arangopipe.store.checks import check_batch
+from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Value, merged, owned, text_of
 from arangopipe.store.records import Record, Summary, needs, scalar, summarise, tally
 
@@ -93,6 +94,7 @@ class MemoryStore(Store, Maintenance):
             if batch.id in self._batches:
                 return self._batches[batch.id]
             check_batch(batch, self.vocabulary())
+            self._check_unchanged(batch)
             nodes = [put.node for put in batch.puts if self._is_news(put)]
             self._check_names(nodes)
             self._check_ends(batch)
@@ -102,6 +104,11 @@ class MemoryStore(Store, Maintenance):
             ended = [row for row in revised if row is not None] + self._rows_to_close(batch.closes)
             self._check_kinds(nodes, ended)
             return self._record(batch, fresh, ended)
+
+    def _check_unchanged(self, batch: Batch) -> None:
+        for name in batch.unchanged:
+            if self._history.changed(name, batch.since):
+                raise changed_since(name, batch.since)
 
     def _is_news(self, put: Put) -> bool:
         """Return whether a put changes anything; raise where what it expects is not so."""
@@ -373,7 +380,9 @@ class MemoryStore(Store, Maintenance):
         with self._at(None):
             return iter(())
 
-    def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
+    def erase(
+        self, ids: Sequence[str], actor: str, reason: str, unchanged: Sequence[str] = (), since: int = 0
+    ) -> Change:
         if not ids:
             raise InvalidInput("erase needs the ids of what is to be erased")
         with self._at(None):
@@ -381,7 +390,8 @@ class MemoryStore(Store, Maintenance):
                 if node_id not in self._history.nodes:
                     raise NotFound(f"nothing to erase: {node_id} was never there")
             closes = tuple(node_id for node_id in ids if self._history.current(node_id))
-            batch = Batch(uuid7(), closes=closes, actor=actor, action="erase", reason=reason)
+            batch = replace(erasing(actor, reason, unchanged, since), closes=closes)
+            self._check_unchanged(batch)
             nodes = dict.fromkeys(each for node_id in ids for each in (node_id, *owned(node_id)))
             rows = [row for each in nodes for row in self._history.whole(each)]
             change = self._record(batch, (), self._rows_to_close(closes), erased=rows)

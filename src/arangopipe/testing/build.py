@@ -59,6 +59,8 @@ def batch(
     actor: str = "ann",
     action: str = "test",
     reason: str = "",
+    unchanged: Iterable[str] = (),
+    since: int = 0,
 ) -> Batch:
     """Return a batch; a node alone is expected to be absent."""
     ends = [close.id if isinstance(close, Node) else close for close in closes]
@@ -71,6 +73,8 @@ def batch(
         actor,
         action,
         reason,
+        tuple(unchanged),
+        since,
     )
 
 

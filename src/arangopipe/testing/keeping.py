@@ -228,6 +228,18 @@ class Maintaining:
         assert store.revisions("run/01")[0].node.text == "{}"
         assert verify_chain(store) == 3
 
+    def test_erasing_may_rest_on_what_was_only_read(self, store: Store) -> None:
+        """Raise `Conflict`, and erase nothing, where something in `unchanged` has changed since."""
+        if not isinstance(store, Maintenance):
+            return
+        write(store, run("01", x=1))
+        write(store, run("02"))
+        with pytest.raises(Conflict, match="'run' was changed after change 1"):
+            store.erase(["run/01"], "dpo", "asked to", ["models", "run"], 1)
+        assert keys(every(store, "run")) == ["02", "01"]
+        store.erase(["run/01"], "dpo", "asked to", ["models", "run"], 2)
+        assert keys(every(store, "run")) == ["02"]
+
     def test_what_never_was_cannot_be_erased(self, store: Store) -> None:
         """Raise `NotFound`, and erase nothing."""
         if not isinstance(store, Maintenance):

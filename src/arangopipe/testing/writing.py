@@ -98,6 +98,38 @@ class Writing:
         assert keys(every(store, "run")) == ["02", "01"]
         assert one(store, node) == node._replace(revision=1)
 
+    def test_a_batch_may_rest_on_what_it_only_read(self, store: Store) -> None:
+        """Refuse a batch if a kind or a node that it names in `unchanged` has changed since."""
+        data, other, features = named("datasets", "d"), named("datasets", "e"), named("featuresets", "f")
+        write(store, data, other, features)
+        write(store, edges=[edge("featureset_dataset", features, data)])
+        write(store, Put(data._replace(text='{"rows":1}'), "any"))
+        write(store, closes=[other])
+        for since, holds, stale in (
+            (1, ["models", features.id, "run/09"], ["datasets", "featureset_dataset", data.id, other.id]),
+            (2, ["featureset_dataset", "featuresets"], ["datasets", data.id, other.id]),
+            (3, ["models", data.id], ["datasets", other.id]),
+            (4, ["datasets", other.id], []),
+        ):
+            for name in stale:
+                with pytest.raises(Conflict, match=f"{name}.* changed after change {since}"):
+                    write(store, run("09"), unchanged=[*holds, name], since=since)
+            assert write(store, run(), unchanged=holds, since=since).number == 4 + since
+        assert one(store, "run/09") is None
+
+    def test_a_seen_batch_rests_on_nothing_any_more(self, store: Store) -> None:
+        """Return the first change of a batch that was recorded, whatever changed since."""
+        write(store, run("01"))
+        first = write(store, run("02"), id=(seen := uuid7()), unchanged=["run"], since=1)
+        write(store, run("03"))
+        assert write(store, run("02"), id=seen, unchanged=["run"], since=1) == first
+
+    def test_what_a_batch_rests_on_must_be_a_kind_or_an_id(self, store: Store) -> None:
+        """Raise `InvalidInput` for a word that no kind has."""
+        for name in ("planets", "planets/mars", ""):
+            with pytest.raises(InvalidInput, match="neither a kind nor an id"):
+                write(store, run("01"), unchanged=[name])
+
     def test_a_batch_that_changes_nothing_takes_no_number(self, store: Store) -> None:
         """Return the last change for a batch that finds everything as it wants it."""
         data, execution = named("datasets", "d"), run("01")

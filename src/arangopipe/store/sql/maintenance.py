@@ -9,7 +9,7 @@ from sqlite3 import Cursor
 from arangopipe.errors import InvalidInput, NotFound
 from arangopipe.model import chain
 from arangopipe.model.graph import Batch, Change
-from arangopipe.model.ids import split_id, uuid7
+from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.records import Summary, summarise
 from arangopipe.store.sql.prepare import prepare
@@ -174,11 +174,10 @@ def _name(reader: Reader, id: int) -> str:
     return f"node {id} (not there)" if row is None else f"{row[0]}/{row[1]}"
 
 
-def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], actor: str, reason: str) -> Change:
+def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], batch: Batch) -> Change:
     """Close what is current of these nodes, then remove the text and salt of all their revisions."""
     if not ids:
         raise InvalidInput("erase needs the ids of what is to be erased")
-    batch = Batch(uuid7(), actor=actor, action="erase", reason=reason)
     looking = Writer(cursor, terms, prepare(batch), careful=True)
     current = tuple(node_id for node_id in ids if looking.stored(node_id) is not None)
     writer = Writer(cursor, terms, prepare(replace(batch, closes=current)), careful=True)

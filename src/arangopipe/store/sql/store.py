@@ -12,7 +12,7 @@ from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
 from arangopipe.store.base import AsOf, Maintenance, Store, check_bound, check_page
-from arangopipe.store.checks import check_batch
+from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.sql import maintenance, questions, reading
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
@@ -218,7 +218,10 @@ class SQLStore(Store, Maintenance):
         except StoreError as error:
             yield str(error)
 
-    def erase(self, ids: Sequence[str], actor: str, reason: str) -> Change:
-        change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, actor, reason))
+    def erase(
+        self, ids: Sequence[str], actor: str, reason: str, unchanged: Sequence[str] = (), since: int = 0
+    ) -> Change:
+        batch = erasing(actor, reason, unchanged, since)
+        change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, batch))
         self._database.rewrite()
         return change

@@ -11,6 +11,7 @@ from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Change, EdgeRef, Node
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
+from arangopipe.store.checks import changed_since
 from arangopipe.store.records import Summary, summarise
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
 from arangopipe.store.sql.terms import NewTerms
@@ -49,6 +50,17 @@ FROM edge WHERE source = ? AND kind = ? AND target = ?
 PUT_SERIES = """
 INSERT OR REPLACE INTO series(run, name, count, step, time, last, low, high)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+CHANGED_ID = """
+SELECT 1 FROM node WHERE kind = :kind AND key = :key AND revision > :since
+UNION ALL SELECT 1 FROM node_past WHERE kind = :kind AND key = :key AND closed > :since LIMIT 1
+"""
+CHANGED_KIND = """
+SELECT 1 FROM node WHERE kind = :kind AND revision > :since
+UNION ALL SELECT 1 FROM node_past WHERE kind = :kind AND closed > :since
+UNION ALL SELECT 1 FROM edge WHERE kind = :kind AND revision > :since
+UNION ALL SELECT 1 FROM edge_past WHERE kind = :kind AND closed > :since LIMIT 1
 """
 
 EdgeKey = tuple[int, int, int]
@@ -92,6 +104,8 @@ class Writer:
         if seen is not None:
             return read_change(self._cursor, seen)
         self._number = (number or 0) + 1
+        if batch.unchanged and (number or 0) > batch.since:
+            self._check_unchanged()
         self._put_nodes(last_id + 1)
         self._put_edges()
         self._put_points()
@@ -120,6 +134,14 @@ class Writer:
             INSERT_CHANGE, (self._number, batch.id, time, *said, self._prepared.salt, digest, link)
         )
         return change_of((self._number, time, *said, batch.id, digest, link))
+
+    def _check_unchanged(self) -> None:
+        batch = self._prepared.batch
+        for name in batch.unchanged:
+            kind, slash, key = name.partition("/")
+            values = {"kind": self._terms.id(kind), "key": key, "since": batch.since}
+            if self._cursor.execute(CHANGED_ID if slash else CHANGED_KIND, values).fetchone():
+                raise changed_since(name, batch.since)
 
     def _own_kinds_change(self) -> bool:
         batch = self._prepared.batch
