@@ -162,7 +162,7 @@ def make(url: str) -> None:
 
 
 def main() -> None:
-    from arangopipe.store.sql.schema import SCHEMA
+    from arangopipe.store.sql.migrate import SCHEMA
 
     packed = DATA / f"schema-{SCHEMA}.db.gz"
     with tempfile.TemporaryDirectory() as folder:

@@ -25,7 +25,7 @@ from arangopipe.cli import main
 from arangopipe.errors import ArangopipeError
 from arangopipe.store import open_store
 from arangopipe.store.sql import migrate, sqlite
-from arangopipe.store.sql.schema import SCHEMA
+from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.sqlite import SQLite
 from filled import Put, fill, named, read_all, write
 from unprivileged import NEXT, as_nobody

@@ -102,18 +102,18 @@ def test_the_last_migration_leads_to_the_schema() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
-    assert scripts.get_heads() == [schema.SCHEMA]
+    assert scripts.get_heads() == [migrate.SCHEMA]
     numbers = sorted(script.revision for script in scripts.walk_revisions())
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
 
 
-def test_opening_a_present_one_loads_no_alembic(path: Path) -> None:
+def test_opening_a_present_one_loads_no_sqlalchemy(path: Path) -> None:
     import subprocess
     import sys
 
     program = (
         "import sys; from arangopipe.store import open_store; "
-        f"open_store('sqlite:///{path}').close(); sys.exit('alembic' in sys.modules)"
+        f"open_store('sqlite:///{path}').close(); sys.exit('sqlalchemy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
@@ -128,7 +128,7 @@ def test_a_newer_database_is_refused(path: Path) -> None:
     with pytest.raises(SchemaMismatch) as caught:
         store_at(path)
     said = str(caught.value)
-    assert all(part in said for part in (str(path), "0099", schema.SCHEMA, "pip install -U arangopipe"))
+    assert all(part in said for part in (str(path), "0099", migrate.SCHEMA, "pip install -U arangopipe"))
     assert path.read_bytes() == before
     assert backups(path) == []
 

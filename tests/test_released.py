@@ -12,7 +12,7 @@ import unprivileged
 from arangopipe import audit, connect
 from arangopipe.store import open_store
 from arangopipe.store.sql import migrate
-from arangopipe.store.sql.schema import SCHEMA
+from arangopipe.store.sql.migrate import SCHEMA
 from unprivileged import as_nobody
 
 pytestmark = pytest.mark.xdist_group("migrations")

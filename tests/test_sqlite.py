@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy.exc
 
 import writers
 from arangopipe import audit
@@ -635,7 +634,6 @@ DRIVER = {
     f"{kind.__module__}.{kind.__name__}": kind
     for kind in (
         *subclasses(sqlite3.Error),
-        *subclasses(sqlalchemy.exc.SQLAlchemyError),
         sqlite3.Warning,
         OSError,
         PermissionError,

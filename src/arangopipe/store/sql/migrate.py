@@ -1,4 +1,8 @@
-"""Bringing a database to the schema of this version; Alembic is loaded only to upgrade."""
+"""Bringing a database to the schema of this version.
+
+SQLAlchemy is loaded only to create a database, Alembic only to upgrade one: both take longer than to
+open a store.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from arangopipe.errors import SchemaMismatch, StoreError, StoreUnavailable
-from arangopipe.store.sql.schema import SCHEMA, metadata
 from arangopipe.store.sql.sqlite import SQLite
+
+SCHEMA = "0001"
+"""The Alembic revision this code reads and writes."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -56,6 +62,8 @@ def _create(database: SQLite) -> None:
     from sqlalchemy.dialects import sqlite
     from sqlalchemy.schema import CreateIndex, CreateTable
 
+    from arangopipe.store.sql.schema import metadata
+
     dialect = sqlite.dialect()
     with database.write() as cursor:
         if cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
@@ -96,7 +104,7 @@ def _upgrade(database: SQLite, backup: Path) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["engine"] = database.engine
+    config.attributes["engine"] = database.engine()
     try:
         command.upgrade(config, "head")
     except Exception as error:

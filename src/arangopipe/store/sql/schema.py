@@ -17,9 +17,6 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.types import UserDefinedType
 
-SCHEMA = "0001"
-"""The Alembic revision this code reads and writes."""
-
 
 class Anything(UserDefinedType):  # type: ignore[type-arg]
     """A column without a type, which keeps numbers and texts as they come."""

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import sqlite3
-import threading
 import time
 import warnings
 import weakref
@@ -18,22 +17,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
-
-from sqlalchemy import create_engine
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
 
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
 from arangopipe.store.sql import meanings
+from arangopipe.store.sql.connections import Connections, Loan
 from arangopipe.store.sql.locks import FileLock
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
 BUSY_SECONDS = 60.0
-FORK_SECONDS = 5.0
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
@@ -51,11 +48,7 @@ class Clash(StoreError):
 
 
 class SQLite:
-    """One database file: connections from a pool, read and write transactions, errors in words.
-
-    SQLite must not be carried over a fork: a child would believe that it holds its parent's locks. So a
-    fork waits for the transactions of other threads and finds no connection open.
-    """
+    """One database file: its connections, read and write transactions, errors in words."""
 
     def __init__(self, url: str) -> None:
         self.path, options = _parse(url)
@@ -68,17 +61,8 @@ class SQLite:
             # Without a log, only EXTRA also makes the removal of the journal last.
             self._synchronous = "FULL" if self._journal == "wal" else "EXTRA"
         self._queue = FileLock(self.path, BUSY_SECONDS)
-        self._gate = threading.Condition()
-        self._borrowers: dict[int, int] = {}
-        self._forking = False
-        self._engine: Engine | None = create_engine(
-            "sqlite://",
-            creator=self._connect,
-            poolclass=QueuePool,
-            pool_size=5,
-            max_overflow=-1,
-            pool_reset_on_return=None,
-        )
+        self._connections = Connections(self.path, self._connect)
+        self._errors = _Errors(self.path)
         _open_files.add(self)
 
     def _connect(self) -> sqlite3.Connection:
@@ -112,7 +96,7 @@ class SQLite:
 
     def check_format(self) -> None:
         """Raise `StoreError` for a file of another format; SQLite takes a few bytes for an empty database."""
-        with self._errors():
+        with self._errors:
             path = FilePath(self.path)
             if path.is_file():
                 with path.open("rb") as file:
@@ -124,7 +108,7 @@ class SQLite:
 
     def use_journal(self) -> None:
         """Switch the file to the journal that was asked for; SQLite itself does not wait for its turn."""
-        with self._errors(), self._borrowed() as connection, self._queue:
+        with self._errors, self._borrowed() as connection, self._queue:
             deadline = time.monotonic() + BUSY_SECONDS
             while connection.execute("PRAGMA journal_mode").fetchone()[0] != self._journal:
                 try:
@@ -134,19 +118,18 @@ class SQLite:
                         raise
                     time.sleep(0.02)
 
-    @property
     def engine(self) -> Engine:
-        """The SQLAlchemy engine, for DDL and migrations."""
-        if self._engine is None:
-            raise StoreUnavailable(f"the store {self.url} is closed: connect again")
-        return self._engine
+        """Return a SQLAlchemy engine with connections of its own, for migrations."""
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import NullPool
+
+        return create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Cursor]:
         """Give a cursor inside one read transaction, so that all it reads is of one moment."""
-        with self._errors(), self._borrowed() as connection:
-            cursor = connection.cursor()
-            cursor.execute("BEGIN")
+        with self._errors, self._borrowed() as connection:
+            cursor = connection.execute("BEGIN")
             try:
                 yield cursor
             except ArangopipeError:
@@ -166,9 +149,8 @@ class SQLite:
 
         Raises `Clash` where a unique index objects.
         """
-        with self._errors(), self._borrowed() as connection, self._queue:
-            cursor = connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
+        with self._errors, self._borrowed() as connection, self._queue:
+            cursor = connection.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
                 cursor.execute("COMMIT")
@@ -181,7 +163,7 @@ class SQLite:
 
     def rewrite(self) -> None:
         """Write the whole file anew and empty its log, so that no byte of what was deleted is left."""
-        with self._errors(), self._borrowed() as connection, self._queue:
+        with self._errors, self._borrowed() as connection, self._queue:
             connection.execute("VACUUM")
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
@@ -190,87 +172,54 @@ class SQLite:
                     "SQLite from emptying its log; erase again when they have finished"
                 )
 
-    @contextmanager
-    def _borrowed(self) -> Iterator[sqlite3.Connection]:
-        thread = threading.get_ident()
-        with self._gate:
-            # Who is inside already may go on, so that a fork need not wait for it forever.
-            self._gate.wait_for(lambda: not self._forking or thread in self._borrowers)
-            if self.path in _carried_over:
-                raise StoreUnavailable(
-                    f"{self.path} cannot be used here: this process was forked in the middle of reading it. "
-                    "Read to the end, or close the generator, before you fork"
-                )
-            self._borrowers[thread] = self._borrowers.get(thread, 0) + 1
-        try:
-            fairy = self.engine.raw_connection()
-            try:
-                yield fairy.driver_connection  # type: ignore[misc]
-            finally:
-                fairy.close()
-        finally:
-            with self._gate:
-                left = self._borrowers.pop(thread, 1) - 1
-                if left:
-                    self._borrowers[thread] = left
-                elif self._forking:
-                    self._gate.notify_all()
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError as error:
-            raise Clash(f"{self.path}: {error}") from error
-        except (sqlite3.Error, sqlite3.Warning) as error:
-            raise meanings.of_sqlite(self.path, error) from error
-        except PoolTimeout as error:
-            raise StoreUnavailable(f"{self.path}: no connection became free ({error})") from error
-        except SQLAlchemyError as error:
-            cause = error.__cause__
-            if isinstance(cause, sqlite3.Error):
-                raise meanings.of_sqlite(self.path, cause) from error
-            raise StoreError(str(error)) from error
-        except UnicodeEncodeError as error:
-            raise InvalidInput(f"{error.object!r:.80} contains half of a surrogate pair") from error
-        except UnicodeDecodeError as error:
-            raise StoreError(f"{self.path} is damaged: {error}; keep a copy, and restore a backup") from error
-        except OverflowError as error:
-            raise InvalidInput(f"a number is too large for {self.path}: {error}") from error
-        except OSError as error:
-            raise meanings.of_system(self.path, error) from error
+    def _borrowed(self) -> Loan:
+        return Loan(self._connections)
 
     def close(self) -> None:
         """Close every connection."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
-            self._queue.close()
+        self._connections.close()
+        self._queue.close()
 
     def before_fork(self) -> None:
-        """Wait for the transactions of other threads and close the connections that are free."""
-        thread = threading.get_ident()
-        with self._gate:
-            self._forking = True
-            self._gate.wait_for(lambda: not set(self._borrowers) - {thread}, FORK_SECONDS)
-        if self._engine is not None:
-            self._engine.dispose()
+        """Leave nothing open that a child would share."""
+        self._connections.before_fork()
         self._queue.close()
 
     def after_fork(self, child: bool) -> None:
         """Go on, as the parent or as its child."""
         if child:
-            if self._borrowers and self._engine is not None:
-                # This very thread is in a transaction. To close its connection could end the parent's,
-                # and SQLite would take any other for one that holds the parent's locks.
-                _carried_over[self.path] = self._engine.pool
-                self._engine.dispose(close=False)
-            self._gate = threading.Condition()
-            self._borrowers = {}
             self._queue = FileLock(self.path, BUSY_SECONDS)
-        with self._gate:
-            self._forking = False
-            self._gate.notify_all()
+        self._connections.after_fork(child)
+
+
+class _Errors:
+    """A context in which errors of the driver and the system become Arangopipe's."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and (meant := self._meant(error)) is not None:
+            raise meant from error
+
+    def _meant(self, error: BaseException) -> ArangopipeError | None:
+        path = self._path
+        if isinstance(error, sqlite3.IntegrityError):
+            return Clash(f"{path}: {error}")
+        if isinstance(error, (sqlite3.Error, sqlite3.Warning)):
+            return meanings.of_sqlite(path, error)
+        if isinstance(error, UnicodeEncodeError):
+            return InvalidInput(f"{error.object!r:.80} contains half of a surrogate pair")
+        if isinstance(error, UnicodeDecodeError):
+            return StoreError(f"{path} is damaged: {error}; keep a copy, and restore a backup")
+        if isinstance(error, OverflowError):
+            return InvalidInput(f"a number is too large for {path}: {error}")
+        if isinstance(error, OSError):
+            return meanings.of_system(path, error)
+        return None
 
 
 def _like(value: object, pattern: str, fold: int) -> bool:
@@ -286,7 +235,6 @@ def _like_test(pattern: str, fold: int) -> Callable[[Read], bool]:
 _DAMAGE = (LookupError, TypeError, AttributeError, json.JSONDecodeError)
 
 _open_files: weakref.WeakSet[SQLite] = weakref.WeakSet()
-_carried_over: dict[str, object] = {}
 
 
 def _before_fork() -> None:
