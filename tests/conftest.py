@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from commands import original, store  # noqa: F401
+
 settings.register_profile("dev")
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2_000)

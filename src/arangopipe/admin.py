@@ -116,6 +116,7 @@ class ArangoPipeAdmin(Session):
         status: DeploymentStatus | None = None,
         keep: bool = False,
         key: str | None = None,
+        reason: str = "",
         **attributes: Any,
     ) -> Deployment:
         """Deploy a run under a tag and return the deployment.
@@ -127,7 +128,7 @@ class ArangoPipeAdmin(Session):
         """
         check_name(tag, "tag")
         references = self.references()
-        run_node = references.node("run", run) if run is not None else self._carrier(tag)
+        run_node = references.node("run", run) if run is not None else self.carrier(tag)
         key = check_key(key) if key is not None else uuid7()
         given = documents.normalise(attributes, f"deployment {tag!r}")
         document = {**given, "tag": tag, **_placement(status, active_from, active_to, schedule)}
@@ -137,9 +138,8 @@ class ArangoPipeAdmin(Session):
         def deploy() -> Batch:
             since = guards.head(self.store)
             puts = [Put(node), *self._handover(Deployment(node), keep)]
-            return self.batch(
-                "register deployment", puts=puts, edges=edges, unchanged=["deployment"], since=since
-            )
+            rest: dict[str, Any] = {"unchanged": ["deployment"], "since": since}
+            return self.batch("register deployment", puts=puts, edges=edges, reason=reason, **rest)
 
         return Deployment(self.send_fresh(deploy)[0])
 
@@ -193,12 +193,12 @@ class ArangoPipeAdmin(Session):
             found = placed.live(found, times.parse(live_at, "live_at"))
         return tuple(found)
 
-    def _carrier(self, tag: str) -> Node:
-        """Return the one run that carries a tag."""
+    def carrier(self, tag: str) -> Node:
+        """Return the node of the one run that carries a tag, or raise `NotFound` or `Conflict`."""
         carries = Or(tuple(Compare(Path((name,)), "=", tag) for name in ("deployment_tag", "tag")))
         found = self.store.search("run", carries, limit=_CARRIERS).items
         if not found:
-            raise NotFound(f"no run carries the tag {tag!r}: pass run=, or log one with deployment_tag=")
+            raise NotFound(f"no run carries the tag {tag!r}: name the run, or log one with deployment_tag=")
         if len(found) > 1:
             ids = listed([f"{run.id} ({run.document.get('status')})" for run in found])
             count = self.store.count("run", carries)[None]
@@ -231,14 +231,7 @@ class ArangoPipeAdmin(Session):
         known = placed.of_tag(self.store, ref) if isinstance(ref, str) else []
         if not known:
             known = [Deployment(self.references().node("deployment", ref))]
-        for status in statuses:
-            found = [deployment for deployment in known if deployment.status == status]
-            if len(found) > 1:
-                ids = listed([deployment.id for deployment in found])
-                raise Conflict(f"{len(found)} deployments of {ref!r} are {status}: pass one of {ids}")
-            if found:
-                return found[0]
-        raise Conflict(f"none of {ref} is {' or '.join(statuses)}: {placed.timeline(known)}")
+        return placed.one_of(known, str(ref), *statuses)
 
     # --- deleting --------------------------------------------------------------------------------
 
@@ -257,7 +250,7 @@ class ArangoPipeAdmin(Session):
 
         def checked() -> Batch:
             since = guards.head(self.store)
-            self._check_free(node, "deleted", force)
+            self.check_free(node, force=force)
             return self.batch("delete", closes=[node.id], reason=reason, unchanged=rest, since=since)
 
         return self.retried(checked, self.store.write)
@@ -280,12 +273,14 @@ class ArangoPipeAdmin(Session):
             since = guards.head(store)
             for node in store.get(ids):
                 if node is not None:
-                    self._check_free(node, "erased", force)
+                    self.check_free(node, "erased", force=force)
             return since
 
         return self.retried(checked, lambda since: store.erase(ids, self.actor, reason, rest, since))
 
-    def _check_free(self, node: Node, done: str, force: bool) -> None:
+    def check_free(self, ref: Ref, done: str = "deleted", *, force: bool = False) -> None:
+        """Raise `Conflict`, with the list of reasons, where `delete` would refuse a thing."""
+        node = self.references().any_node(ref)
         if node.kind == "kinds":
             reasons = list(guards.of_kind(self.store, node))
             way_out = "delete that first"
@@ -293,7 +288,7 @@ class ArangoPipeAdmin(Session):
             return
         else:
             reasons = [*guards.in_service(self.store, node), *guards.in_project(self.store, node)]
-            way_out = "archive or delete that first, or pass force=True and a reason"
+            way_out = "archive or delete that first, or force it with a reason"
         if reasons:
             raise Conflict(f"{node.id} ({node.label}) cannot be {done}: {'; '.join(reasons)}: {way_out}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,20 @@ def the_live_one(deployments: Iterable[Deployment], tag: str, moment: datetime) 
             f"({listed([deployment.id for deployment in found])})"
         )
     return found[0]
+
+
+def one_of(known: Sequence[Deployment], what: str, *statuses: str) -> Deployment:
+    """Return the one deployment of the first of these statuses that any has."""
+    if not known:
+        raise NotFound(f"nothing is deployed as {what!r}")
+    for status in statuses:
+        found = [deployment for deployment in known if deployment.status == status]
+        if len(found) > 1:
+            ids = listed([deployment.id for deployment in found])
+            raise Conflict(f"{len(found)} deployments of {what!r} are {status}: pass one of {ids}")
+        if found:
+            return found[0]
+    raise Conflict(f"none of {what} is {' or '.join(statuses)}: {timeline(known)}")
 
 
 def timeline(deployments: Iterable[Deployment]) -> str:

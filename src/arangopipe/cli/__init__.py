@@ -2,7 +2,9 @@
 
 from arangopipe.cli.audit import audit
 from arangopipe.cli.completion import completion
+from arangopipe.cli.delete import delete
 from arangopipe.cli.demo.command import demo
+from arangopipe.cli.deploy import deploy
 from arangopipe.cli.deployments import deployments
 from arangopipe.cli.init import init
 from arangopipe.cli.lineage import impact, lineage
@@ -16,7 +18,9 @@ for _command in (
     audit,
     completion,
     datasets,
+    delete,
     demo,
+    deploy,
     deployments,
     featuresets,
     history,

@@ -24,6 +24,7 @@ def audit() -> None:
     "arangopipe audit log",
     "arangopipe audit log --kind deployment",
     "arangopipe audit log --since 2026-01-01 --limit 5 --json",
+    csv=True,
 )
 @click.option("--actor", metavar="NAME", help="Only what this user changed.")
 @click.option("--since", type=Moment(), metavar="WHEN", help="Only from this time or change on.")
@@ -47,6 +48,8 @@ def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
         found, cursor = changes.find(pipe, limit, changes.Wanted(**wanted))
         if terminal.as_json:
             terminal.give({"items": [changes.as_json(change) for change in found], "cursor": cursor})
+        elif terminal.as_csv:
+            changes.write(found)
         else:
             changes.show(terminal, found, cursor)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from arangopipe.audit import Verification, verify
 from arangopipe.cli.pages import change_dict
-from arangopipe.cli.tables import Column, show_table
+from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.words import count, short_key, title, when
 from arangopipe.model.graph import Change, Entry
@@ -118,6 +118,11 @@ def as_json(change: Change) -> dict[str, Any]:
         counted[thing.kind] = counted.get(thing.kind, 0) + 1
     links = {"batch": change.batch, "digest": change.digest, "chain": change.chain}
     return {**change_dict(change), "things": counted, **links}
+
+
+def write(found: Sequence[Change]) -> None:
+    """Print changes as CSV; their things in words."""
+    write_rows([{**as_json(change), "things": _what(change)} for change in found], ("change", "time"))
 
 
 def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> None:

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from arangopipe.cli.terminal import Terminal
+from arangopipe.cli.words import short_key
 from arangopipe.errors import ArangopipeError
 from arangopipe.model.expressions import Like, Path
 from arangopipe.model.filters import path_text
@@ -86,6 +87,24 @@ def projects(context: click.Context, incomplete: str) -> Items:
     with _pipe(context) as pipe:
         names = [node.name for node in pipe.store.search("project", limit=OFFERED).items]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@_calm
+def tags(context: click.Context, incomplete: str) -> Items:
+    """Offer the tags of deployments, and those that runs carry for one."""
+    with _pipe(context) as pipe:
+        found = [node.name for node in pipe.store.search("deployment", limit=OFFERED).items]
+        found += [tag for tag in pipe.store.count("run", by="deployment_tag") if isinstance(tag, str)]
+    return [CompletionItem(tag) for tag in dict.fromkeys(found) if tag.startswith(incomplete)]
+
+
+@_calm
+def runs(context: click.Context, incomplete: str) -> Items:
+    """Offer the newest runs by the ends of their keys, with their names."""
+    with _pipe(context) as pipe:
+        found = pipe.store.search("run", limit=OFFERED).items
+    words = {short_key(node.key): node.name or None for node in found}
+    return [CompletionItem(word, help=name) for word, name in words.items() if word.startswith(incomplete)]
 
 
 @_calm

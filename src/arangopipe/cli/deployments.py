@@ -18,6 +18,7 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
     "arangopipe deployments --live-at 2026-11-01",
     "arangopipe deployments --tag prod --json",
     "arangopipe deployments \"status = 'scheduled'\"",
+    csv=True,
 )
 @list_options
 @click.option("--tag", metavar="TAG", help="Only deployments of this tag.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from arangopipe.cli.details import stale
 from arangopipe.cli.listing import Request
-from arangopipe.cli.tables import Column, show_table, write_csv
+from arangopipe.cli.tables import Column, show_table, write_csv, write_rows
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.words import things
 from arangopipe.errors import InvalidInput
@@ -69,7 +69,7 @@ def show_list(
             page = replace(page, items=tuple(sorted(page.items, key=rank)))
         if terminal.as_json:
             terminal.give(_as_json(pipe, name, page, request))
-        elif request.as_csv:
+        elif terminal.as_csv:
             _as_csv(pipe, name, page, request)
         elif page.items:
             _as_table(terminal, pipe, name, page, request, view)
@@ -127,9 +127,7 @@ def _as_csv(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> N
         found = cells(pipe, kind, page, request.columns, request.as_of)
         write_csv([(path, found[path]) for path in request.columns])
         return
-    rows = page.rows()
-    names = dict.fromkeys(name for row in rows for name in row)
-    write_csv([(name, [row.get(name) for row in rows]) for name in names])
+    write_rows(page.rows())
 
 
 def _as_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     "arangopipe lineage deployment:prod --up",
     "arangopipe lineage model:ridge --depth 2",
     "arangopipe lineage deployment:prod --mermaid",
+    "arangopipe lineage dataset:diabetes --csv",
+    csv=True,
 )
 @reference()
 @click.option("--up", is_flag=True, help="Only what it came from.")
@@ -63,6 +66,8 @@ def lineage(
             click.echo(_graph(pipe, node, directions, depth, as_of).to_mermaid(), nl=False)
         elif terminal.as_json:
             terminal.give(_graph(pipe, node, directions, depth, as_of).to_dict())
+        elif terminal.as_csv:
+            _write_nodes(_graph(pipe, node, directions, depth, as_of))
         else:
             from arangopipe.cli.trees import show_lineage
 
@@ -78,10 +83,32 @@ def _graph(
     return walk(node, depth, as_of=as_of)
 
 
+def _write_nodes(graph: Graph, states: Mapping[str, str] | None = None) -> None:
+    """Print what a walk reached as CSV, from far upstream to far downstream."""
+    from arangopipe.cli.tables import write_rows
+
+    found = [(depth, node) for depth, layer in graph.layers().items() for node in layer]
+    write_rows(
+        [
+            {
+                "depth": depth,
+                "id": node.id,
+                "name": node.name or None,
+                "version": node.version or None,
+                "project": node.project or None,
+                **({} if states is None else {"state": states.get(node.id)}),
+            }
+            for depth, node in found
+        ]
+    )
+
+
 @verb(
     "impact",
     "arangopipe impact dataset:diabetes",
     "arangopipe impact featureset:base+s5 --json",
+    "arangopipe impact dataset:diabetes --csv",
+    csv=True,
 )
 @reference()
 @PROJECT
@@ -100,6 +127,10 @@ def impact(terminal: Terminal, ref: str, project: str | None, as_of: When) -> No
         found = pipe.impact(node, as_of=as_of)
         if terminal.as_json:
             terminal.give(found.to_dict())
+        elif terminal.as_csv:
+            states = dict.fromkeys((item.id for item in found.live), "live")
+            states.update(dict.fromkeys((item.id for item in found.scheduled), "scheduled"))
+            _write_nodes(found.graph, states)
         else:
             from arangopipe.cli.placing import show_impact
 

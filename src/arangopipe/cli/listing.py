@@ -56,7 +56,6 @@ LIST_OPTIONS: Sequence[Decorator[Any]] = (
         shell_complete=lazily("columns"),
         help="Show these, separated by commas: name, params.alpha, metrics.rmse, model.name, …",
     ),
-    click.option("--csv", "as_csv", is_flag=True, help="Write CSV, with full numbers."),
     AS_OF,
 )
 
@@ -84,5 +83,4 @@ class Request:
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
     columns: tuple[str, ...] = ()
-    as_csv: bool = False
     as_of: When = None

@@ -22,6 +22,7 @@ def _show(terminal: Terminal, kind: str, options: dict[str, Any]) -> None:
     "projects",
     "arangopipe projects",
     "arangopipe projects \"name like 'dia%'\" --json",
+    csv=True,
 )
 @add_options(LIST_OPTIONS)
 @pass_terminal
@@ -38,6 +39,7 @@ def projects(terminal: Terminal, **options: Any) -> None:
     "arangopipe datasets",
     "arangopipe datasets \"source = 'scikit-learn'\"",
     "arangopipe datasets --columns name,version,location --csv",
+    csv=True,
 )
 @list_options
 @pass_terminal
@@ -56,6 +58,7 @@ def datasets(terminal: Terminal, **options: Any) -> None:
     "featuresets",
     "arangopipe featuresets",
     "arangopipe featuresets \"dataset.name = 'diabetes'\" --order name",
+    csv=True,
 )
 @list_options
 @pass_terminal
@@ -75,6 +78,7 @@ def featuresets(terminal: Terminal, **options: Any) -> None:
     "arangopipe models",
     "arangopipe models \"technique in ('ridge', 'lasso')\"",
     "arangopipe models --project diabetes --columns name,task,technique",
+    csv=True,
 )
 @list_options
 @pass_terminal
@@ -96,6 +100,7 @@ def models(terminal: Terminal, **options: Any) -> None:
     "arangopipe runs --where \"model.technique = 'ridge'\" --order '-metrics.r2' --limit 5",
     "arangopipe runs --columns model.name,params.alpha,metrics.rmse --csv",
     "arangopipe runs --order metrics.rmse --limit 3 --json",
+    csv=True,
 )
 @list_options
 @pass_terminal
@@ -117,6 +122,7 @@ def runs(terminal: Terminal, **options: Any) -> None:
     'arangopipe search run "metrics.rmse < 57 and params.alpha >= 1" --order metrics.rmse',
     "arangopipe search servingperf --order start --columns population,rmse,rows",
     "arangopipe search dataset --json",
+    csv=True,
 )
 @click.argument("kind", metavar="KIND", shell_complete=lazily("kinds"))
 @list_options

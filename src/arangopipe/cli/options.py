@@ -37,7 +37,10 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
     def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
         if value:
-            setattr(context.ensure_object(Terminal), name, value)
+            terminal = context.ensure_object(Terminal)
+            setattr(terminal, name, value)
+            if terminal.as_json and terminal.as_csv:
+                raise click.UsageError("choose one of --json and --csv", context)
         if name == "no_color" and value:
             context.color = False
 
@@ -75,6 +78,16 @@ AS_JSON: Decorator[Any] = click.option(
     callback=_set("as_json"),
     is_eager=True,
     help="Write one JSON document; errors too, to standard error.",
+)
+
+
+AS_CSV: Decorator[Any] = click.option(
+    "--csv",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("as_csv"),
+    is_eager=True,
+    help="Write CSV: full numbers, times as recorded.",
 )
 
 
@@ -119,12 +132,13 @@ class Verb(click.Command):
 
 
 def verb(
-    name: str, *examples: str, json: bool = True, store: str = STORE_DEFAULT
+    name: str, *examples: str, json: bool = True, csv: bool = False, store: str = STORE_DEFAULT
 ) -> Callable[[Callable[..., Any]], Verb]:
     """Return a decorator that makes a command with the options every command has."""
 
     def decorate(function: Callable[..., Any]) -> Verb:
-        shared = [*([AS_JSON] if json else []), store_option(store), NO_COLOR]
+        forms = [*([AS_JSON] if json else []), *([AS_CSV] if csv else [])]
+        shared = [*forms, store_option(store), NO_COLOR]
         # Shared options come last in the help, so they are added first.
         parameters = getattr(function, "__click_params__", [])
         function.__click_params__ = []  # type: ignore[attr-defined]

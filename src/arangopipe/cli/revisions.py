@@ -12,6 +12,7 @@ from rich.text import Text
 from arangopipe.cli.labels import line
 from arangopipe.cli.pages import change_dict
 from arangopipe.cli.refs import find
+from arangopipe.cli.tables import write_rows
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.words import plain, shortened, when
 from arangopipe.errors import NotFound
@@ -117,6 +118,16 @@ def as_json(revisions: Sequence[Revision]) -> dict[str, Any]:
         for step in steps(revisions)
     ]
     return {"id": revisions[0].node.id if revisions else None, "items": items}
+
+
+def write(revisions: Sequence[Revision]) -> None:
+    """Print the history as CSV: a row for each attribute that changed, and one for each deletion."""
+    rows: list[dict[str, Any]] = []
+    for step in steps(revisions):
+        said = change_dict(step.change)
+        found = step.differences if step.revision is not None else (Difference("deleted", "", None, None),)
+        rows += [{**said, **difference._asdict()} for difference in found]
+    write_rows(rows)
 
 
 def show(terminal: Terminal, revisions: Sequence[Revision]) -> None:

@@ -41,6 +41,7 @@ def show(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None
     "history",
     "arangopipe history dataset:diabetes",
     "arangopipe history deployment:prod --json",
+    csv=True,
 )
 @reference()
 @PROJECT
@@ -58,5 +59,7 @@ def history(terminal: Terminal, ref: str, project: str | None, as_of: When) -> N
         found = revisions.of(pipe, ref, as_of)
         if terminal.as_json:
             terminal.give(revisions.as_json(found))
+        elif terminal.as_csv:
+            revisions.write(found)
         else:
             revisions.show(terminal, found)

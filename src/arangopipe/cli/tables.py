@@ -118,6 +118,13 @@ def write_csv(columns: Sequence[tuple[str, Sequence[Any]]]) -> None:
     click.echo(buffer.getvalue(), nl=False)
 
 
+def write_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> None:
+    """Print rows as CSV: these columns first, then whatever else any row has."""
+    found = dict.fromkeys((*names, *(name for row in rows for name in row)))
+    if found:
+        write_csv([(name, [row.get(name) for row in rows]) for name in found])
+
+
 def facts(rows: Sequence[tuple[str, Any]]) -> Text:
     """Return names and values below each other."""
     width = max((cell_len(name) for name, _ in rows), default=0)

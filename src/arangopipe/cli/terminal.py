@@ -36,6 +36,7 @@ class Terminal:
 
     store: str | None = None
     as_json: bool = False
+    as_csv: bool = False
     no_color: bool = False
 
     @cached_property

@@ -1,0 +1,106 @@
+"""A store with the names that the examples in help texts use, and ways to run commands on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import arangopipe
+from arangopipe.cli import main
+from arangopipe.pipe import ArangoPipe
+
+ENTRY = [sys.executable, "-W", "error", "-c", "from arangopipe.cli import main; main(prog_name='arangopipe')"]
+RUNS = 12
+
+
+def fill(url: str) -> None:
+    """A small store with the names that the examples in help texts use."""
+    pipe = arangopipe.connect(url, actor="ann", capture=False)
+    pipe.admin.register_project("diabetes", description="after a year")
+    data = pipe.register_dataset("diabetes", source="scikit-learn", summary={"rows": 442})
+    base = pipe.register_featureset("base", dataset=data, columns={"age": "float64"})
+    more = pipe.register_featureset("base+s5", dataset=data, columns={"age": "float64", "s5": "float64"})
+    ridge = pipe.register_model("ridge", project="diabetes", task="progression", technique="ridge")
+    used = {"dataset": data, "model": ridge}
+    for number in range(RUNS):
+        pipe.log_run(
+            **used,
+            featureset=(base, more)[number % 2],
+            key=f"aaaaaaaa-{number:08}",
+            params={"alpha": number / 4},
+            metrics={"rmse": 60.0 - number, "r2": 0.5},
+            tag="sweep",
+        )
+    pipe.log_run(
+        **used,
+        name="broken",
+        error=ValueError("no such\ncolumn"),
+        status="failed",
+        metrics={"rmse": float("nan")},
+    )
+    with pipe.start_run(**used, name="curve") as run:
+        for step in range(3):
+            run.log_metric("loss", 3.0 - step, step=step)
+    fill_deployments(pipe)
+    pipe.annotate(data, owner="ann", reason="asked by audit")
+    pipe.annotate(data, owner="bob", summary={"rows": 443}, remove=["source"])
+    pipe.admin.register_node_kind("patient", "who it is about")
+    pipe.admin.register("patient", "p-1", age=51)
+    gone = pipe.register_dataset("gone")
+    pipe.admin.delete(gone, reason="by mistake")
+    pipe.close()
+
+
+def fill_deployments(pipe: ArangoPipe) -> None:
+    old = pipe.admin.register_deployment("prod", run="run/aaaaaaaa-00000001", active_from="2026-01-01T00:00Z")
+    pipe.admin.register_deployment("prod", run="run/aaaaaaaa-00000011", active_from="2026-03-01T00:00Z")
+    pipe.admin.register_deployment("next", run="run/aaaaaaaa-00000009", schedule="2099-01-01T00:00Z")
+    for deployment, month in ((old, 1), ("prod", 4)):
+        period = (f"2026-0{month}-01T00:00Z", f"2026-0{month}-08T00:00Z")
+        pipe.log_serving_perf(deployment, {"rmse": 60.0 + month}, period=period, population="all")
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli") / "store.db"
+    fill(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "store.db"
+    shutil.copy(original, path)
+    monkeypatch.setenv("ARANGOPIPE_URL", f"sqlite:///{path}")
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def call(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, list(arguments), prog_name="arangopipe")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def given(*arguments: str) -> Any:
+    return json.loads(call(*arguments, "--json").stdout)
+
+
+def shell(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **environment}
+    return subprocess.run(
+        [*ENTRY, *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
