@@ -130,15 +130,19 @@ def new_node(key: str, tag: str, project: str, document: dict[str, Any]) -> Node
     return Node("deployment", key, tag, project=project, text=documents.dump(document))
 
 
-def last_serving(graph: Graph) -> dict[str, ServingPerf]:
-    """Return the latest serving performance of each deployment in a graph, by its id."""
+def last_serving(
+    store: Store, deployments: Iterable[Deployment], moment: AsOf = None
+) -> dict[str, ServingPerf]:
+    """Return the latest serving performance of each of some deployments, by its id."""
+    ids = [deployment.id for deployment in deployments]
+    edges = store.edges(ids, ["deployment_servingperf"], as_of=moment) if ids else ()
+    nodes = store.get([edge.target for edge in edges], moment)
     latest: dict[str, ServingPerf] = {}
-    for edge in graph.edges:
-        if edge.kind == "deployment_servingperf" and edge.target in graph.nodes:
-            perf = ServingPerf(graph.nodes[edge.target])
-            known = latest.get(edge.source)
-            if known is None or _order(perf) > _order(known):
-                latest[edge.source] = perf
+    for edge, node in zip(edges, nodes, strict=True):
+        perf = None if node is None else ServingPerf(node)
+        known = latest.get(edge.source)
+        if perf is not None and (known is None or _order(perf) > _order(known)):
+            latest[edge.source] = perf
     return latest
 
 

@@ -183,7 +183,7 @@ class Reader(Session):
             graph,
             tuple(live),
             tuple(deployment for deployment in placed if deployment.status == "scheduled"),
-            deployments.last_serving(graph),
+            deployments.last_serving(self.store, placed, moment_of(as_of)),
         )
 
     def history(self, ref: Ref) -> tuple[Revision, ...]:

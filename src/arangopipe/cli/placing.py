@@ -12,9 +12,10 @@ from arangopipe.cli.tables import Column, heading, show_table
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.walks import kinds_reached
 from arangopipe.cli.words import joined, label, length, short_key, things, when
+from arangopipe.deployments import last_serving
 from arangopipe.model import times
-from arangopipe.model.entities import Deployment, ServingPerf
-from arangopipe.model.graph import Graph, Node
+from arangopipe.model.entities import Deployment
+from arangopipe.model.graph import Node
 from arangopipe.references import When, moment_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ NAMES_SHOWN = 12
 def columns(pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When) -> Sequence[Column]:
     """Return the columns of a table of deployments."""
     links = served(pipe, placements, as_of)
-    last = last_serving(pipe, placements, as_of)
+    last = last_serving(pipe.store, placements, moment_of(as_of))
     found = [last.get(item.id) for item in placements]
     return [
         Column("deployment", [short_key(item.key) for item in placements], 4, "cyan"),
@@ -71,22 +72,6 @@ def served(
     return found
 
 
-def last_serving(
-    pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
-) -> Mapping[str, ServingPerf]:
-    """Return the latest performance that each deployment showed, by its id."""
-    ids = [item.id for item in placements]
-    if not ids:
-        return {}
-    from arangopipe.deployments import last_serving as latest
-
-    moment = moment_of(as_of)
-    edges = pipe.store.edges(ids, ["deployment_servingperf"], as_of=moment)
-    nodes = pipe.store.get([edge.target for edge in edges], moment)
-    known = {node.id: node for node in nodes if node is not None}
-    return latest(Graph(tuple(ids), known, dict.fromkeys(known, 1), edges))
-
-
 def show_impact(terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact, as_of: When) -> None:
     """Print what depends on a thing."""
     (thing,) = pipe.entities([node], as_of)
@@ -103,9 +88,10 @@ def show_impact(terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact,
         terminal.show(heading("Depends on it"))
     for kind, number in reached.items():
         if kind not in ("modelparams", "devperf"):
-            names = [label(other) for other in found.graph.of_kind(kind) if other.name]
+            named = kind not in ("run", "servingperf")
+            names = [label(other) for other in found.graph.of_kind(kind) if other.name] if named else []
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-            shown = "" if kind in ("run", "servingperf") else joined(names[:NAMES_SHOWN]) + more
+            shown = joined(names[:NAMES_SHOWN]) + more
             text = Text(f"  {things(kind, number)}")
             terminal.show(text.append(f"  {shown}", style="dim") if shown else text)
 

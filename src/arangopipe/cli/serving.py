@@ -13,7 +13,6 @@ from arangopipe import deployments as placed
 from arangopipe.cli.asking import proceed
 from arangopipe.cli.labels import measured
 from arangopipe.cli.labels import placed as placed_words
-from arangopipe.cli.placing import last_serving
 from arangopipe.cli.refs import find
 from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal, clean
@@ -148,7 +147,7 @@ def _row(pipe: ArangoPipe, deployment: Deployment) -> dict[str, Any]:
     """Return what a table says of a deployment that ends."""
     scheduled = deployment.status == "scheduled"
     since = deployment.active_from
-    perf = last_serving(pipe, [deployment], None).get(deployment.id)
+    perf = placed.last_serving(pipe.store, [deployment]).get(deployment.id)
     try:
         shown = _of_run(pipe, _run_of(pipe, deployment))
     except Conflict:

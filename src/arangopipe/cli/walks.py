@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from arangopipe.cli.phrases import phrase
 from arangopipe.model.graph import Edge, Graph, Node
@@ -46,8 +47,7 @@ class Branch:
             stack += branch.below
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """One step of the walk: to which node, and by which edge."""
 
     to: str
@@ -61,32 +61,38 @@ class Walk:
     def __init__(self, graph: Graph, direction: Direction, vocabulary: Vocabulary) -> None:
         self._graph = graph
         self._vocabulary = vocabulary
+        self._owners = self._runs_of_owned()
         self._steps: dict[str, dict[str, _Step]] = {}
+        forwards = {"both", "from" if direction == "upstream" else "to"}
+        backwards = {"both", "to" if direction == "upstream" else "from"}
         for edge in graph.edges:
+            if edge.target in self._owners and edge.source == self._owners[edge.target]:
+                continue
             depends = graph.depends.get(edge.kind)
-            if depends == "both" or depends == ("from" if direction == "upstream" else "to"):
-                self._add(edge, edge.source, edge.target, from_source=True)
-            if depends == "both" or depends == ("to" if direction == "upstream" else "from"):
-                self._add(edge, edge.target, edge.source, from_source=False)
+            if depends in forwards:
+                self._add(edge, edge.source, edge.target, True)
+            if depends in backwards:
+                self._add(edge, edge.target, edge.source, False)
         self._leading = self._towards_deployments()
         self._expanded: set[str] = set()
 
-    def _add(self, edge: Edge, one: str, other: str, from_source: bool) -> None:
-        start = self._owner(one)
-        kind = self._graph.nodes[start].kind
-        end = self._owner(other)
-        back = start == end or end in self._graph.start
-        if back or (self._vocabulary.is_leaf(kind) and start not in self._graph.start):
-            return
-        self._steps.setdefault(start, {}).setdefault(end, _Step(end, edge, from_source))
+    def _runs_of_owned(self) -> dict[str, str]:
+        """Return the run that stands for each set of parameters and performance."""
+        nodes, start = self._graph.nodes, self._graph.start
+        owned = ((id, f"run/{node.key}") for id, node in nodes.items() if node.kind in OWNED_BY_RUN)
+        return {id: run for id, run in owned if run in nodes and id not in start}
 
-    def _owner(self, node_id: str) -> str:
-        """Return the run that stands for a node, or the node itself."""
-        kind, _, key = node_id.partition("/")
-        run = f"run/{key}"
-        if kind in OWNED_BY_RUN and run in self._graph.nodes and node_id not in self._graph.start:
-            return run
-        return node_id
+    def _add(self, edge: Edge, one: str, other: str, from_source: bool) -> None:
+        start, end = self._owners.get(one, one), self._owners.get(other, other)
+        if start == end or end in self._graph.start:
+            return
+        known = self._steps.get(start)
+        if known is None:
+            if self._vocabulary.is_leaf(self._graph.nodes[start].kind) and start not in self._graph.start:
+                return
+            known = self._steps[start] = {}
+        if end not in known:
+            known[end] = _Step(end, edge, from_source)
 
     def _towards_deployments(self) -> dict[str, int]:
         """Return 0 for what leads to an active deployment, 1 for what leads to any."""
