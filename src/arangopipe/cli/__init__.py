@@ -6,11 +6,14 @@ from arangopipe.cli.delete import delete
 from arangopipe.cli.demo.command import demo
 from arangopipe.cli.deploy import deploy
 from arangopipe.cli.deployments import deployments
+from arangopipe.cli.doctor import doctor
 from arangopipe.cli.init import init
 from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
 from arangopipe.cli.root import main
 from arangopipe.cli.show import history, show
+from arangopipe.cli.stats import stats
+from arangopipe.cli.stores import stores, upgrade
 
 __all__ = ["main"]
 
@@ -22,6 +25,7 @@ for _command in (
     demo,
     deploy,
     deployments,
+    doctor,
     featuresets,
     history,
     impact,
@@ -32,5 +36,8 @@ for _command in (
     runs,
     search,
     show,
+    stats,
+    stores,
+    upgrade,
 ):
     main.add_command(_command)

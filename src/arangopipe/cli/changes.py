@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich.text import Text
 
 from arangopipe.audit import Verification, verify
+from arangopipe.cli.bars import progress
 from arangopipe.cli.pages import change_dict
 from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
@@ -163,14 +164,8 @@ def _what(change: Change) -> str:
 
 def verified(terminal: Terminal, pipe: ArangoPipe) -> Verification:
     """Verify a store, with a progress bar where someone watches."""
-    if not terminal.err.is_terminal or terminal.as_json:
-        return verify(pipe.store)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=terminal.err, transient=True) as bar:
-        task = bar.add_task("Verifying changes", total=None)
-        return verify(pipe.store, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress(terminal, "Verifying changes") as tell:
+        return verify(pipe.store, tell)
 
 
 def show_verification(terminal: Terminal, found: Verification) -> None:

@@ -24,7 +24,7 @@ _NARROWEST = 12
 class Column:
     """A column: its heading, its cells, and its rank (0: always shown; the highest goes first).
 
-    `path` is what a search calls it, where that is not the heading.
+    `path` is what a search calls it, where that is not the heading. A `whole` one is never cut.
     """
 
     heading: str
@@ -32,6 +32,7 @@ class Column:
     rank: int = 1
     style: str = ""
     path: str = ""
+    whole: bool = False
 
     @property
     def texts(self) -> list[Text]:
@@ -59,7 +60,10 @@ def _text(value: Any) -> Text:
 def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = False, hint: str = "") -> None:
     """Print a table; what does not fit is left out and named, with a hint, unless it was `chosen`."""
     wanted = [column for column in columns if chosen or not column.empty]
-    texts = {id(column): [_cut(text) for text in column.texts] for column in wanted}
+    texts = {
+        id(column): column.texts if column.whole else [_cut(text) for text in column.texts]
+        for column in wanted
+    }
     widths = {
         id(column): max([cell_len(column.heading), *(text.cell_len for text in texts[id(column)])])
         for column in wanted

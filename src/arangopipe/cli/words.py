@@ -24,6 +24,7 @@ _TITLES = {
     "modelparams": "set of parameters",
     "devperf": "development result",
     "servingperf": "serving period",
+    "kinds": "own kind",
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -139,3 +140,11 @@ def short_key(key: str) -> str:
 def joined(words: Iterable[str]) -> str:
     """Return words as a list, without empty ones."""
     return ", ".join(word for word in words if word)
+
+
+def bytes_of(size: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit, least in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= least:
+            return f"{size / least:.3g} {unit}" if size < 1000 * least else f"{size / least:,.0f} {unit}"
+    return f"{size} B"

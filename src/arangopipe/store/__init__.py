@@ -6,7 +6,7 @@ import atexit
 import importlib
 import importlib.metadata
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from arangopipe.errors import InvalidInput, MissingExtra, StoreError
@@ -14,7 +14,7 @@ from arangopipe.model.vocabulary import near
 from arangopipe.store.settings import default_url
 
 if TYPE_CHECKING:
-    from arangopipe.store.base import Store
+    from arangopipe.store.base import Inspection, Store
 
 ENGINES: Mapping[str, str] = {
     "memory": "arangopipe.store.memory:MemoryStore",
@@ -32,6 +32,19 @@ def open_store(url: str | None = None) -> Store:
     be opened, and `SchemaMismatch` where a newer version wrote it.
     """
     url = default_url() if url is None else url
+    store: Store = _engine(url)(url)
+    _open.add(store)
+    return store
+
+
+def inspection(url: str) -> Inspection | None:
+    """Return what looks at a store from outside, None where its engine has no such thing."""
+    look = getattr(_engine(url), "inspection", None)
+    return None if look is None else look(url)
+
+
+def _engine(url: str) -> Callable[[str], Store]:
+    """Return the class of the engine that an address names."""
     scheme, separator, _ = url.partition("://")
     if not separator:
         raise InvalidInput(
@@ -46,14 +59,11 @@ def open_store(url: str | None = None) -> Store:
         )
     module, _, name = target.partition(":")
     try:
-        factory = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
     except MissingExtra:
         raise
     except (ImportError, AttributeError) as error:
         raise StoreError(f"the engine of {scheme!r} ({target}) cannot be loaded: {error}") from error
-    store: Store = factory(url)
-    _open.add(store)
-    return store
 
 
 _open: weakref.WeakSet[Store] = weakref.WeakSet()

@@ -53,8 +53,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path as FilePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model.expressions import Expression, OrderKey
@@ -206,6 +207,51 @@ class Maintenance(ABC):
 
         `unchanged` and `since` are those of a batch.
         """
+
+
+class Condition(NamedTuple):
+    """One thing that is well, or not, with how a store is kept, and what to do about it."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    said: str
+    advice: str = ""
+
+
+class TableSize(NamedTuple):
+    """How many rows a table has, and how many bytes with its indexes (None: unknown)."""
+
+    name: str
+    rows: int
+    bytes: int | None
+
+
+class Size(NamedTuple):
+    """How many bytes a store takes, how many points of metrics are in it, and its tables."""
+
+    bytes: int
+    points: int
+    tables: tuple[TableSize, ...] = ()
+
+
+class Inspection(ABC):
+    """Ability of an engine: tell how a store is kept, without creating, upgrading or writing it."""
+
+    @abstractmethod
+    def schema(self) -> tuple[str | None, str]:
+        """Return the schema the store has, None where it has none yet, and the one this version writes."""
+
+    @abstractmethod
+    def size(self, tables: bool = False) -> Size:
+        """Return how large the store is; with `tables`, each table with its indexes."""
+
+    @abstractmethod
+    def backups(self) -> tuple[FilePath, ...]:
+        """Return the copies that upgrades left, the oldest first."""
+
+    @abstractmethod
+    def conditions(self) -> Iterator[Condition]:
+        """Yield what is well and what is not with what surrounds the store."""
 
 
 def check_page(limit: int) -> None:

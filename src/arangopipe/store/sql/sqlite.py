@@ -84,7 +84,7 @@ class SQLite:
 
     def _usual_journal(self) -> str:
         system = file_system(FilePath(self.path))
-        if not any(name in system for name in NETWORK_FILE_SYSTEMS):
+        if not is_shared(system):
             return "wal"
         warnings.warn(
             f"{self.path} is on a network file system ({system}): journal mode DELETE is used, "
@@ -278,6 +278,16 @@ def _parse(url: str) -> tuple[str, dict[str, str]]:
     except RuntimeError as error:
         raise InvalidInput(f"{url!r} names no file: {error}") from error
     return str(path), options
+
+
+def file_of(url: str) -> str:
+    """Return the path of the file that an address names, or raise `InvalidInput`."""
+    return _parse(url)[0]
+
+
+def is_shared(system: str) -> bool:
+    """Whether a type of file system is one that a log in shared memory cannot be trusted on."""
+    return any(name in system for name in NETWORK_FILE_SYSTEMS)
 
 
 def file_system(path: FilePath) -> str:

@@ -11,7 +11,7 @@ from arangopipe.model.filters import Expression, OrderKey, parse_path
 from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import AsOf, Maintenance, Store, check_bound, check_page
+from arangopipe.store.base import AsOf, Inspection, Maintenance, Store, check_bound, check_page
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.sql import maintenance, questions, reading
 from arangopipe.store.sql.migrate import ensure_schema
@@ -207,6 +207,13 @@ class SQLStore(Store, Maintenance):
             if len(page) < CHANGES:
                 return
             after, left = page[-1].number, None if left is None else left - len(page)
+
+    @staticmethod
+    def inspection(url: str) -> Inspection:
+        """Return what looks at the file of an address from outside."""
+        from arangopipe.store.sql.inspection import FileInspection
+
+        return FileInspection(url)
 
     def close(self) -> None:
         self._database.close()
