@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,18 @@ def open_folder() -> Iterator[Path]:
         path.chmod(0o777)
         yield path
         path.chmod(0o777)
+
+
+@pytest.fixture(scope="session")
+def server() -> ForkServerContext:
+    """What starts processes at once: a process that has imported all they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["writers"])
+    with pytest.MonkeyPatch.context() as patch:
+        # Where Python looks for `writers` when the server starts; its children get `sys.path`.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        forkserver.ensure_running()
+    return context
 
 
 # In CI a skip is a failure, unless its test says that it may be skipped. xdist hands the

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from arangopipe.store import open_store
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("concurrency")]
 
 PROCESSES = 8
+RUNS_OF_EACH = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 20
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,17 @@ def check_runs(url: str, keys: list[str]) -> None:
 def test_eight_processes_log_a_hundred_runs_each(pool: ProcessPoolExecutor, url: str) -> None:
     keys = joined(together(pool, 8, writers.log_runs, url, 100))
     assert len(keys) == 800
+    check_runs(url, keys)
+
+
+def test_thirty_two_processes_log_at_once(server: ForkServerContext, url: str) -> None:
+    """Far more writers than cores, one of them opening the store anew each time, and nobody fails."""
+    barrier = server.Barrier(32)
+    with ProcessPoolExecutor(32, server, writers.set_up, ({32: barrier},)) as executor:
+        futures = [executor.submit(writers.log_runs, url, 32, RUNS_OF_EACH) for _ in range(31)]
+        futures.append(executor.submit(writers.log_runs_apart, url, 32, RUNS_OF_EACH))
+        keys = joined([future.result(writers.SECONDS * 5) for future in futures])
+    assert len(keys) == 32 * RUNS_OF_EACH
     check_runs(url, keys)
 
 

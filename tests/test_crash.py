@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -24,18 +22,6 @@ from arangopipe.store.base import Store
 pytestmark = [pytest.mark.slow, pytest.mark.fault, pytest.mark.xdist_group("crash")]
 
 KILLS = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 20
-
-
-@pytest.fixture(scope="module")
-def server() -> ForkServerContext:
-    """What starts processes at once: a process that has imported all they need."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["writers"])
-    with pytest.MonkeyPatch.context() as patch:
-        # Where Python looks for `writers` when the server starts; its children get `sys.path`.
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        forkserver.ensure_running()
-    return context
 
 
 class Victim:

@@ -1,0 +1,355 @@
+"""Salvaged rows made to fit together: each names only what is there, and is there once.
+
+Works on the scratch database of `salvage`, whose tables have no constraint. Where the row of a term or of
+a node is lost, an index often still names it; the rest is dropped, and told in words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from sqlite3 import Connection
+
+from arangopipe.model import chain
+from arangopipe.model.graph import Point
+from arangopipe.model.ids import named_key, uuid7
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
+
+NUMBERED = {
+    "node": ("revision",),
+    "edge": ("revision",),
+    "node_past": ("revision", "closed", "erased"),
+    "edge_past": ("revision", "closed"),
+    "point": ("revision", "closed", "erased"),
+}
+IDENTITY = {
+    "term": "id",
+    "change": "number",
+    "node": "id",
+    "edge": "source, kind, target",
+    "node_past": "id, revision",
+    "edge_past": "source, kind, target, revision",
+    "point": "run, name, revision, digest, salt",
+}
+KINDED = ("node", "node_past", "edge", "edge_past")
+MAX_TIME = 253_402_300_799_999_999  # the end of the year 9999 in microseconds
+KIND_TERMS = "(SELECT id FROM term WHERE text NOT GLOB '*[:=]*')"
+KNOWN_NODES = "(SELECT id FROM node UNION SELECT id FROM node_past)"
+
+
+def mend(db: Connection) -> list[str]:
+    """Make the rows of a scratch database fit together; return in words what is lost."""
+    lost = Lost(db)
+    _once(db)
+    _terms(db, lost)
+    _documents(db, lost)
+    _nodes(db, lost)
+    _ends(db, lost)
+    _beginnings(db)
+    _kinds(db)
+    _changes(db, lost)
+    return lost.words
+
+
+class Lost:
+    """Counts of rows that were dropped, in words."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self.words: list[str] = []
+
+    def drop(self, table: str, where: str, why: str) -> None:
+        """Delete rows that nothing can be made of."""
+        count = self._db.execute(f"DELETE FROM {table} WHERE {where}").rowcount
+        if count:
+            self.words.append(f"{count:,} rows of {table.replace('_', ' ')} {why}")
+
+
+def _once(db: Connection) -> None:
+    """Keep each row once; of several states, which only old pages can hold, the newest."""
+    for table, identity in IDENTITY.items():
+        # A row with its salt is the row itself; one without comes from an index.
+        best = "revision DESC, salt IS NULL" if table in NUMBERED else "rowid"
+        db.execute(
+            f"DELETE FROM {table} WHERE rowid NOT IN (SELECT rowid FROM (SELECT rowid, row_number() OVER "
+            f"(PARTITION BY {identity} ORDER BY {best}) AS place FROM {table}) WHERE place = 1)"
+        )
+    db.execute("CREATE INDEX by_id ON node(id)")
+    db.execute("CREATE INDEX past_by_id ON node_past(id, revision)")
+    db.execute("CREATE INDEX past_by_ends ON edge_past(source, kind, target)")
+    db.execute("CREATE INDEX by_term ON term(id)")
+    db.execute(
+        "DELETE FROM node WHERE EXISTS (SELECT 1 FROM node_past AS past "
+        "WHERE past.id = node.id AND past.revision >= node.revision)"
+    )
+    db.execute(
+        "DELETE FROM edge WHERE EXISTS (SELECT 1 FROM edge_past AS past WHERE past.source = edge.source "
+        "AND past.kind = edge.kind AND past.target = edge.target AND past.revision >= edge.revision)"
+    )
+
+
+# --- terms ---------------------------------------------------------------------------------------
+
+
+def _terms(db: Connection, lost: Lost) -> None:
+    """Find the words for lost terms: in their index, by what is named with them, else ``lost-7``."""
+    db.execute(
+        "INSERT INTO term SELECT id, min(text) FROM word WHERE id NOT IN (SELECT id FROM term) "
+        "AND text NOT IN (SELECT text FROM term) GROUP BY id"
+    )
+    for id, kind in _kinds_by_key(db):
+        db.execute("INSERT INTO term VALUES (?, ?)", (id, kind))
+    db.execute(
+        "INSERT INTO term SELECT DISTINCT kind, 'run' FROM node WHERE id IN (SELECT run FROM point) "
+        "AND kind NOT IN (SELECT id FROM term) AND 'run' NOT IN (SELECT text FROM term) LIMIT 1"
+    )
+    for prefix, tables, column in (("", KINDED, "kind"), ("=", ("point",), "name")):
+        used = " UNION ".join(f"SELECT {column} FROM {table}" for table in tables)
+        for (id,) in db.execute(f"SELECT * FROM ({used}) EXCEPT SELECT id FROM term").fetchall():
+            db.execute("INSERT INTO term VALUES (?, ?)", (id, f"{prefix}lost-{id}"))
+            what = "a metric" if prefix else "a kind of nodes or edges"
+            lost.words.append(f"the name of {what} is lost: it is called 'lost-{id}'")
+    for table in ("node", "node_past"):  # things of own kinds have names
+        db.execute(
+            f"UPDATE {table} SET name = key, version = NULL WHERE document IS NOT NULL AND kind IN "
+            "(SELECT id FROM term WHERE text GLOB 'lost-*')"
+        )
+    for table in KINDED:
+        lost.drop(table, f"kind NOT IN {KIND_TERMS}", "are of something that is no kind")
+    lost.drop("point", "name NOT IN (SELECT id FROM term WHERE text GLOB '=*')", "are of no metric")
+
+
+def _kinds_by_key(db: Connection) -> list[tuple[int, str]]:
+    """Return lost kinds of named nodes: a key is derived from the kind too, so it tells which."""
+    known = {kind.name for kind in Vocabulary().nodes.values() if kind.identity == "name"}
+    known -= {text for (text,) in db.execute("SELECT text FROM term")}
+    found = []
+    for id, key, name, version, project in db.execute(
+        "SELECT kind, key, name, coalesce(version, ''), project FROM node WHERE name IS NOT NULL "
+        "AND kind NOT IN (SELECT id FROM term) GROUP BY kind"
+    ).fetchall():
+        for kind in known:
+            if named_key(kind, project, name, version) == key:
+                found.append((id, kind))
+    return found
+
+
+def _kinds(db: Connection) -> None:
+    """Define own kinds whose definition is lost by what their use shows: of nodes, or of edges."""
+    known = Vocabulary()
+    for what, builtin in (("node", known.nodes), ("edge", known.edges)):
+        used = db.execute(
+            f"SELECT text, min(revision) FROM (SELECT kind, revision FROM {what} UNION ALL "
+            f"SELECT kind, revision FROM {what}_past) JOIN term ON term.id = kind GROUP BY kind"
+        ).fetchall()
+        for name, first in used:
+            if name not in builtin:
+                _define(db, name, what, first)
+
+
+def _define(db: Connection, name: str, what: str, first: int) -> None:
+    """Define an own kind, unless its own definition is there, from its first use on."""
+    kinds, key = _term(db, "kinds"), named_key("kinds", "", name, "")
+    found = db.execute("SELECT id, document FROM node WHERE kind = ? AND key = ?", (kinds, key)).fetchone()
+    if found is not None and found[1] != "{}":
+        return
+    if found is None:
+        id = db.execute(f"SELECT max(id) + 1 FROM {KNOWN_NODES}").fetchone()[0]
+    else:
+        id = found[0]
+        db.execute("DELETE FROM node WHERE id = ?", (id,))
+    row = (id, kinds, key, name, None, "", first, f'{{"of":"{what}"}}', bytes(chain.SALT))
+    db.execute("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _term(db: Connection, text: str) -> int:
+    row = db.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
+    if row is None:
+        row = db.execute(
+            "INSERT INTO term SELECT coalesce(max(id), 0) + 1, ? FROM term RETURNING id", (text,)
+        ).fetchone()
+    return int(row[0])
+
+
+def _of_kind(kind: str) -> str:
+    return f"kind = (SELECT id FROM term WHERE text = '{kind}')"
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def _documents(db: Connection, lost: Lost) -> None:
+    """Empty documents that are none; points that are none are dropped."""
+    no_object = "document IS NOT NULL AND iif(json_valid(document), json_type(document), '') <> 'object'"
+    for table in ("node", "node_past"):
+        found = db.execute(
+            f"UPDATE {table} SET document = '{{}}' WHERE {no_object} "
+            "RETURNING (SELECT text FROM term WHERE id = kind) || '/' || key"
+        ).fetchall()
+        lost.words += [f"{id}: its document is damaged" for (id,) in found]
+    for table in ("edge", "edge_past"):
+        count = db.execute(f"UPDATE {table} SET document = NULL WHERE {no_object}").rowcount
+        if count:
+            lost.words.append(f"{count:,} edges: their documents are damaged")
+    damaged = [
+        str(rowid)
+        for rowid, text in db.execute("SELECT rowid, document FROM point WHERE digest IS NULL")
+        if not _are_points(text)
+    ]
+    lost.drop("point", f"rowid IN ({', '.join(damaged)})", "are damaged")
+
+
+def _are_points(text: str | None) -> bool:
+    try:
+        return all(len(point) == len(Point._fields) for point in json.loads(text or ""))
+    except (TypeError, ValueError):
+        return False
+
+
+# --- nodes ---------------------------------------------------------------------------------------
+
+
+def _nodes(db: Connection, lost: Lost) -> None:
+    """Bring back nodes whose own row is lost: as they last were, else with an empty document."""
+    db.execute(f"DELETE FROM hint WHERE id IN (SELECT id FROM node) OR kind NOT IN {KIND_TERMS}")
+    for kind, key, id in _hinted(db):
+        if _reopened(db, id):
+            lost.words.append(f"{kind}/{key}: its newest state is lost; the one before stands")
+        elif _known_by_key(db, kind, key):
+            continue
+        else:
+            _put_stub(db, id, kind, key)
+            lost.words.append(f"{kind}/{key}: its document is lost")
+    for owner, key, id in db.execute(_OWNERS).fetchall():
+        if not _known_by_key(db, "run", key):
+            _put_stub(db, id, "run", key)
+            lost.words.append(f"run/{key}: its document is lost; its {owner} is here")
+
+
+# Runs that are lost, by what belongs to them: the edge says the integer, the other end the key.
+_OWNERS = f"""
+SELECT owned.text, node.key, min(edge.source)
+FROM edge JOIN node ON node.id = edge.target JOIN term AS owned ON owned.id = node.kind
+WHERE owned.text IN {OWNED_BY_RUN} AND edge.source NOT IN {KNOWN_NODES} GROUP BY edge.source
+"""
+
+
+def _hinted(db: Connection) -> Iterator[tuple[str, str, int]]:
+    """Yield (kind, key, integer) of nodes that indexes call current and that have no row of their own."""
+    builtin = Vocabulary().nodes
+    found = db.execute(
+        "SELECT text, min(key), max(name), max(version), max(project), hint.id "
+        "FROM hint JOIN term ON term.id = hint.kind GROUP BY hint.id"
+    ).fetchall()
+    for kind, key, name, version, project, id in found:
+        if key is not None:
+            yield kind, key, id
+        elif kind not in builtin or builtin[kind].identity == "name":
+            yield kind, named_key(kind, project, name, version or ""), id
+
+
+def _reopened(db: Connection, id: int) -> bool:
+    """Make the last state of a node that was superseded the current one."""
+    row = db.execute(
+        "SELECT rowid FROM node_past WHERE id = ? AND digest IS NULL ORDER BY revision DESC LIMIT 1", (id,)
+    ).fetchone()
+    if row is None:
+        return False
+    db.execute(
+        "INSERT INTO node SELECT id, kind, key, name, version, project, revision, document, salt "
+        "FROM node_past WHERE rowid = ?",
+        row,
+    )
+    db.execute("DELETE FROM node_past WHERE rowid = ?", row)
+    return True
+
+
+def _known_by_key(db: Connection, kind: str, key: str) -> bool:
+    row = db.execute(f"SELECT 1 FROM node WHERE {_of_kind(kind)} AND key = ?", (key,)).fetchone()
+    return row is not None
+
+
+def _put_stub(db: Connection, id: int, kind: str, key: str) -> None:
+    """Record that a node was there, from the first change on that says so."""
+    name, version, project = db.execute(
+        "SELECT max(name), max(version), coalesce(max(project), '') FROM hint WHERE id = ?", (id,)
+    ).fetchone()
+    first = db.execute(f"SELECT min(revision) FROM ({_USES}) WHERE id = ?", (id,)).fetchone()[0]
+    if first is None:
+        first = db.execute("SELECT coalesce(max(number), 1) FROM change").fetchone()[0]
+    row = (id, _term(db, kind), key, name, version, project, first, "{}", bytes(chain.SALT))
+    db.execute("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+_USES = " UNION ALL ".join(
+    f"SELECT {column} AS id, revision FROM {table}"
+    for table, columns in (
+        ("edge", ("source", "target")),
+        ("edge_past", ("source", "target")),
+        ("point", ("run",)),
+    )
+    for column in columns
+)
+
+
+def _beginnings(db: Connection) -> None:
+    """Let nodes begin, with an empty document, where others first name them: their first states are lost."""
+    db.execute(
+        "INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, closed) "
+        "SELECT id, kind, key, name, version, project, used, '{}', ?, min(revision) "
+        f"FROM (SELECT * FROM (SELECT {_STATE} FROM node UNION ALL SELECT {_STATE} FROM node_past) "
+        f"JOIN (SELECT id AS used_id, min(revision) AS used FROM ({_USES}) GROUP BY id) ON used_id = id) "
+        "GROUP BY id HAVING min(revision) > used",
+        (bytes(chain.SALT),),
+    )
+
+
+_STATE = "id, kind, key, name, version, project, revision"
+
+
+def _ends(db: Connection, lost: Lost) -> None:
+    """Drop what joins or belongs to nodes of which nothing is left."""
+    for table in ("edge", "edge_past"):
+        lost.drop(
+            table,
+            f"source NOT IN {KNOWN_NODES} OR target NOT IN {KNOWN_NODES}",
+            "join a node of which nothing is left",
+        )
+    lost.drop("point", f"run NOT IN {KNOWN_NODES}", "belong to a run of which nothing is left")
+
+
+# --- changes -------------------------------------------------------------------------------------
+
+
+def _changes(db: Connection, lost: Lost) -> None:
+    """Stand in for changes of which only the rows are left."""
+    db.execute("UPDATE change SET time = 0 WHERE time NOT BETWEEN 0 AND ?", (MAX_TIME,))
+    named = " UNION ".join(
+        f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
+        for table, columns in NUMBERED.items()
+        for column in columns
+    )
+    missing = [
+        number
+        for (number,) in db.execute(f"SELECT * FROM ({named}) EXCEPT SELECT number FROM change ORDER BY 1")
+    ]
+    columns = "number, batch, time, actor, action, reason, salt, digest, chain"
+    for number in missing:
+        db.execute(
+            f"INSERT INTO change({columns}) SELECT ?, ?, coalesce(max(time), 0), '', '', '', ?, x'', x'' "
+            "FROM change WHERE number < ?",
+            (number, uuid7(), bytes(chain.SALT), number),
+        )
+    if missing:
+        lost.words.append(f"change {listed(missing)}: who made it, when and why is lost")
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as people list them: 3, 7 to 9."""
+    stretches: list[list[int]] = []
+    for number in numbers:
+        if stretches and number == stretches[-1][1] + 1:
+            stretches[-1][1] = number
+        else:
+            stretches.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in stretches)
