@@ -4,7 +4,8 @@ A changed row has ``digest = sha256(salt + text)``, its 16-byte random salt besi
 ``sha256("close" + digest)``. A change's digest is the sha256 of its sorted row digests, and
 ``chain = sha256(previous chain + canonical JSON of [number, time, actor, digest])``. Erasing a row
 removes text and salt and keeps the digest, so the chain still verifies; the change that erases adds
-``sha256`` of what is left of each row (`erased_text`), so that it cannot be altered either.
+``sha256`` of what is left of each row (`erased_text`), so that it cannot be altered either. The row of a
+change that another store recorded first has that origin as a further element.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 
-from arangopipe.model import times
-from arangopipe.model.graph import Entry, Points
+from arangopipe.errors import StoreError
+from arangopipe.model import documents, times
+from arangopipe.model.graph import Entry, Origin, Points
 
 SALT = 16
 GENESIS = bytes(32)
@@ -61,9 +63,28 @@ def erased_text(what: str, id: str, project: str, digest: bytes) -> str:
     return _encode(["erased", what, id, project, digest.hex()])
 
 
-def note_text(batch: str, action: str, reason: str) -> str:
+def note_text(batch: str, action: str, reason: str, origin: Origin | None = None) -> str:
     """Return the text of a change's own row that is digested."""
-    return _encode(["change", batch, action, reason])
+    text = _encode(["change", batch, action, reason])
+    return text if origin is None else f"{text[:-1]},{origin_text(origin)}]"
+
+
+def origin_text(origin: Origin) -> str:
+    """Return the stored text of an origin: ``[store, number, time, actor, merged]``."""
+    store, number, time, actor, merged = origin
+    return f"{_encode([store, number, times.to_text(time), actor])[:-1]},{merged}]"
+
+
+def read_origin(text: str) -> Origin:
+    """Return the origin of a stored text; raises `StoreError` for a text that is none."""
+    try:
+        store, number, time, actor, merged = json.loads(text)
+        found = Origin(store, number, times.parse(time), actor, documents.dump(merged))
+        if origin_text(found) == text:
+            return found
+    except (TypeError, ValueError):
+        pass
+    raise StoreError(f"the origin of a change is damaged: {text!r:.80}")
 
 
 def row_digest(salt: bytes, text: str) -> bytes:

@@ -105,12 +105,26 @@ class Put(NamedTuple):
     expect: Expect = "absent"
 
 
+class Origin(NamedTuple):
+    """Where a change was first recorded: in which store, as which of its changes, when and by whom.
+
+    `merged` is canonical JSON of what merging had to record otherwise than that store did (`bundle`).
+    """
+
+    store: str
+    number: int
+    time: datetime
+    actor: str
+    merged: str = documents.EMPTY
+
+
 @dataclass(frozen=True)
 class Batch:
     """One user action: written whole or not at all, and once, however often it is sent.
 
     `id` is a UUIDv7 made by the client. `closes` holds node ids and `EdgeRef`s. `action` and
-    `reason` say why, for the audit record; `actor` who.
+    `reason` say why, for the audit record; `actor` who. `origin` is set where another store recorded
+    the batch first.
     """
 
     id: str
@@ -121,6 +135,7 @@ class Batch:
     actor: str = ""
     action: str = ""
     reason: str = ""
+    origin: Origin | None = None
 
 
 class Entry(NamedTuple):
@@ -144,6 +159,7 @@ class Change(NamedTuple):
     digest: str
     chain: str
     entries: tuple[Entry, ...] = ()
+    origin: Origin | None = None
 
 
 class Revision(NamedTuple):

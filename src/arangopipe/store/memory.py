@@ -10,7 +10,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StoreUnavailable
@@ -185,7 +185,7 @@ class MemoryStore(Store, Maintenance):
                 raise InvalidInput("the batch is empty: there is nothing to record")
             return self._changes[-1]
         number = len(self._changes) + 1
-        texts = [chain.note_text(batch.id, batch.action, batch.reason), *map(text_of, fresh)]
+        texts = [chain.note_text(batch.id, batch.action, batch.reason, batch.origin), *map(text_of, fresh)]
         note, *rows = [
             Row(value, number, text, salt, chain.row_digest(salt, text))
             for value, text, salt in zip((None, *fresh), texts, chain.salts(len(texts)), strict=True)
@@ -210,9 +210,12 @@ class MemoryStore(Store, Maintenance):
         if self._changes:
             last = self._changes[-1]
             number, time, before = last.number + 1, max(time, last.time), bytes.fromhex(last.chain)
+        if batch.origin is not None:
+            # Whoever has seen a change writes later than it was written, whatever the clocks say.
+            time = max(time, batch.origin.time + timedelta(microseconds=1))
         link = chain.link(before, number, time, batch.actor, digest).hex()
         words = (batch.actor, batch.action, batch.reason, batch.id)
-        return Change(number, time, *words, digest.hex(), link)
+        return Change(number, time, *words, digest.hex(), link, origin=batch.origin)
 
     # Reading
 

@@ -212,7 +212,7 @@ def head(cursor: Cursor, at: int | None) -> Change | None:
 
 
 CHANGES = (
-    "SELECT number, time, actor, action, reason, batch, digest, chain, salt FROM change "
+    "SELECT number, time, actor, action, reason, batch, digest, chain, origin, salt FROM change "
     "WHERE number > ? ORDER BY number LIMIT ?"
 )
 
@@ -228,7 +228,8 @@ def changes_with_entries(cursor: Cursor, after: int, limit: int | None) -> Itera
     number, group = next(grouped, (None, iter(())))
     for *row, salt in cursor.connection.execute(CHANGES, (after, -1 if limit is None else limit)):
         change = change_of(tuple(row))
-        found = [Entry(False, chain.note_text(change.batch, change.action, change.reason), salt)]
+        note = chain.note_text(change.batch, change.action, change.reason, change.origin)
+        found = [Entry(False, note, salt)]
         if number == change.number:
             found += [entry for _, entry in group]
             number, group = next(grouped, (None, iter(())))
