@@ -254,7 +254,7 @@ class _Row:
     @property
     def plausible(self) -> bool:
         """Whether a store could have written it."""
-        text, salt, digest = self._entry[1:]
+        text, salt, digest = self._entry[1:4]
         if digest is not None:
             return len(digest) == 32 and text is None and salt is None
         if salt is None or len(salt) != chain.SALT or not self._canonical:

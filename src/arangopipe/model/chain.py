@@ -15,10 +15,11 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from arangopipe.errors import StoreError
 from arangopipe.model import documents, times
-from arangopipe.model.graph import Entry, Origin, Points
+from arangopipe.model.graph import Edge, Entry, Node, Origin, Point, Points
 
 SALT = 16
 GENESIS = bytes(32)
@@ -85,6 +86,40 @@ def read_origin(text: str) -> Origin:
     except (TypeError, ValueError):
         pass
     raise StoreError(f"the origin of a change is damaged: {text!r:.80}")
+
+
+def read_text(text: str) -> Node | Edge | Points:
+    """Return what the text of a row records; raises `StoreError` for a text that no row has."""
+    try:
+        found = _read(json.loads(text), text)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or row_text(found) != text:
+        raise StoreError(f"no row has such a text: {text!r:.80}")
+    return found
+
+
+def _read(parts: list[Any], text: str) -> Node | Edge | Points | None:
+    # The document is cut out, so that it stays the very same text.
+    match parts:
+        case ["node", kind, key, name, version, project, _]:
+            start = len(node_text(kind, key, name, version, project, "")) - 1
+            return Node(kind, key, name, version, project, text=text[start:-1])
+        case ["edge", kind, source, target, _]:
+            start = len(edge_text(kind, source, target, "")) - 1
+            return Edge(kind, source, target, text=text[start:-1])
+        case ["points", run, name, points]:
+            return Points(run, name, tuple(Point(*point) for point in points))
+    return None
+
+
+def row_text(value: Node | Edge | Points) -> str:
+    """Return the text of a row that is digested."""
+    if isinstance(value, Node):
+        return node_text(*value[:5], value.text)
+    if isinstance(value, Edge):
+        return edge_text(*value.ref, value.text)
+    return points_text(value.run, value.name, points_document(value))
 
 
 def row_digest(salt: bytes, text: str) -> bytes:

@@ -138,6 +138,17 @@ class Batch:
     origin: Origin | None = None
 
 
+class Left(NamedTuple):
+    """What is left of an erased row: "node" or "points", the id of its node, and the changes of its life."""
+
+    what: str
+    id: str
+    project: str
+    since: int
+    until: int
+    erased: int
+
+
 class Entry(NamedTuple):
     """One row that a change wrote or closed: its canonical text and salt, or its digest once erased."""
 
@@ -145,6 +156,7 @@ class Entry(NamedTuple):
     text: str | None
     salt: bytes | None
     digest: bytes | None = None
+    left: Left | None = None
 
 
 class Change(NamedTuple):
