@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from arangopipe.model import documents
+from arangopipe.model import documents, times
 from arangopipe.model.filters import parse, parse_order
-from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Point, Points, Put
+from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Origin, Point, Points, Put
 from arangopipe.model.ids import named_key, uuid7
 from arangopipe.store.base import Store
 
@@ -35,6 +35,7 @@ MODEL = named("models", "ridge", project="diabetes", technique="ridge", task="pr
 SHARD = named("shard", "first", "", bytes=2**60, empty=None, flags=[True, False])
 DEPLOYMENT = event("deployment", "dep-1", "prod", status="active")
 SERVED = event("servingperf", "serv-1", rmse=55.5, worst="NaN")
+ORIGIN = Origin("5f0c2a7be1d94c36", 12, times.parse("2026-01-02T03:04:05.000006Z"), "eva")
 
 
 def run_parts(key: str, **params: Any) -> dict[str, list[Any]]:
@@ -77,7 +78,7 @@ def fill(store: Store) -> None:
         write(store, "bob", "log run", **run_parts(key, depth=int(key[-1])))
     write(store, points=[points("run/r-1", "loss", 3.0, 2.0, 1.5), points("run/r-1", "acc", 0.5)])
     write(store, points=[points("run/r-1", "loss", "NaN", 1.25, start=3)])
-    write(store, points=[points("run/r-2", "loss", 9.0)])
+    store.write(Batch(uuid7(), points=(points("run/r-2", "loss", 9.0),), actor="ana", origin=ORIGIN))
     revised = DATA._replace(text=documents.dump({**DATA.document, "checked": True}))
     write(store, action="annotate", puts=[Put(revised, "any")])
     write(store, puts=[Put(event("devperf", "r-3", rmse=50.5, r2=0.75), "any")])

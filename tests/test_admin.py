@@ -90,7 +90,7 @@ def test_a_deployment_serves_what_one_run_made(pipe: ArangoPipe, admin: ArangoPi
 
 
 def test_exactly_one_run_must_carry_the_tag(pipe: ArangoPipe, admin: ArangoPipeAdmin) -> None:
-    with pytest.raises(NotFound, match=r"no run carries the tag 'prod': pass run="):
+    with pytest.raises(NotFound, match=r"no run carries the tag 'prod': name the run"):
         admin.register_deployment("prod")
     first = pipe.log_run(tag="prod")
     assert admin.register_deployment("prod").tag == "prod"

@@ -187,7 +187,7 @@ def check_alterations(original: Path, copy: Path, *wanted: Any) -> None:
 
 COLUMNS = {
     "term": "id text",
-    "change": "number batch time actor action reason salt digest chain",
+    "change": "number batch time actor action reason salt digest chain origin",
     "node": "kind key name version project revision document salt",
     "node_past": "kind key name version project revision document salt digest erased closed",
     "edge": "source kind target revision document salt",
@@ -362,7 +362,7 @@ def test_an_edge_too_many_is_noticed(original: Path, tmp_path: Path) -> None:
 
 
 def test_a_change_too_many_is_noticed(original: Path, tmp_path: Path) -> None:
-    columns = "'x' || batch, time, actor, action, reason, salt, digest, chain"
+    columns = "'x' || batch, time, actor, action, reason, salt, digest, chain, origin"
     sql = f"INSERT INTO change SELECT number + 1, {columns} FROM change ORDER BY number DESC LIMIT 1"
     with store_at(original) as store:
         head = store.head()

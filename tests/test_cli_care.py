@@ -16,7 +16,7 @@ import pytest
 import arangopipe
 from arangopipe.model import times
 from commands import RUNS, call, given
-from test_migrations import ADD_COLUMN, backups, install, version_of
+from test_migrations import ADD_COLUMN, NEXT, backups, install, version_of
 
 
 def rows(*arguments: str) -> list[dict[str, str]]:
@@ -172,8 +172,8 @@ def test_an_older_store_is_upgraded_when_told(
     assert (version_of(store), backups(store)) == (now, [])
     done = given("upgrade")
     (backup,) = backups(store)
-    assert (done["from"], done["to"], done["done"], done["backup"]) == (now, "0002", True, str(backup))
-    assert version_of(store) == "0002"
+    assert (done["from"], done["to"], done["done"], done["backup"]) == (now, NEXT, True, str(backup))
+    assert version_of(store) == NEXT
     assert states()["schema"] == "ok"
     monkeypatch.undo()
     monkeypatch.setenv("ARANGOPIPE_URL", f"sqlite:///{store}")

@@ -28,12 +28,16 @@ from filled import fill, read_all
 pytestmark = pytest.mark.xdist_group("migrations")
 
 
-ADD_COLUMN = """
+SCHEMA = migrate.SCHEMA
+NEXT = f"{int(SCHEMA) + 1:04}"
+"""The schema of the next version, which the tests here pretend to be."""
+
+ADD_COLUMN = f"""
 import sqlalchemy
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{SCHEMA}"
 
 
 def upgrade():
@@ -60,14 +64,14 @@ def next_version(folder: Path, script: str) -> Path:
     """Return a folder of migrations with one more in it."""
     scripts = folder / "migrations"
     shutil.copytree(migrate.MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_next.py").write_text(script)
+    (scripts / "versions" / f"{NEXT}_next.py").write_text(script)
     return scripts
 
 
 def install(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Become the next version of Arangopipe, whose schema is one further."""
     monkeypatch.setattr(migrate, "MIGRATIONS", next_version(folder, script))
-    monkeypatch.setattr(migrate, "SCHEMA", "0002")
+    monkeypatch.setattr(migrate, "SCHEMA", NEXT)
 
 
 def version_of(path: Path) -> str:
@@ -128,7 +132,7 @@ def test_a_newer_database_is_refused(path: Path) -> None:
     with pytest.raises(SchemaMismatch) as caught:
         store_at(path)
     said = str(caught.value)
-    assert all(part in said for part in (str(path), "0099", migrate.SCHEMA, "pip install -U arangopipe"))
+    assert all(part in said for part in (str(path), "0099", SCHEMA, "pip install -U arangopipe"))
     assert path.read_bytes() == before
     assert backups(path) == []
 
@@ -160,10 +164,10 @@ def test_an_older_database_is_upgraded_after_a_backup(path: Path, monkeypatch: p
     with store_at(path) as store:
         assert read_all(store) == before
         assert audit.verify(store).ok
-    assert version_of(path) == "0002"
+    assert version_of(path) == NEXT
     assert query(path, "SELECT place FROM change LIMIT 1") == [(None,)]
     (backup,) = backups(path)
-    assert backup.name.startswith("runs.db.schema-0001.")
+    assert backup.name.startswith(f"runs.db.schema-{SCHEMA}.")
     assert structure(backup) == old
     monkeypatch.undo()
     with store_at(backup) as store:
@@ -199,7 +203,7 @@ def test_a_folder_with_a_percent_sign_and_a_space(tmp_path: Path, monkeypatch: p
     open_store(url).close()
     install(monkeypatch, folder, ADD_COLUMN)
     open_store(url).close()
-    assert version_of(folder / "runs.db") == "0002"
+    assert version_of(folder / "runs.db") == NEXT
 
 
 FAILURES = {
@@ -222,8 +226,8 @@ def test_a_failing_migration_leaves_everything_as_it_was(
         with pytest.raises(StoreError) as caught:
             store_at(path)
     (backup,) = backups(path)
-    assert all(part in str(caught.value) for part in (str(path), "0002", str(backup)))
-    assert version_of(path) == version_of(backup) == "0001"
+    assert all(part in str(caught.value) for part in (str(path), NEXT, str(backup)))
+    assert version_of(path) == version_of(backup) == SCHEMA
     assert structure(path) == old
     with store_at(path) as store:
         assert read_all(store) == before
@@ -237,7 +241,7 @@ def test_no_room_for_a_backup_no_upgrade(path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(migrate.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
     with pytest.raises(StoreError, match="not enough room"):
         store_at(path)
-    assert version_of(path) == "0001"
+    assert version_of(path) == SCHEMA
 
 
 def test_a_backup_that_cannot_be_written_no_upgrade(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +256,7 @@ def test_a_backup_that_cannot_be_written_no_upgrade(path: Path, monkeypatch: pyt
     monkeypatch.setattr(migrate.sqlite3, "connect", refuse)
     with pytest.raises(StoreError, match=r"runs\.db"):
         store_at(path)
-    assert version_of(path) == "0001"
+    assert version_of(path) == SCHEMA
 
 
 # --- two processes -------------------------------------------------------------------------------
@@ -267,7 +271,7 @@ def _set_up(barrier: Any) -> None:
 
 def upgrade_together(path: Path, scripts: Path) -> int:
     """Open, as the next version and together with another process, an older database."""
-    migrate.MIGRATIONS, migrate.SCHEMA = scripts, "0002"
+    migrate.MIGRATIONS, migrate.SCHEMA = scripts, NEXT
     _barrier.wait(60)
     with store_at(path) as store:
         head = store.head()
@@ -293,7 +297,7 @@ def test_two_processes_upgrade_at_once(path: Path, pool: ProcessPoolExecutor, tm
         shutil.copyfile(path, copy)
         futures = [pool.submit(upgrade_together, copy, scripts) for _ in range(2)]
         assert [future.result(60) for future in futures] == [head.number] * 2
-        assert version_of(copy) == "0002"
+        assert version_of(copy) == NEXT
         # Whichever came second must not keep an upgraded database as the backup of the old one.
         assert backups(copy)
-        assert {version_of(backup) for backup in backups(copy)} == {"0001"}
+        assert {version_of(backup) for backup in backups(copy)} == {SCHEMA}

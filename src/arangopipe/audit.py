@@ -9,7 +9,7 @@ whole chain anew: keep `Verification.head` elsewhere, and compare, to see that t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -34,6 +34,15 @@ _SUSPECTS = 10
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 T = TypeVar("T")
+
+_LAST: Mapping[Any, Any] = {
+    "node": dict,
+    "edge": dict,
+    "points": list,
+    "change": (str, list),
+    "erased": str,
+}
+"""The type of the last part of a row, by what the row is of."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -245,14 +254,13 @@ class _Row:
     @property
     def plausible(self) -> bool:
         """Whether a store could have written it."""
-        text, salt, digest = self._entry[1:]
+        text, salt, digest = self._entry[1:4]
         if digest is not None:
             return len(digest) == 32 and text is None and salt is None
         if salt is None or len(salt) != chain.SALT or not self._canonical:
             return False
         *head, document = self._parts or [None]
-        wanted = {"node": dict, "edge": dict, "points": list, "change": str, "erased": str}.get(head[0])
-        return all(isinstance(part, str) for part in head) and isinstance(document, wanted or ())
+        return all(isinstance(part, str) for part in head) and isinstance(document, _LAST.get(head[0], ()))
 
     @property
     def name(self) -> str:

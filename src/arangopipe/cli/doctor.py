@@ -23,9 +23,10 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
 def doctor(context: click.Context, terminal: Terminal, quick: bool) -> None:
     """Look whether everything is all right.
 
-    Says what to do where it is not. Checks the installation, the settings, the file and its disk, the schema, the structures of the store,
-    the audit chain, stale runs, and deployments that nobody measures. Only looks: nothing is created,
-    upgraded or mended. Ends with exit code 1 where a check failed; a warning does not.
+    Says what to do where it is not. Checks the installation, the settings, the file and its disk, the
+    schema, the structures of the store, the audit chain, stale runs, and deployments that nobody measures.
+    Only looks: nothing is created, upgraded or mended. Ends with exit code 1 where a check failed; a
+    warning does not.
     """
     from arangopipe.cli import checkup
 

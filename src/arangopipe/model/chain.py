@@ -4,7 +4,8 @@ A changed row has ``digest = sha256(salt + text)``, its 16-byte random salt besi
 ``sha256("close" + digest)``. A change's digest is the sha256 of its sorted row digests, and
 ``chain = sha256(previous chain + canonical JSON of [number, time, actor, digest])``. Erasing a row
 removes text and salt and keeps the digest, so the chain still verifies; the change that erases adds
-``sha256`` of what is left of each row (`erased_text`), so that it cannot be altered either.
+``sha256`` of what is left of each row (`erased_text`), so that it cannot be altered either. The row of a
+change that another store recorded first has that origin as a further element.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
-from arangopipe.model import times
-from arangopipe.model.graph import Entry, Points
+from arangopipe.errors import StoreError
+from arangopipe.model import documents, times
+from arangopipe.model.graph import Edge, Entry, Node, Origin, Point, Points
 
 SALT = 16
 GENESIS = bytes(32)
@@ -61,9 +64,62 @@ def erased_text(what: str, id: str, project: str, digest: bytes) -> str:
     return _encode(["erased", what, id, project, digest.hex()])
 
 
-def note_text(batch: str, action: str, reason: str) -> str:
+def note_text(batch: str, action: str, reason: str, origin: Origin | None = None) -> str:
     """Return the text of a change's own row that is digested."""
-    return _encode(["change", batch, action, reason])
+    text = _encode(["change", batch, action, reason])
+    return text if origin is None else f"{text[:-1]},{origin_text(origin)}]"
+
+
+def origin_text(origin: Origin) -> str:
+    """Return the stored text of an origin: ``[store, number, time, actor, merged]``."""
+    store, number, time, actor, merged = origin
+    return f"{_encode([store, number, times.to_text(time), actor])[:-1]},{merged}]"
+
+
+def read_origin(text: str) -> Origin:
+    """Return the origin of a stored text; raises `StoreError` for a text that is none."""
+    try:
+        store, number, time, actor, merged = json.loads(text)
+        found = Origin(store, number, times.parse(time), actor, documents.dump(merged))
+        if origin_text(found) == text:
+            return found
+    except (TypeError, ValueError):
+        pass
+    raise StoreError(f"the origin of a change is damaged: {text!r:.80}")
+
+
+def read_text(text: str) -> Node | Edge | Points:
+    """Return what the text of a row records; raises `StoreError` for a text that no row has."""
+    try:
+        found = _read(json.loads(text), text)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or row_text(found) != text:
+        raise StoreError(f"no row has such a text: {text!r:.80}")
+    return found
+
+
+def _read(parts: list[Any], text: str) -> Node | Edge | Points | None:
+    # The document is cut out, so that it stays the very same text.
+    match parts:
+        case ["node", kind, key, name, version, project, _]:
+            start = len(node_text(kind, key, name, version, project, "")) - 1
+            return Node(kind, key, name, version, project, text=text[start:-1])
+        case ["edge", kind, source, target, _]:
+            start = len(edge_text(kind, source, target, "")) - 1
+            return Edge(kind, source, target, text=text[start:-1])
+        case ["points", run, name, points]:
+            return Points(run, name, tuple(Point(*point) for point in points))
+    return None
+
+
+def row_text(value: Node | Edge | Points) -> str:
+    """Return the text of a row that is digested."""
+    if isinstance(value, Node):
+        return node_text(*value[:5], value.text)
+    if isinstance(value, Edge):
+        return edge_text(*value.ref, value.text)
+    return points_text(value.run, value.name, points_document(value))
 
 
 def row_digest(salt: bytes, text: str) -> bytes:

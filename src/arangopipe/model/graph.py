@@ -105,6 +105,19 @@ class Put(NamedTuple):
     expect: Expect = "absent"
 
 
+class Origin(NamedTuple):
+    """Where a change was first recorded: in which store, as which of its changes, when and by whom.
+
+    `merged` is canonical JSON of what merging had to record otherwise than that store did (`bundle`).
+    """
+
+    store: str
+    number: int
+    time: datetime
+    actor: str
+    merged: str = documents.EMPTY
+
+
 @dataclass(frozen=True)
 class Batch:
     """One user action: written whole or not at all, and once, however often it is sent.
@@ -112,6 +125,7 @@ class Batch:
     `id` is a UUIDv7 made by the client. `closes` holds node ids and `EdgeRef`s. `action` and
     `reason` say why, for the audit record; `actor` who. `unchanged` holds what the batch rests on beside
     what it writes: kinds, and ids, of which nothing may have been written or closed after change `since`.
+    `origin` is set where another store recorded the batch first.
     """
 
     id: str
@@ -124,6 +138,18 @@ class Batch:
     reason: str = ""
     unchanged: tuple[str, ...] = ()
     since: int = 0
+    origin: Origin | None = None
+
+
+class Left(NamedTuple):
+    """What is left of an erased row: "node" or "points", the id of its node, and the changes of its life."""
+
+    what: str
+    id: str
+    project: str
+    since: int
+    until: int
+    erased: int
 
 
 class Entry(NamedTuple):
@@ -133,6 +159,7 @@ class Entry(NamedTuple):
     text: str | None
     salt: bytes | None
     digest: bytes | None = None
+    left: Left | None = None
 
 
 class Change(NamedTuple):
@@ -147,6 +174,7 @@ class Change(NamedTuple):
     digest: str
     chain: str
     entries: tuple[Entry, ...] = ()
+    origin: Origin | None = None
 
 
 class Revision(NamedTuple):

@@ -254,6 +254,18 @@ class Inspection(ABC):
         """Yield what is well and what is not with what surrounds the store."""
 
 
+class Replica(ABC):
+    """Ability: take over the changes of another store."""
+
+    @abstractmethod
+    def append(self, changes: Sequence[Change]) -> None:
+        """Record changes (with entries) as another store did, all or nothing: as they are, to the byte.
+
+        They must follow on the last change of this store, else `StoreError`, as where their rows do not
+        give their digests. Afterwards this store answers as the other did at that change.
+        """
+
+
 def check_page(limit: int) -> None:
     """Raise `InvalidInput` for what is no page size."""
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_PAGE:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from arangopipe.errors import NotFound
 from arangopipe.model import chain, documents
-from arangopipe.model.graph import Edge, EdgeRef, Entry, Graph, Node, Point, Points, kind_of
+from arangopipe.model.graph import Edge, EdgeRef, Entry, Graph, Left, Node, Point, Points, kind_of
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, EdgeKind, Vocabulary
 
@@ -38,13 +39,19 @@ class Row:
 
     def entry(self, closed: bool) -> Entry:
         """Return what the audit chain covers."""
-        return Entry(closed, self.text, self.salt, self.digest if self.text is None else None)
+        if self.text is not None:
+            return Entry(closed, self.text, self.salt)
+        return Entry(closed, None, None, self.digest, self._left())
+
+    def _left(self) -> Left:
+        life = (self.since, self.until or 0, self.erased or 0)
+        if isinstance(self.value, Node):
+            return Left("node", self.value.id, self.value.project, *life)
+        return Left("points", self.value.run, "", *life)
 
     def left(self) -> str:
         """Return what is covered of an erased row."""
-        if isinstance(self.value, Node):
-            return chain.erased_text("node", self.value.id, self.value.project, self.digest)
-        return chain.erased_text("points", self.value.run, "", self.digest)
+        return chain.erased_text(*self._left()[:3], self.digest)
 
 
 class History:
@@ -110,11 +117,32 @@ class History:
         states.append(row)
         self._names.setdefault(_name(value), set()).add(value.id)
 
+    def bury(self, row: Row) -> None:
+        """Add the row of a value that is not current any more."""
+        if isinstance(row.value, Points):
+            self._points.setdefault(row.value.run, []).append(row)
+            return
+        row.value = value = row.value._replace(revision=row.since)
+        if isinstance(value, Edge):
+            states = self._edges.setdefault(value.ref, [])
+            for end in (value.source, value.target):
+                self._touching.setdefault(end, {})[value.ref] = None
+        else:
+            states = self.nodes.setdefault(value.id, [])
+            same = states and (states[-1].until in (None, row.since))
+            row.sequence = states[-1].sequence if same else next(self._sequence)
+        states.insert(len(states) - (bool(states) and states[-1].until is None), row)
+
     def end(self, row: Row, number: int) -> None:
         """End a row that stood until this change."""
         row.until = number
         if isinstance(row.value, Node):
             self._names[_name(row.value)].remove(row.value.id)
+
+    def standing_points(self, points: Points) -> Row | None:
+        """Return the row that stands now of points that were appended together."""
+        rows = self._points.get(points.run, ())
+        return next((row for row in rows if row.until is None and row.value == points), None)
 
     def node(self, node_id: str, at: int) -> Node | None:
         """Return a node as it was at a change."""
@@ -197,14 +225,16 @@ class History:
 
     def entries(self) -> dict[int, list[Entry]]:
         """Return the entries of every change: its own row first, then what it wrote and closed."""
-        found = {row.since: [row.entry(False)] for row in self._notes}
-        for rows in (*self.nodes.values(), *self._edges.values(), *self._points.values()):
-            for row in rows:
-                found[row.since].append(row.entry(False))
-                if row.until is not None:
-                    found[row.until].append(row.entry(True))
-                if row.erased is not None:
-                    found[row.erased].append(Entry(False, row.left(), chain.OPEN_SALT))
+        found: defaultdict[int, list[Entry]] = defaultdict(list)
+        for row in self._notes:
+            found[row.since].append(row.entry(False))
+        nodes = sorted(itertools.chain(*self.nodes.values()), key=lambda row: row.sequence)
+        for row in itertools.chain(nodes, *self._edges.values(), *self._points.values()):
+            found[row.since].append(row.entry(False))
+            if row.until is not None:
+                found[row.until].append(row.entry(True))
+            if row.erased is not None:
+                found[row.erased].append(Entry(False, row.left(), chain.OPEN_SALT))
         return found
 
     def whole(self, node_id: str) -> list[Row]:
@@ -230,15 +260,6 @@ def owned(node_id: str) -> list[str]:
 
 def _name(node: Node) -> tuple[str, ...]:
     return node.kind, node.name, node.version, node.project
-
-
-def text_of(value: Value) -> str:
-    """Return the text of a row that is digested."""
-    if isinstance(value, Node):
-        return chain.node_text(*value[:5], value.text)
-    if isinstance(value, Edge):
-        return chain.edge_text(*value.ref, value.text)
-    return chain.points_text(value.run, value.name, chain.points_document(value))
 
 
 def merged(points: Iterable[Points]) -> list[Points]:

@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StoreUnavailable
+from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StoreError, StoreUnavailable
 from arangopipe.model import chain, documents, times
 from arangopipe.model.filters import Expression, OrderKey, Path, matches, parse_path, paths
 from arangopipe.model.graph import (
@@ -33,10 +33,11 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import AsOf, Maintenance, Store, check_bound, check_page
+from arangopipe.store.base import AsOf, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import changed_since, check_batch, erasing
-from arangopipe.store.history import History, Row, Value, merged, owned, text_of
+from arangopipe.store.history import History, Row, Value, merged, owned
 from arangopipe.store.records import Record, Summary, needs, scalar, summarise, tally
+from arangopipe.store.replica import Erased, Rows, check_all_follow, read_rows
 
 CHUNK = 10_000
 
@@ -46,7 +47,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-class MemoryStore(Store, Maintenance):
+class MemoryStore(Store, Maintenance, Replica):
     """A store that forgets when it is closed: ``memory://``."""
 
     def __init__(self, url: str = "memory://") -> None:
@@ -192,7 +193,10 @@ class MemoryStore(Store, Maintenance):
                 raise InvalidInput("the batch is empty: there is nothing to record")
             return self._changes[-1]
         number = len(self._changes) + 1
-        texts = [chain.note_text(batch.id, batch.action, batch.reason), *map(text_of, fresh)]
+        texts = [
+            chain.note_text(batch.id, batch.action, batch.reason, batch.origin),
+            *map(chain.row_text, fresh),
+        ]
         note, *rows = [
             Row(value, number, text, salt, chain.row_digest(salt, text))
             for value, text, salt in zip((None, *fresh), texts, chain.salts(len(texts)), strict=True)
@@ -217,9 +221,12 @@ class MemoryStore(Store, Maintenance):
         if self._changes:
             last = self._changes[-1]
             number, time, before = last.number + 1, max(time, last.time), bytes.fromhex(last.chain)
+        if batch.origin is not None:
+            # Whoever has seen a change writes later than it was written, whatever the clocks say.
+            time = max(time, batch.origin.time + timedelta(microseconds=1))
         link = chain.link(before, number, time, batch.actor, digest).hex()
         words = (batch.actor, batch.action, batch.reason, batch.id)
-        return Change(number, time, *words, digest.hex(), link)
+        return Change(number, time, *words, digest.hex(), link, origin=batch.origin)
 
     # Reading
 
@@ -398,6 +405,44 @@ class MemoryStore(Store, Maintenance):
             for row in rows:
                 self._history.erase(row, change.number)
             return change
+
+    # Replica
+
+    def append(self, changes: Sequence[Change]) -> None:
+        with self._at(None):
+            check_all_follow(changes, self._changes[-1] if self._changes else None)
+            for change, rows in [(change, read_rows(change)) for change in changes]:
+                self._append(change._replace(entries=()), rows)
+
+    def _append(self, change: Change, rows: Rows) -> None:
+        number = change.number
+        note = chain.note_text(change.batch, change.action, change.reason, change.origin)
+        self._history.note(Row(None, number, note, rows.salt, chain.row_digest(rows.salt, note)))
+        for value, *_ in rows.closed:
+            if isinstance(value, Points):
+                row = self._history.standing_points(value)
+            else:
+                row = self._history.current(value)
+            if row is None:
+                raise StoreError(f"change {number} closes what is not there: {value!r:.80}")
+            self._history.end(row, number)
+        for value, salt, digest in rows.past:
+            text = chain.row_text(value)
+            self._history.bury(Row(value, number, text, salt, digest, until=number))
+        for value, salt, digest in rows.written:
+            self._history.begin(Row(value, number, chain.row_text(value), salt, digest))
+        for erased in rows.erased:
+            self._history.bury(_erased_row(erased))
+        if _has_kinds([row.value for row in (*rows.written, *rows.closed)]):
+            self._vocabulary = None
+        self._changes.append(change)
+        self._batches[change.batch] = change
+
+
+def _erased_row(erased: Erased) -> Row:
+    (what, id, project, since, until, number), digest = erased
+    value = Node(*split_id(id), project=project) if what == "node" else Points(id, "", ())
+    return Row(value, since, None, None, digest, until, erased=number)
 
 
 def _has_kinds(values: Iterable[Value]) -> bool:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import pytest
 
-_PARTS = ("closing", "contract", "keeping", "paging", "reading", "searching", "verify", "walking", "writing")
+_PARTS = ["closing", "contract", "keeping", "paging", "reading", "replicating", "searching"]
+_PARTS += ["verify", "walking", "writing"]
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in (*_PARTS, "machine")))
 
 from arangopipe.testing.contract import StoreContract  # noqa: E402

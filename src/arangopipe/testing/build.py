@@ -138,3 +138,28 @@ def every(store: Store, kind: str, as_of: AsOf = None, page: int = 1_000) -> lis
         found += answer.items
         if (cursor := answer.cursor) is None:
             return found
+
+
+def busy(store: Store) -> Change:
+    """Write changes of every sort, and return the last."""
+    data, model, execution = named("datasets", "d", rows=1), named("models", "m"), run("01", "ü", x=1)
+    params, perf = (
+        owned("modelparams", execution, {"a": [1, 2]}),
+        owned("devperf", execution, {"f": 1, "g": "NaN"}),
+    )
+    trained, used = edge("run_models", model, execution), edge("run_datasets", execution, data)
+    write(store, data, model)
+    write(store, execution, params, perf, edges=[trained, used])
+    write(store, points=[points(execution, "loss", 3.0, "NaN", 2), points(execution, "f", 0.5)])
+    write(
+        store, Put(data._replace(text='{"rows":2}'), "any"), edges=[edge("run_models", model, execution, a=1)]
+    )
+    write(store, node_kind("reports"), run("02", long="x" * 2_000, tags={"a": True}))
+    write(store, named("reports", "r", many={str(i): i for i in range(50)}), closes=[used])
+    write(store, points=[points(execution, "loss", 1.0, step=9)])
+    write(store, Put(perf._replace(text='{"f":2,"loss":5}'), "any"))
+    write(store, Put(params._replace(text='{"b":"z"}'), "any"), closes=[perf])
+    write(store, closes=[model, run("02")])
+    write(store, model, run("02", y=1), edges=[trained], points=[points("run/02", "loss", 1.0)])
+    write(store, closes=[execution], actor="bob", action="delete", reason="“why”")
+    return write(store, execution, edges=[used], points=[points(execution, "loss", 7)])

@@ -12,6 +12,7 @@ from arangopipe.testing.closing import Closing, Kinds
 from arangopipe.testing.keeping import Auditing, Living, Maintaining
 from arangopipe.testing.paging import Counting, Ordering, Paging
 from arangopipe.testing.reading import Reading
+from arangopipe.testing.replicating import Replicating
 from arangopipe.testing.searching import Searching
 from arangopipe.testing.walking import Walking
 from arangopipe.testing.writing import Writing
@@ -30,6 +31,7 @@ class StoreContract(
     Auditing,
     Maintaining,
     Living,
+    Replicating,
 ):
     """One test for each promise of `store.base`; derive from it to test a store.
 

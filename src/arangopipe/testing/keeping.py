@@ -17,11 +17,11 @@ from arangopipe.model.ids import uuid7
 from arangopipe.store.base import Maintenance, Store
 from arangopipe.testing.build import (
     batch,
+    busy,
     edge,
     every,
     keys,
     named,
-    node_kind,
     one,
     owned,
     points,
@@ -41,7 +41,7 @@ class Auditing:
     def test_the_chain_can_be_computed_again(self, store: Store) -> None:
         """Give entries whose digests make the change's, and links that follow from one another."""
         assert verify_chain(store) == 0
-        last = _busy(store)
+        last = busy(store)
         assert verify_chain(store) == last.number
         assert store.head() == last
         assert all(change.entries == () for change in store.changes())
@@ -116,7 +116,7 @@ class Maintaining:
         if not isinstance(store, Maintenance):
             return
         assert list(store.check()) == []
-        _busy(store)
+        busy(store)
         assert list(store.check()) == []
 
     def test_erasing_removes_name_and_document_of_every_state(self, store: Store) -> None:
@@ -295,7 +295,7 @@ class Living:
 
     def test_what_was_written_is_there_after_opening_again(self, store: Store) -> None:
         """Show the same in every read, know the own kinds, and go on with the chain."""
-        _busy(store)
+        busy(store)
         before, changes = recorded(store), list(store.changes(entries=True))
         again = self.reopen(store)
         try:
@@ -436,31 +436,6 @@ def _together(works: list[Callable[[], None]]) -> None:
         assert not thread.is_alive(), "a thread hangs"
     for error in failed:
         raise error
-
-
-def _busy(store: Store) -> Change:
-    """Write changes of every sort, and return the last."""
-    data, model, execution = named("datasets", "d", rows=1), named("models", "m"), run("01", "ü", x=1)
-    params, perf = (
-        owned("modelparams", execution, {"a": [1, 2]}),
-        owned("devperf", execution, {"f": 1, "g": "NaN"}),
-    )
-    trained, used = edge("run_models", model, execution), edge("run_datasets", execution, data)
-    write(store, data, model)
-    write(store, execution, params, perf, edges=[trained, used])
-    write(store, points=[points(execution, "loss", 3.0, "NaN", 2), points(execution, "f", 0.5)])
-    write(
-        store, Put(data._replace(text='{"rows":2}'), "any"), edges=[edge("run_models", model, execution, a=1)]
-    )
-    write(store, node_kind("reports"), run("02", long="x" * 2_000, tags={"a": True}))
-    write(store, named("reports", "r", many={str(i): i for i in range(50)}), closes=[used])
-    write(store, points=[points(execution, "loss", 1.0, step=9)])
-    write(store, Put(perf._replace(text='{"f":2,"loss":5}'), "any"))
-    write(store, Put(params._replace(text='{"b":"z"}'), "any"), closes=[perf])
-    write(store, closes=[model, run("02")])
-    write(store, model, run("02", y=1), edges=[trained], points=[points("run/02", "loss", 1.0)])
-    write(store, closes=[execution], actor="bob", action="delete", reason="“why”")
-    return write(store, execution, edges=[used], points=[points(execution, "loss", 7)])
 
 
 def _node_text(node: Node) -> str:

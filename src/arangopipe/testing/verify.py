@@ -38,6 +38,6 @@ def _entry_digest(change: Change, entry: Entry) -> bytes:
         given = entry.digest or chain.row_digest(entry.salt, entry.text)
         assert given == chain.row_digest(entry.salt, entry.text), f"{where} has a wrong digest"
     if entry is change.entries[0]:
-        note = chain.note_text(change.batch, change.action, change.reason)
+        note = chain.note_text(change.batch, change.action, change.reason, change.origin)
         assert (entry.closed, entry.text) == (False, note), f"{where}: the first is its own note"
     return chain.entry_digest(entry)

@@ -17,7 +17,7 @@ from pathlib import Path
 from arangopipe.errors import SchemaMismatch, StoreError, StoreUnavailable
 from arangopipe.store.sql.sqlite import SQLite
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The Alembic revision this code reads and writes."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")

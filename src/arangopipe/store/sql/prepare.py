@@ -68,7 +68,7 @@ def prepare(batch: Batch, read: Sequence[Mapping[str, Any]] | None = None) -> Pr
         tuple([_edge_row(edge, next(salts)) for edge in edges]),
         tuple([_point_row(points, next(salts)) for points in series]),
         salt := next(salts),
-        chain.row_digest(salt, chain.note_text(batch.id, batch.action, batch.reason)),
+        chain.row_digest(salt, chain.note_text(batch.id, batch.action, batch.reason, batch.origin)),
     )
 
 

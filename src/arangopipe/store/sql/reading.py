@@ -14,7 +14,7 @@ from typing import Any
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
-from arangopipe.model.graph import Change, Edge, Entry, Node, Point, Revision
+from arangopipe.model.graph import Change, Edge, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
 from arangopipe.store.sql.terms import Terms
 from arangopipe.store.sql.writing import change_of, read_change
@@ -193,9 +193,10 @@ def revisions(reader: Reader, node_id: str) -> tuple[Revision, ...]:
     term = reader.terms.id(reader.cursor, kind)
     rows = reader.cursor.execute(
         f"SELECT {NODE}, closed FROM node_past WHERE kind = ? AND key = ? "
-        f"UNION ALL SELECT {NODE}, NULL FROM node WHERE kind = ? AND key = ? ORDER BY 7",
+        f"UNION ALL SELECT {NODE}, NULL FROM node WHERE kind = ? AND key = ?",
         (term, key, term, key),
     ).fetchall()
+    rows.sort(key=lambda row: (row[8] is None, row[6]))
     found = []
     for *row, closed in rows:
         change = read_change(reader.cursor, row[6])
@@ -212,7 +213,7 @@ def head(cursor: Cursor, at: int | None) -> Change | None:
 
 
 CHANGES = (
-    "SELECT number, time, actor, action, reason, batch, digest, chain, salt FROM change "
+    "SELECT number, time, actor, action, reason, batch, digest, chain, origin, salt FROM change "
     "WHERE number > ? ORDER BY number LIMIT ?"
 )
 
@@ -222,15 +223,16 @@ def changes(cursor: Cursor, after: int, limit: int) -> list[Change]:
     return [change_of(row[:-1]) for row in cursor.execute(CHANGES, (after, limit))]
 
 
-def changes_with_entries(cursor: Cursor, after: int, limit: int | None) -> Iterator[Change]:
-    """Yield the changes after a number, each with the rows it wrote, closed and erased."""
-    grouped = groupby(_entries(cursor, after), key=itemgetter(0))
+def changes_with_entries(cursor: Cursor, after: int, limit: int) -> Iterator[Change]:
+    """Yield the next changes after a number, each with the rows it wrote, closed and erased."""
+    grouped = groupby(_entries(cursor, after, after + limit), key=itemgetter(0))
     number, group = next(grouped, (None, iter(())))
-    for *row, salt in cursor.connection.execute(CHANGES, (after, -1 if limit is None else limit)):
+    for *row, salt in cursor.connection.execute(CHANGES, (after, limit)):
         change = change_of(tuple(row))
-        found = [Entry(False, chain.note_text(change.batch, change.action, change.reason), salt)]
+        note = chain.note_text(change.batch, change.action, change.reason, change.origin)
+        found = [Entry(False, note, salt)]
         if number == change.number:
-            found += [entry for _, entry in group]
+            found += [entry for _, _, entry in group]
             number, group = next(grouped, (None, iter(())))
         yield change._replace(entries=tuple(found))
 
@@ -243,37 +245,51 @@ _NAME = (
 _KIND = "(SELECT text FROM term WHERE id = kind)"
 _NODE_ENTRY = f"{_KIND}, key, coalesce(name, ''), coalesce(version, ''), project, document"
 _EDGE_ENTRY = f"{_KIND}, {_NAME.format('source')}, {_NAME.format('target')}, coalesce(document, '{{}}')"
-_POINT_ENTRY = f"{_NAME.format('run')}, (SELECT substr(text, 2) FROM term WHERE id = name), document"
+_METRIC = "(SELECT substr(text, 2) FROM term WHERE id = name)"
+_POINT_ENTRY = f"{_NAME.format('run')}, {_METRIC}, document"
 _WRITTEN, _ENDED = ("revision",), ("revision", "closed")
+_LAST = "9223372036854775807"
 _ENTRIES: tuple[tuple[str, str, str, Sequence[str], Callable[..., str]], ...] = (
-    ("node", _NODE_ENTRY, "NULL", _WRITTEN, chain.node_text),
-    ("node_past", _NODE_ENTRY, "digest", _ENDED, chain.node_text),
-    ("edge", _EDGE_ENTRY, "NULL", _WRITTEN, chain.edge_text),
-    ("edge_past", _EDGE_ENTRY, "NULL", _ENDED, chain.edge_text),
-    ("point", _POINT_ENTRY, "digest", _ENDED, chain.points_text),
+    ("node", _NODE_ENTRY, "id", _WRITTEN, chain.node_text),
+    ("node_past", _NODE_ENTRY, "id", _ENDED, chain.node_text),
+    ("edge", _EDGE_ENTRY, _LAST, _WRITTEN, chain.edge_text),
+    ("edge_past", _EDGE_ENTRY, _LAST, _ENDED, chain.edge_text),
+    ("point", _POINT_ENTRY, _LAST, _ENDED, chain.points_text),
 )
+# Of the tables whose rows can be erased: what is left of one (`graph.Left`), and its digest.
+_LEFT = {
+    "node_past": (f"'node', {_KIND} || '/' || key, project", "revision, closed, erased, digest"),
+    "point": (f"'points', {_NAME.format('run')}, {_METRIC}", "revision, closed, erased, digest"),
+}
 
 
-def _entries(cursor: Cursor, after: int) -> Iterator[tuple[int, Entry]]:
-    """Yield (change number, row written, closed or erased) in the order of changes."""
+def _entries(cursor: Cursor, after: int, upto: int) -> Iterator[tuple[int, int, Entry]]:
+    """Yield (change number, place, row written, closed or erased) in the order of changes.
 
-    def stream(table: str, columns: str, digest: str, at: str, text: Callable[..., str]) -> Iterator[Any]:
-        sql = f"SELECT {at}, {digest}, salt, {columns} FROM {table} WHERE {at} > ? ORDER BY {at}"
-        for number, erased, salt, *row in cursor.connection.execute(sql, (after,)):
-            yield number, Entry(at == "closed", None if erased else text(*row), salt, erased)
+    Within a change nodes come first, as they were created.
+    """
 
-    def left(table: str, what: str, columns: str) -> Iterator[tuple[int, Entry]]:
-        sql = f"SELECT erased, {columns}, digest FROM {table} WHERE erased > ? ORDER BY erased"
-        for number, id, name, digest in cursor.connection.execute(sql, (after,)):
-            yield number, Entry(False, chain.erased_text(what, id, name, digest), chain.OPEN_SALT)
+    def rows(table: str, columns: str, place: str, at: str, where: str) -> Iterator[Any]:
+        sql = f"SELECT {at}, {place}, {columns} FROM {table} WHERE {at} > ? AND {at} <= ? AND {where} "
+        return cursor.connection.execute(f"{sql} ORDER BY {at}, {place}", (after, upto))
 
-    return merge(
-        left("node_past", "node", f"{_KIND} || '/' || key, project"),
-        left("point", "points", f"{_NAME.format('run')}, (SELECT substr(text, 2) FROM term WHERE id = name)"),
-        *(
-            stream(table, columns, digest, at, text)
-            for table, columns, digest, numbers, text in _ENTRIES
-            for at in numbers
-        ),
-        key=itemgetter(0),
-    )
+    def whole(table: str, columns: str, place: str, at: str, text: Callable[..., str]) -> Iterator[Any]:
+        where = "digest IS NULL" if table in _LEFT else "true"
+        for number, id, salt, *row in rows(table, f"salt, {columns}", place, at, where):
+            yield number, id, Entry(at == "closed", text(*row), salt)
+
+    def erased(table: str, place: str, at: str) -> Iterator[Any]:
+        for number, id, *life, digest in rows(table, ", ".join(_LEFT[table]), place, at, "digest NOT NULL"):
+            left = Left(*life)
+            entry = Entry(at == "closed", None, None, digest, left)
+            if at == "erased":
+                text = chain.erased_text(left.what, left.id, left.project, digest)
+                entry = Entry(False, text, chain.OPEN_SALT)
+            yield number, id, entry
+
+    streams: list[Iterator[tuple[int, int, Entry]]] = []
+    for table, columns, place, numbers, text in _ENTRIES:
+        streams += [whole(table, columns, place, at, text) for at in numbers]
+        if table in _LEFT:
+            streams += [erased(table, place, at) for at in (*numbers, "erased")]
+    return merge(*streams, key=itemgetter(0, 1))

@@ -27,8 +27,8 @@ class Replayed:
 def replay(scratch: Connection, target: Store, told: Callable[[str, int, int], None]) -> Replayed:
     """Record each change of a scratch database in a new store, in order."""
     replayed = Replayed()
-    total = scratch.execute("SELECT count(*) FROM change").fetchone()[0]
-    for place, change in enumerate(reading.changes_with_entries(scratch.cursor(), 0, None), 1):
+    total, last = scratch.execute("SELECT count(*), coalesce(max(number), 0) FROM change").fetchone()
+    for place, change in enumerate(reading.changes_with_entries(scratch.cursor(), 0, last), 1):
         told("recording changes", place, total)
         if not _is_whole(change):
             replayed.broken += (change.number,)
@@ -65,8 +65,17 @@ def batch_of(change: Change) -> Batch:
     closes: list[str | EdgeRef] = [id for id in closed_nodes if id in ended]
     closes += [ref for ref in closed_edges if ref not in revised and ended.isdisjoint(ref[1:])]
     puts.sort(key=lambda put: put.node.kind != "kinds")  # what others are of comes first
-    said = {"actor": change.actor, "action": change.action, "reason": change.reason}
-    return Batch(change.batch, tuple(puts), tuple(edges), tuple(closes), tuple(points), **said)
+    return Batch(
+        change.batch,
+        tuple(puts),
+        tuple(edges),
+        tuple(closes),
+        tuple(points),
+        change.actor,
+        change.action,
+        change.reason,
+        origin=change.origin,
+    )
 
 
 def _present(target: Store, batch: Batch) -> Batch:

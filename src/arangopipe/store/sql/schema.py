@@ -7,6 +7,7 @@ did so. ``value`` is one tree of (path, value, node), with booleans as one-byte 
 apart. A row's digest is sha256(salt + text) (`model.chain`); it is stored only once text and salt
 have been erased. ``point`` holds the points of a metric that came with one change; ``series``
 sums them up and, like ``value``, can be rebuilt. ``erased`` is the change that removed text and salt.
+``origin`` says where a change was first recorded, if in another store.
 
 The measurements behind this shape: integer ids and one narrow value tree log at 0.85-0.98 of hand-written
 SQL over the same rows; text ids or two value indexes at 0.6.
@@ -49,6 +50,7 @@ change = Table(
     Column("salt", LargeBinary, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("chain", LargeBinary, nullable=False),
+    Column("origin", Text),
 )
 
 

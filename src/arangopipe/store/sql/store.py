@@ -11,9 +11,9 @@ from arangopipe.model.filters import Expression, OrderKey, parse_path
 from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import AsOf, Inspection, Maintenance, Store, check_bound, check_page
+from arangopipe.store.base import AsOf, Inspection, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import check_batch, erasing
-from arangopipe.store.sql import maintenance, questions, reading
+from arangopipe.store.sql import maintenance, questions, reading, replica
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, Reader
@@ -23,13 +23,15 @@ from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import Writer, read_change
 
+WINDOWS = 16
+
 T = TypeVar("T")
 
 CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance):
+class SQLStore(Store, Maintenance, Replica):
     """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
 
     Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
@@ -196,8 +198,7 @@ class SQLStore(Store, Maintenance):
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
         check_bound("after", after, 0)
         if entries:
-            with self._read(None) as reader:
-                yield from reading.changes_with_entries(reader.cursor, after, limit)
+            yield from self._changes_with_entries(after, limit)
             return
         left = limit
         while left is None or left > 0:
@@ -214,6 +215,19 @@ class SQLStore(Store, Maintenance):
         from arangopipe.store.sql.inspection import FileInspection
 
         return FileInspection(url)
+
+    def _changes_with_entries(self, after: int, limit: int | None) -> Iterator[Change]:
+        """Yield changes by the window, each read in one transaction; what is recorded does not change.
+
+        A window takes one pass over the tables, so a large store is read in `WINDOWS` of them.
+        """
+        head = self.head()
+        last = 0 if head is None else head.number
+        last = last if limit is None else min(last, after + limit)
+        window = max(CHANGES, -((after - last) // WINDOWS))
+        for start in range(after, last, window):
+            with self._read(None) as reader:
+                yield from reading.changes_with_entries(reader.cursor, start, min(window, last - start))
 
     def close(self) -> None:
         self._database.close()
@@ -232,3 +246,8 @@ class SQLStore(Store, Maintenance):
         change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, batch))
         self._database.rewrite()
         return change
+
+    def append(self, changes: Sequence[Change]) -> None:
+        prepared = [replica.prepare(change) for change in changes]
+        self._write(lambda cursor, terms: replica.append(cursor, terms, prepared))
+        self._vocabulary = None

@@ -34,10 +34,10 @@ INSERT_EDGE = "INSERT INTO edge(source, kind, target, revision, document, salt) 
 DELETE_EDGE = "DELETE FROM edge WHERE source = ? AND kind = ? AND target = ?"
 INSERT_POINT = "INSERT INTO point(run, name, revision, document, salt) VALUES (?, ?, ?, ?, ?)"
 INSERT_CHANGE = (
-    "INSERT INTO change(number, batch, time, actor, action, reason, salt, digest, chain) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO change(number, batch, time, actor, action, reason, salt, digest, chain, origin) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-CHANGE = "SELECT number, time, actor, action, reason, batch, digest, chain FROM change"
+CHANGE = "SELECT number, time, actor, action, reason, batch, digest, chain, origin FROM change"
 NODE_PAST = """
 INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, closed)
 SELECT id, kind, key, name, version, project, revision, document, salt, ? FROM node WHERE id = ?
@@ -127,13 +127,18 @@ class Writer:
     def _finish(self, last_time: int, last_link: bytes) -> Change:
         batch = self._prepared.batch
         time = max(times.to_microseconds(times.now()), last_time)
+        origin = None
+        if batch.origin is not None:
+            # Whoever has seen a change writes later than it was written, whatever the clocks say.
+            time = max(time, times.to_microseconds(batch.origin.time) + 1)
+            origin = chain.origin_text(batch.origin)
         digest = chain.change_digest([self._prepared.digest, *self._digests])
         link = chain.link(last_link, self._number, times.from_microseconds(time), batch.actor, digest)
         said = (batch.actor, batch.action, batch.reason)
         self._cursor.execute(
-            INSERT_CHANGE, (self._number, batch.id, time, *said, self._prepared.salt, digest, link)
+            INSERT_CHANGE, (self._number, batch.id, time, *said, self._prepared.salt, digest, link, origin)
         )
-        return change_of((self._number, time, *said, batch.id, digest, link))
+        return change_of((self._number, time, *said, batch.id, digest, link, origin))
 
     def _check_unchanged(self) -> None:
         batch = self._prepared.batch
@@ -427,7 +432,15 @@ def read_change(cursor: Cursor, number: int) -> Change:
 
 def change_of(row: tuple[Any, ...]) -> Change:
     """Return the change of a row of `CHANGE`."""
-    number, time, actor, action, reason, batch, digest, link = row
+    number, time, actor, action, reason, batch, digest, link, origin = row
     return Change(
-        number, times.from_microseconds(time), actor, action, reason, batch, digest.hex(), link.hex()
+        number,
+        times.from_microseconds(time),
+        actor,
+        action,
+        reason,
+        batch,
+        digest.hex(),
+        link.hex(),
+        origin=None if origin is None else chain.read_origin(origin),
     )
