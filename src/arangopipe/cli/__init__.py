@@ -9,6 +9,7 @@ from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
 from arangopipe.cli.root import main
 from arangopipe.cli.show import history, show
+from arangopipe.cli.spool import spool
 
 __all__ = ["main"]
 
@@ -28,5 +29,6 @@ for _command in (
     runs,
     search,
     show,
+    spool,
 ):
     main.add_command(_command)

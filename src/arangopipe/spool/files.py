@@ -116,7 +116,8 @@ class Writer:
     """A file of this process that is made when it is needed, and locked; `process` begins its name."""
 
     def __init__(self, store: str, process: str, suffix: str = WAITING) -> None:
-        self._name = f"{process}-{{}}-{mark(store)}{suffix}"
+        # What was refused at once is never taken for what was refused later, which keeps its number.
+        self._name = f"{process}-{{}}{'r' if suffix == REFUSED else ''}-{mark(store)}{suffix}"
         self._number = 0
         self._size = 0
         self._close: weakref.finalize[..., Writer] | None = None
