@@ -96,6 +96,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._replaying = threading.Lock()
         self._wake = threading.Event()
+        self._flush = False
         self._thread: threading.Thread | None = None
         self._jobs: deque[Job] = deque()
         self._current: Job | None = None
@@ -198,7 +199,7 @@ class Outbox:
         """Flush a run every five seconds and whenever `wake` is called, until `forget`."""
         with self._lock:
             self._runs[id(run)] = run
-        self._start()
+        self._start(wake=False)
 
     def forget(self, run: Flushable) -> None:
         """Stop flushing a run."""
@@ -207,7 +208,8 @@ class Outbox:
 
     def wake(self) -> None:
         """Flush soon."""
-        if not self._wake.is_set():
+        if not self._flush:
+            self._flush = True
             self._wake.set()
 
     def catch_up(self) -> None:
@@ -218,7 +220,7 @@ class Outbox:
         self._start()
         caught_up.wait(PATIENCE)
 
-    def _start(self) -> None:
+    def _start(self, wake: bool = True) -> None:
         store = self._store()
         with self._lock:
             if self._thread is None and store is not None:
@@ -226,14 +228,18 @@ class Outbox:
                     target=self._loop, args=(store,), name="arangopipe-outbox", daemon=True
                 )
                 self._thread.start()
-        self._wake.set()
+        if wake:
+            self._wake.set()
 
     def _loop(self, store: Store) -> None:
+        flushed = time.monotonic()
         while True:
             self._wake.wait(self._nap())
             self._wake.clear()
-            for run in self._watched():
-                run.hand_over()
+            if self._flush or time.monotonic() >= flushed + SECONDS:
+                self._flush, flushed = False, time.monotonic()
+                for run in self._watched():
+                    run.hand_over()
             if (self._away or self._behind) and not self._offline and time.monotonic() >= self._try_at:
                 with self._replaying:
                     self._replay(store)

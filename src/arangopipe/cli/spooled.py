@@ -15,11 +15,11 @@ from arangopipe.cli.words import count, joined, short_key, shortened, title, whe
 from arangopipe.errors import ArangopipeError, Conflict, NotFound, StoreError
 from arangopipe.model import times
 from arangopipe.model.graph import Batch
-from arangopipe.model.vocabulary import OWNED_BY_RUN, near
+from arangopipe.model.vocabulary import near
 from arangopipe.model.wire import batch_dict
 from arangopipe.spool.files import address, files
 from arangopipe.spool.overview import Summary, summary
-from arangopipe.spool.replay import Replay
+from arangopipe.spool.replay import Replay, written
 from arangopipe.store import open_store
 
 
@@ -108,12 +108,10 @@ def show_batches(terminal: Terminal, found: Sequence[Summary]) -> None:
 
 def _what(batch: Batch) -> str:
     """Return in words what a batch writes."""
-    nodes = [node for node, _ in batch.puts if node.kind not in OWNED_BY_RUN]
-    runs = {f"run/{node.key}" for node, _ in batch.puts if node.kind in OWNED_BY_RUN}
-    runs = (runs | {points.run for points in batch.points}) - {node.id for node in nodes}
     points = sum(len(points.points) for points in batch.points)
-    named = [f"{title(node.kind)} {clean(node.name or short_key(node.key))}" for node in nodes]
-    named += [f"run {short_key(run.partition('/')[2])}" for run in sorted(runs)]
+    names = {node.id: node.name for node, _ in batch.puts}
+    ids = [node_id.partition("/") for node_id in dict.fromkeys(written(batch))]
+    named = [f"{title(kind)} {clean(names.get(f'{kind}/{key}') or short_key(key))}" for kind, _, key in ids]
     said = joined(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
     return joined([said, count(points, "point") if points else ""])
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from arangopipe.model import times
-from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.spool.files import File
+from arangopipe.spool.replay import written
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,5 @@ def summary(file: File) -> Summary:
         count["batches"] += 1
         count["dropped"] += entry.dropped
         count["points"] += sum(len(points.points) for points in entry.batch.points)
-        runs.update(node.id for node, _ in entry.batch.puts if node.kind == "run")
-        runs.update(f"run/{node.key}" for node, _ in entry.batch.puts if node.kind in OWNED_BY_RUN)
-        runs.update(points.run for points in entry.batch.points)
+        runs.update(node_id for node_id in written(entry.batch) if node_id.startswith("run/"))
     return Summary(file, in_use, store, since, runs=len(runs), reasons=tuple(reasons), **count)

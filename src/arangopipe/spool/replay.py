@@ -16,6 +16,7 @@ from typing import BinaryIO
 from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, StoreError
 from arangopipe.model import documents
 from arangopipe.model.graph import Batch, Node, Put
+from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.spool.files import REFUSED, Entry, File, parsed
 from arangopipe.store.base import Store
 
@@ -166,8 +167,9 @@ def hindrance(batch: Batch, blocked: set[str]) -> str:
 
 
 def written(batch: Batch) -> Iterator[str]:
-    """Yield the ids of what a batch writes."""
-    yield from (node.id for node, _ in batch.puts)
+    """Yield the ids of what a batch writes; what a run owns counts as that run."""
+    for node, _ in batch.puts:
+        yield f"run/{node.key}" if node.kind in OWNED_BY_RUN else node.id
     yield from (points.run for points in batch.points)
 
 
