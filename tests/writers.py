@@ -14,6 +14,9 @@ import arangopipe.store.sql.store  # what takes long to import, before the clock
 from arangopipe import AlreadyExists, ArangoPipe
 from arangopipe.model.graph import Node, Point
 from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.spool.files import files
+from arangopipe.spool.replay import Replay
+from arangopipe.store import open_store
 from arangopipe.store.base import Store
 
 SECONDS = 60
@@ -257,3 +260,42 @@ def create_until_killed(url: str, said: Connection) -> None:
     with connect(url) as pipe:
         pipe.store.head()
         threading.Event().wait()
+
+
+# --- the spool -----------------------------------------------------------------------------------
+
+
+def spool_until_killed(home: str, url: str, said: Connection) -> None:
+    """Log runs of both sorts offline, and say the key of each once it is acknowledged."""
+    os.environ.update(ARANGOPIPE_HOME=home, ARANGOPIPE_OFFLINE="1")
+    with connect(url) as pipe:
+        said.send_bytes(b"ready")
+        for number in itertools.count():
+            said.send_bytes(log_offline(pipe, number).encode())
+
+
+def log_offline(pipe: ArangoPipe, number: int) -> str:
+    """Log a run without looking anything up; return its key."""
+    if number % 2:
+        return pipe.log_run(
+            tags={"number": number}, params={"number": number}, metrics={"number": number}
+        ).key
+    with pipe.start_run(tags={"number": number}) as run:
+        run.log_params({"number": number})
+        run.log_metric("loss", 0.5, step=0)
+        run.flush()
+        run.log_metric("loss", 0.25, step=1)
+        run.log_metrics({"number": number})
+    return run.key
+
+
+def replay_until_killed(home: str, url: str, said: Connection) -> None:
+    """Say that it begins, and replay the spool."""
+    os.environ["ARANGOPIPE_HOME"] = home
+    with open_store(url) as store:
+        said.send_bytes(b"ready")
+        work = Replay(store)
+        for file in files(url):
+            work.file(file)
+    said.send_bytes(b"done")
+    threading.Event().wait()

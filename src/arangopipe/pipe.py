@@ -157,7 +157,7 @@ class ArangoPipe(Registry, Reader):
             key=key,
             **attributes,
         )
-        run, found, measured = self.send(self.batch("log run", puts=record.puts, edges=record.edges))
+        run, found, measured = self.record(self.batch("log run", puts=record.puts, edges=record.edges))
         return Run(run, found.text, measured.text)
 
     def log_runs(self, runs: Iterable[Mapping[str, Any]], batch_size: int = 500) -> int:
@@ -180,7 +180,7 @@ class ArangoPipe(Registry, Reader):
                     raise type(error)(f"{at}: {error}") from error
             puts = [put for record in records for put in record.puts]
             edges = [edge for record in records for edge in record.edges]
-            self.store.write(self.batch("log runs", puts=puts, edges=edges))
+            self.deliver(self.batch("log runs", puts=puts, edges=edges))
             written += len(records)
         return written
 
@@ -254,15 +254,17 @@ class ArangoPipe(Registry, Reader):
         text = documents.dump({**document, **more, **moments})
         node = Node("servingperf", check_key(key) if key else uuid7(), project=served.project, text=text)
         edge = self.references().edge("deployment_servingperf", served.id, node.id)
-        return ServingPerf(self.put("log serving performance", Put(node), [edge]))
+        batch = self.batch("log serving performance", puts=[Put(node)], edges=[edge])
+        return ServingPerf(self.record(batch)[0])
 
     def _served(self, ref: Ref, moment: Any) -> Deployment:
-        references = self.references()
+        if isinstance(ref, Deployment):
+            return ref
         if isinstance(ref, str):
             known = deployments.of_tag(self.store, ref.removeprefix("deployment:"))
             if known:
                 return deployments.the_live_one(known, known[0].tag, moment)
-        return Deployment(references.node("deployment", ref))
+        return Deployment(self.references().node("deployment", ref))
 
     # --- changing --------------------------------------------------------------------------------
 

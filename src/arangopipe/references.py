@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from arangopipe.errors import Conflict, InvalidInput, NotFound
+from arangopipe.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
 from arangopipe.model import documents, times
 from arangopipe.model.graph import Edge, Node, kind_of
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind, NodeKind, near
+from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind, NodeKind, Vocabulary, near
 from arangopipe.store.base import AsOf, Store
 
 
@@ -71,7 +71,7 @@ class References:
         self.store = store
         self.project = project
         self.as_of = moment_of(moment)
-        self._vocabulary = store.vocabulary()
+        self._vocabulary = _vocabulary_of(store)
         self._nodes: dict[tuple[str, str, str | None, str], Node] = {}
 
     def kind(self, word: str) -> NodeKind:
@@ -267,6 +267,13 @@ class References:
 
     def _when(self) -> str:
         return "" if self.as_of is None else f" as of {self.as_of}"
+
+
+def _vocabulary_of(store: Store) -> Vocabulary:
+    try:
+        return store.vocabulary()
+    except StoreUnavailable:
+        return Vocabulary()  # of what needs no look-up
 
 
 def _words(kind: NodeKind) -> tuple[str, str]:

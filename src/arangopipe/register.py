@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from arangopipe import capture
-from arangopipe.errors import AlreadyExists, Conflict, InvalidInput
+from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, StoreUnavailable
 from arangopipe.model import documents
 from arangopipe.model.entities import Dataset, Featureset, Model, Thing
-from arangopipe.model.graph import Node, Put, Revision
+from arangopipe.model.graph import Batch, Node, Put, Revision
 from arangopipe.model.ids import check_key, check_name, named_key
 from arangopipe.model.vocabulary import NODE_KINDS, RESERVED_KINDS
 from arangopipe.references import Ref, References, listed, several
-from arangopipe.session import RETRIES, Session
+from arangopipe.session import Session
+from arangopipe.spool.replay import RETRIES
 from arangopipe.store.base import Store
+from arangopipe.store.settings import offline as is_offline
 
 VERSIONED = ("datasets", "featuresets", "models")
 """Kinds whose other content under a taken name is the next version, not a conflict."""
@@ -64,6 +66,7 @@ class Registry(Session):
         project: Ref | None = None,
         key: str | None = None,
         exist_ok: bool = False,
+        offline: bool = False,
         **attributes: Any,
     ) -> Dataset:
         """Record a dataset and return it; it is shared by all projects unless `project` is given.
@@ -71,7 +74,8 @@ class Registry(Session):
         `data` (a data frame, array, … or the path of a file) is not kept: its fingerprint and summary
         are. `name` may be a whole dict of name and attributes. A taken name raises
         `AlreadyExists`; with `exist_ok`, equal content returns what has it and other content makes
-        the next version.
+        the next version. With `offline`, or ARANGOPIPE_OFFLINE, it waits in the spool while the store
+        is away, as version "1" unless one is given, and what is returned may be used at once.
         """
         if data is not None:
             is_path = location is None and isinstance(data, (str, os.PathLike))
@@ -84,6 +88,7 @@ class Registry(Session):
             name,
             {**attributes, **_given(source=source, location=location)},
             exist_ok,
+            offline,
             version=version,
             project=project,
             key=key,
@@ -101,6 +106,7 @@ class Registry(Session):
         project: Ref | None = None,
         key: str | None = None,
         exist_ok: bool = False,
+        offline: bool = False,
         **attributes: Any,
     ) -> Featureset:
         """Record a featureset made from one dataset or several, and return it.
@@ -120,6 +126,7 @@ class Registry(Session):
             name,
             {**attributes, **made, **_given(columns=_dtypes(columns))},
             exist_ok,
+            offline,
             version=version,
             project=project,
             key=key,
@@ -137,6 +144,7 @@ class Registry(Session):
         version: str | int | None = None,
         key: str | None = None,
         exist_ok: bool = False,
+        offline: bool = False,
         **attributes: Any,
     ) -> Model:
         """Record a model and return it; without any project it is shared.
@@ -150,6 +158,7 @@ class Registry(Session):
             name,
             {**attributes, **_given(task=task, technique=technique)},
             exist_ok,
+            offline,
             version=version,
             project=project,
             default_project=self.project,
@@ -182,12 +191,13 @@ def register(
     name: str | Mapping[str, Any],
     attributes: Mapping[str, Any],
     exist_ok: bool = False,
+    offline: bool = False,
     **own: Any,
 ) -> Node:
     """Check and write a named thing; `own` are the arguments of `registration`."""
     references = session.references()
     wanted = registration(references, kind, name, attributes, **own)
-    return write(session, references, wanted, exist_ok)
+    return write(session, references, wanted, exist_ok, offline or is_offline())
 
 
 def own_thing(
@@ -256,36 +266,56 @@ def _spread(
     return whole["name"], fields, {**rest, **attributes}
 
 
-def write(session: Session, references: References, wanted: Registration, exist_ok: bool = False) -> Node:
+def write(
+    session: Session,
+    references: References,
+    wanted: Registration,
+    exist_ok: bool = False,
+    offline: bool = False,
+) -> Node:
     """Write a named thing and return its node.
 
     A taken name raises `AlreadyExists`. With `exist_ok`, equal content returns the thing that has it,
     and other content makes the next version; of kinds without versions, or where the version was
-    given, it raises `Conflict`.
+    given, it raises `Conflict`. With `offline`, it is spooled while the store is away.
     """
-    for attempt in range(RETRIES):
-        taken = session.store.find(wanted.kind, wanted.name, project=wanted.project)
-        same = [node for node in taken if wanted.version in (None, node.version)]
-        if same and not exist_ok:
-            raise AlreadyExists(_taken(wanted, same, taken))
-        existing = _equal(session.store, wanted, same)
-        if existing is not None:
-            return existing
-        node = wanted.node(_version(wanted, same, taken))
-        edges = [references.edge(link.kind, node.id, link.other, link.text) for link in wanted.links]
-        batch = session.batch(f"register {wanted.kind}", puts=[Put(node)], edges=edges)
-        try:
-            change = session.store.write(batch)
-            if change.batch == batch.id:
-                return node._replace(revision=change.number)
-            # Another process has just registered the very same: that shows at the next look.
-        except AlreadyExists:
-            # A lost race for the version shows at the next look; a key that is taken stays so.
-            (there,) = session.store.get([node.id])
-            other = there is not None and there[:5] != node[:5]
-            if other or attempt == RETRIES - 1:
-                raise
+    batch = _batch(session, references, wanted, _version(wanted, (), ()))
+    try:
+        if offline and (why := session.outbox.obstacle(batch)):
+            raise StoreUnavailable(why)
+        for attempt in range(RETRIES):
+            taken = session.store.find(wanted.kind, wanted.name, project=wanted.project)
+            same = [node for node in taken if wanted.version in (None, node.version)]
+            if same and not exist_ok:
+                raise AlreadyExists(_taken(wanted, same, taken))
+            existing = _equal(session.store, wanted, same)
+            if existing is not None:
+                return existing
+            batch = _batch(session, references, wanted, _version(wanted, same, taken))
+            node = batch.puts[0].node
+            try:
+                change = session.store.write(batch)
+                if change.batch == batch.id:
+                    return node._replace(revision=change.number)
+                # Another process has just registered the very same: that shows at the next look.
+            except AlreadyExists:
+                # A lost race for the version shows at the next look; a key that is taken stays so.
+                (there,) = session.store.get([node.id])
+                other = there is not None and there[:5] != node[:5]
+                if other or attempt == RETRIES - 1:
+                    raise
+    except StoreUnavailable as error:
+        if not (offline and session.outbox.spools):
+            raise
+        session.outbox.keep(batch, str(error))
+        return batch.puts[0].node
     raise AssertionError("the last attempt returns or raises")
+
+
+def _batch(session: Session, references: References, wanted: Registration, version: str) -> Batch:
+    node = wanted.node(version)
+    edges = [references.edge(link.kind, node.id, link.other, link.text) for link in wanted.links]
+    return session.batch(f"register {wanted.kind}", puts=[Put(node)], edges=edges)
 
 
 def _equal(store: Store, wanted: Registration, nodes: Sequence[Node]) -> Node | None:

@@ -1,9 +1,9 @@
 """A run while it goes on: ``with pipe.start_run(…) as run: run.log_metric("loss", x, step=i)``.
 
-Logging only fills a buffer, which a thread (`flusher`) writes every five seconds or when 1,000 points
+Logging only fills a buffer, which a thread (`outbox`) writes every five seconds or when 1,000 points
 have gathered; the rest is written when the run ends, in one batch with its status. What the store
-cannot take for now stays buffered. Params and metrics get their nodes with the first write that
-has some, at the latest when the run ends.
+cannot take waits in the spool: an error of the store changes nothing in the block, unless the run is
+strict.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ import os
 import sys
 import threading
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from arangopipe import flusher
-from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, InvalidInput, NotFound
+from arangopipe import outbox
+from arangopipe.drafts import Drafts
+from arangopipe.errors import Conflict, InvalidInput
 from arangopipe.keeper import MAX_STEP, ArangopipeWarning, Keeper, warn
-from arangopipe.model import documents, times
+from arangopipe.model import times
 from arangopipe.model.entities import Run
-from arangopipe.model.graph import Batch, Edge, Node, Put
-from arangopipe.model.ids import uuid7
-from arangopipe.points import Buffer, Elsewhere, Ended, Series, as_batch
+from arangopipe.model.graph import Edge, Put
+from arangopipe.outbox import Job
+from arangopipe.points import Buffer, Elsewhere, Ended
 from arangopipe.record import (
     ENDED,
     RunRecord,
@@ -36,40 +37,15 @@ from arangopipe.record import (
     artifact,
     check_status,
     error_document,
-    named,
     run_record,
 )
-from arangopipe.session import RETRIES, Session
+from arangopipe.session import Session
 from arangopipe.store.base import Store
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["ActiveRun", "ArangopipeWarning", "end_open_runs", "start"]
-
-
-class _Draft:
-    """One of a run's documents: as it is stored, and all that this run has set in it."""
-
-    def __init__(self, node: Node, edge: Edge | None = None) -> None:
-        self.node = node
-        self.edge = edge
-        self.set: dict[str, Any] = {}
-        self.dirty = False
-
-    def update(self, values: Mapping[str, Any]) -> None:
-        """Set attributes, to be written with the next batch."""
-        self.set.update(values)
-        self.dirty = self.dirty or bool(values)
-
-    def get(self, name: str, default: Any) -> Any:
-        """Return an attribute as it is now."""
-        return self.set[name] if name in self.set else self.node.document.get(name, default)
-
-    def put(self) -> Put:
-        """Return what writes it, over the revision that is known."""
-        text = documents.dump({**self.node.document, **self.set})
-        return Put(self.node._replace(text=text), self.node.revision or "absent")
 
 
 class ActiveRun:
@@ -88,27 +64,22 @@ class ActiveRun:
     [1.0, 0.5, 0.3333333333333333]
     """
 
-    def __init__(
-        self, session: Session, record: RunRecord, run: Node, *, strict: bool, capture: bool
-    ) -> None:
+    def __init__(self, session: Session, record: RunRecord, *, strict: bool, capture: bool) -> None:
         self.session = session
         self._capture = capture
-        self._keeper = Keeper(run.id, strict)
-        self._run = _Draft(run)
-        self._params = _Draft(record.params, record.owned[0])
-        self._metrics = _Draft(record.metrics, record.owned[1])
+        self._keeper = Keeper(record.run.id, strict)
+        self._drafts = Drafts(record)
+        self._run, self._params, self._metrics = self._drafts.all
+        self._numbers = self._drafts.numbers
         self._buffer: Buffer = Buffer()
-        # Metrics whose last value is a number; the document has the other ones already.
-        self._numbers: set[str] = set()
-        self._series = Series()
         self._sections: set[str] = set()
-        self._pending: Batch | None = None
         self._closing = False
         self._result: Run | None = None
         self._error_before = _last_error()
-        # Held for moments by whoever logs, and during a write by whoever writes.
-        self._state = threading.Lock()
-        self._writing = threading.Lock()
+        # Held by whoever hands over what was logged; only the first of the jobs is on its way.
+        self._handing = threading.Lock()
+        self._jobs: deque[Job] = deque()
+        self._told = False
 
     @property
     def id(self) -> str:
@@ -147,8 +118,8 @@ class ActiveRun:
             self._buffer.append((name, value, step, clock.time_ns()))
         else:
             self._log_value(name, value, step, time)
-        if len(self._buffer) >= flusher.POINTS:
-            flusher.wake()
+        if len(self._buffer) >= outbox.POINTS:
+            self.session.outbox.wake()
 
     def log_metrics(
         self, metrics: Mapping[str, Any], step: int | None = None, time: Time | None = None
@@ -157,8 +128,8 @@ class ActiveRun:
         moment = times.now() if time is None else time
         for name, value in self._keeper.items(metrics, "metrics"):
             self._log_value(name, value, step, moment)
-        if len(self._buffer) >= flusher.POINTS:
-            flusher.wake()
+        if len(self._buffer) >= outbox.POINTS:
+            self.session.outbox.wake()
 
     def _log_value(self, name: Any, value: Any, step: Any, time: Time | None) -> None:
         keep = self._keeper
@@ -246,7 +217,7 @@ class ActiveRun:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        with self._state:
+        with self._drafts.lock:
             if isinstance(self._buffer, Elsewhere):
                 self._buffer.warn()
             if self._closing:
@@ -256,20 +227,26 @@ class ActiveRun:
     # --- writing ---------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Write what has been logged so far; what the store cannot take stays buffered."""
-        with self._writing:
-            if self._result is None:
-                self._write_pending()
-            if self._result is None and not self._closing:
-                self._pending = self._gathered(self._buffer)
-                self._write_pending()
+        """Write what has been logged so far; what the store does not take in time waits in the spool.
 
-    def flush_quietly(self) -> None:
-        """Write what has been logged so far, if that is possible now."""
-        try:
-            self.flush()
-        except Exception:  # nothing is lost: the next flush tries again, and `close` raises
-            return
+        If the run is strict, raises `StoreError` instead; what was logged is kept, and written later.
+        """
+        with self._handing:
+            if self._settle(self._keeper.strict) and not self._closed:
+                self._gather(self._buffer)
+                self._settle(self._keeper.strict)
+
+    def hand_over(self) -> None:
+        """Queue what has been logged so far, unless something of this run is still on its way."""
+        if self._handing.acquire(blocking=False):
+            try:
+                if self._jobs and self._jobs[0].recorded:
+                    self._jobs.popleft()
+                if not self._jobs and not self._closed:
+                    self._gather(self._buffer, attended=False)
+                self._submit()
+            finally:
+                self._handing.release()
 
     def close(
         self,
@@ -279,23 +256,30 @@ class ActiveRun:
     ) -> Run:
         """End the run, write what is left of it, and return it; closing twice is harmless.
 
-        Raises `StoreError` if the store fails, after which it can be closed again.
+        If the run is strict, raises `StoreError` if the store fails, after which it can be closed again.
         """
-        with self._writing:
-            if self._result is not None:
-                return self._result
-            self._write_pending()
-            if not self._closing:
+        return self._close(status, error, end, self._keeper.strict)
+
+    def _close(
+        self, status: Status, error: BaseException | str | None, end: Time | None, strict: bool
+    ) -> Run:
+        with self._handing:
+            if not self._closed:
                 ending = self._ending(status, error, end)
-                with self._state:
+                with self._drafts.lock:
                     self._run.update(ending)
                     self._closing = True
                     rest, self._buffer = self._buffer, Ended()
-                self._pending = self._gathered(rest, final=True)
-                self._write_pending()
-            flusher.forget(self)
-            self._result = Run(self._run.node, self._params.node.text, self._metrics.node.text)
-            return self._result
+                self._gather(rest, last=True)
+            if self._result is None and self._settle(strict):
+                self.session.outbox.forget(self)
+                self._result = self._drafts.entity()
+            return self._result or self._drafts.entity()
+
+    @property
+    def _closed(self) -> bool:
+        """Whether there is nothing more to come, which in a forked child is so from the start."""
+        return self._closing or self._result is not None
 
     def _ending(self, status: Status, error: BaseException | str | None, end: Time | None) -> dict[str, Any]:
         if check_status(status) not in ENDED:
@@ -309,63 +293,48 @@ class ActiveRun:
             ending["error"] = self._keeper.mapping(error_document(error), "error")
         return ending
 
-    def _gathered(self, buffer: Buffer, final: bool = False) -> Batch | None:
-        """Return what is not written yet as a batch, None if there is nothing."""
-        with self._state:
-            single, points = self._series.drain(buffer)
-            if final:
-                single = {name: last.value for name, last in self._series.last.items()}
-            numbers = {name: named(single[name]) for name in single.keys() & self._numbers}
-            self._metrics.update(numbers)
-            drafts = [
-                draft
-                for draft in (self._run, self._params, self._metrics)
-                if draft.dirty or (final and not draft.node.revision)
-            ]
-            for draft in drafts:
-                draft.dirty = False
-            puts = [draft.put() for draft in drafts]
-        if not (puts or points):
-            return None
-        edges = [draft.edge for draft in drafts if draft.edge and not draft.node.revision]
-        action = "end run" if final else "log to run"
-        return self.session.batch(action, puts=puts, edges=edges, points=as_batch(self.id, points))
+    def _begin(self, used: Iterable[Edge]) -> None:
+        """Record that the run has started; what the store refuses is raised."""
+        batch = self.session.batch("start run", puts=[Put(self._run.node)], edges=used)
+        self._jobs.append(Job(batch, self._drafts.known, self._keeper.strict, attended=True, first=True))
+        self._settle(self._keeper.strict)
+        self.session.outbox.watch(self)
 
-    def _write_pending(self) -> None:
-        for _ in range(RETRIES):
-            if self._pending is None:
-                return
-            try:
-                change = self.session.store.write(self._pending)
-            except (AlreadyExists, Conflict):
-                self._pending = self._rebased(self._pending)
-                continue
-            for put in self._pending.puts:
-                self._draft(put).node = put.node._replace(revision=change.number)
-            self._pending = None
-            return
-        raise Conflict(f"{self.id} was changed {RETRIES} times while it was to be written")
+    def _gather(self, buffer: Buffer, last: bool = False, attended: bool = True) -> None:
+        """Make a job of what has not been handed over yet, if there is anything."""
+        puts, edges, points = self._drafts.gather(buffer, last)
+        if puts or points:
+            action = "end run" if last else "log to run"
+            batch = self.session.batch(action, puts=puts, edges=edges, points=points)
+            self._jobs.append(Job(batch, self._drafts.known, self._keeper.strict, attended))
 
-    def _rebased(self, batch: Batch) -> Batch:
-        """Return a batch over what others have written meanwhile; what this run set itself wins."""
-        found = self.session.store.get([put.node.id for put in batch.puts])
-        for put, node in zip(batch.puts, found, strict=True):
-            draft = self._draft(put)
-            if node is None and draft is self._run:
-                raise NotFound(f"{self.id} was deleted while it was going on")
-            draft.node = node if node is not None else draft.node._replace(revision=0)
-        puts = tuple(self._draft(put).put() for put in batch.puts)
-        return replace(batch, id=uuid7(), puts=puts)
+    def _submit(self) -> None:
+        """Send the next job on its way, if it is not; what could not even be spooled goes again."""
+        if self._jobs and (self._jobs[0].error is not None or not self._jobs[0].queued):
+            self.session.outbox.submit(self._jobs[0])
 
-    def _draft(self, put: Put) -> _Draft:
-        kinds = {"run": self._run, "modelparams": self._params, "devperf": self._metrics}
-        return kinds[put.node.kind]
+    def _settle(self, strict: bool) -> bool:
+        """Wait until all jobs are recorded or spooled; return False or, if strict, raise where one is not."""
+        while self._jobs:
+            job = self._jobs[0]
+            job.strict = strict
+            self._submit()
+            self.session.outbox.wait(job)
+            if job.error is not None:
+                if job.first or strict:
+                    raise job.error
+                if not self._told:
+                    self._told = True
+                    warn(f"{self.id}: {job.error}")
+                return False
+            self._jobs.popleft()
+        return True
 
     def leave_to_parent(self) -> None:
         """Never write again: this is a copy in a forked child."""
-        self._state, self._writing = threading.Lock(), threading.Lock()
-        self._pending, self._buffer = None, Elsewhere()
-        self._result = Run(self._run.node, self._params.node.text, self._metrics.node.text)
+        self._drafts.lock, self._handing = threading.Lock(), threading.Lock()
+        self._jobs, self._buffer = deque(), Elsewhere()
+        self._result = self._drafts.entity()
 
     # --- the block -------------------------------------------------------------------------------
 
@@ -378,13 +347,13 @@ class ActiveRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close_after(error)
+        self._close_after(error, strict=self._keeper.strict and error is None)
 
-    def _close_after(self, error: BaseException | None) -> None:
+    def _close_after(self, error: BaseException | None, strict: bool = False) -> None:
         """End the run as an exception says, None for success; that one is never hidden by another."""
         status = _status_after(error)
         try:
-            self.close(status, error if status != "finished" else None)
+            self._close(status, error if status != "finished" else None, None, strict)
         except Exception as problem:
             if error is None:
                 raise
@@ -395,27 +364,23 @@ def start(session: Session, /, *, strict: bool, capture: bool, **fields: Any) ->
     """Record that a run has started; the arguments are those of `ArangoPipe.start_run`."""
     references = session.references()
     record = run_record(references, session.actor, capture=capture, status="running", **fields)
-    batch = session.batch("start run", puts=[Put(record.run)], edges=record.used)
-    run = ActiveRun(session, record, session.send(batch)[0], strict=strict, capture=capture)
-    flusher.watch(run)
+    run = ActiveRun(session, record, strict=strict, capture=capture)
+    run._begin(record.used)
     return run
 
 
 def end_open_runs(store: Store | None = None, error: BaseException | None = None) -> None:
     """End the runs that are still open, in one store or in all, as an exception says."""
-    for run in flusher.watched():
+    for run in outbox.watched():
         if isinstance(run, ActiveRun) and store in (None, run.session.store):
             run._close_after(error)
 
 
 def _end_at_exit() -> None:
-    for run in flusher.watched():
+    for run in outbox.watched():
         if isinstance(run, ActiveRun):
             error = _last_error()
-            try:
-                run._close_after(error if error is not run._error_before else None)
-            except ArangopipeError as problem:
-                warn(f"{run.id}: its end could not be recorded: {problem}")
+            run._close_after(error if error is not run._error_before else None)
 
 
 atexit.register(_end_at_exit)

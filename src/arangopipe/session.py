@@ -8,22 +8,22 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from arangopipe.errors import Conflict, InvalidInput
+from arangopipe.errors import Conflict, InvalidInput, StoreUnavailable
 from arangopipe.model.entities import Entity, entity_of
-from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Points, Put
+from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Points, Put
 from arangopipe.model.ids import check_name, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.outbox import outbox_of
 from arangopipe.references import Ref, References, When, moment_of
+from arangopipe.spool.replay import RETRIES
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
-from arangopipe.store.settings import default_url, disabled
+from arangopipe.store.settings import default_url, disabled, offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from typing_extensions import Self
-
-RETRIES = 20
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,6 +45,9 @@ class Session:
         self.actor = _os_user() if actor is None else check_name(actor, "actor")
         self._owns_store = not isinstance(store, Store)
         self.store = _opened(store, token)
+        self.outbox = outbox_of(self.store)
+        if self._owns_store:
+            self.outbox.catch_up()
 
     def close(self) -> None:
         """Close the store, if this session opened it; closing twice is harmless."""
@@ -53,6 +56,7 @@ class Session:
     def _close_after(self, error: BaseException | None) -> None:
         if self._owns_store:
             self.store.close()
+            self.outbox.close()
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +147,28 @@ class Session:
 
     def send(self, batch: Batch) -> tuple[Node, ...]:
         """Write a batch and return the nodes it puts, as recorded."""
-        change = self.store.write(batch)
+        return self._nodes(batch, self.store.write(batch))
+
+    def record(self, batch: Batch) -> tuple[Node, ...]:
+        """Write a batch or, while the store is away, spool it; return the nodes it puts."""
+        return self._nodes(batch, self.deliver(batch))
+
+    def deliver(self, batch: Batch) -> Change | None:
+        """Write a batch or, while the store is away, spool it with a warning and return None."""
+        why = self.outbox.obstacle(batch)
+        if not why:
+            try:
+                return self.store.write(batch)
+            except StoreUnavailable as error:
+                if not self.outbox.spools:
+                    raise
+                why = str(error)
+        self.outbox.keep(batch, why)
+        return None
+
+    def _nodes(self, batch: Batch, change: Change | None) -> tuple[Node, ...]:
+        if change is None:
+            return tuple(put.node for put in batch.puts)
         if change.batch == batch.id:
             return tuple(put.node._replace(revision=change.number) for put in batch.puts)
         found = self.store.get([put.node.id for put in batch.puts])
@@ -172,7 +197,13 @@ def _opened(store: Store | str | None, token: str | None) -> Store:
         url = store if store is not None and not disabled() else default_url()
     if token is not None and not url.startswith(("http://", "https://")) and not disabled():
         raise InvalidInput(f"token= is for a server (https://…), {url!r} takes none: leave it out")
-    return store if isinstance(store, Store) else open_store(url)
+    if isinstance(store, Store):
+        return store
+    if offline() and not url.startswith("memory:"):
+        from arangopipe.store.offline import OfflineStore
+
+        return OfflineStore(url)
+    return open_store(url)
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
 from arangopipe.cli.root import main
 from arangopipe.cli.show import history, show
+from arangopipe.cli.spool import spool
 from arangopipe.cli.stats import stats
 from arangopipe.cli.stores import stores, upgrade
 
@@ -36,6 +37,7 @@ for _command in (
     runs,
     search,
     show,
+    spool,
     stats,
     stores,
     upgrade,

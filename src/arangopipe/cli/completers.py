@@ -108,6 +108,15 @@ def runs(context: click.Context, incomplete: str) -> Items:
 
 
 @_calm
+def spooled(context: click.Context, incomplete: str) -> Items:
+    """Offer the names of what waits in the spool."""
+    from arangopipe.spool.files import files
+
+    names = [file.name for file in files()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@_calm
 def kinds(context: click.Context, incomplete: str) -> Items:
     """Offer the kinds of nodes, own ones too."""
     words = [kind.singular for kind in NODE_KINDS.values()]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, unquote
+
+from arangopipe.errors import InvalidInput
 
 DEFAULT_URL = "sqlite:///arangopipe.db"
 
@@ -12,6 +15,8 @@ SETTINGS: Mapping[str, str] = {
     "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
     "ARANGOPIPE_HOME": "the folder of what belongs to this user and to no one store; default `~/.arangopipe`",
     "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
+    "ARANGOPIPE_OFFLINE": "when set to `1`, what is recorded goes to the spool, and no store is contacted",
+    "ARANGOPIPE_SPOOL_MB": "how large the spool may grow, in millions of bytes; default `1000`",
     "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
 }
 
@@ -23,6 +28,16 @@ def default_url() -> str:
     return os.environ.get("ARANGOPIPE_URL") or DEFAULT_URL
 
 
+def absolute(url: str) -> str:
+    """Return the address of a store as it holds from any working directory, without user and password."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        name, mark, options = rest.removeprefix("/").partition("?")
+        return f"sqlite:///{quote(str(Path(unquote(name)).expanduser().absolute()))}{mark}{options}"
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
 def home() -> Path:
     """Return the user's own folder; whoever writes there makes it."""
     return Path(os.environ.get("ARANGOPIPE_HOME") or "~/.arangopipe").expanduser().absolute()
@@ -31,6 +46,20 @@ def home() -> Path:
 def disabled() -> bool:
     """Whether recording is switched off by the setting ARANGOPIPE_DISABLED."""
     return switched_on("ARANGOPIPE_DISABLED")
+
+
+def offline() -> bool:
+    """Whether the setting ARANGOPIPE_OFFLINE keeps this process from its store."""
+    return switched_on("ARANGOPIPE_OFFLINE")
+
+
+def spool_limit() -> int:
+    """Return how many bytes the spool may take before points of metrics are dropped."""
+    text = os.environ.get("ARANGOPIPE_SPOOL_MB") or "1000"
+    try:
+        return int(float(text) * 1_000_000)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"ARANGOPIPE_SPOOL_MB is {text!r}: write a number of megabytes") from None
 
 
 def switched_on(setting: str) -> bool:

@@ -1,0 +1,227 @@
+"""What waits in the spool: finding it, printing it, replaying and dropping it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from arangopipe.cli.tables import Column, show_table
+from arangopipe.cli.terminal import Terminal, as_url, clean
+from arangopipe.cli.words import count, joined, short_key, shortened, title, when
+from arangopipe.errors import ArangopipeError, Conflict, NotFound, StoreError
+from arangopipe.model import times
+from arangopipe.model.graph import Batch
+from arangopipe.model.vocabulary import near
+from arangopipe.model.wire import batch_dict
+from arangopipe.spool.files import address, files
+from arangopipe.spool.overview import Summary, summary
+from arangopipe.spool.replay import Replay, written
+from arangopipe.store import open_store
+
+
+def chosen(terminal: Terminal, names: Sequence[str]) -> list[Summary]:
+    """Return what waits, or the files of these names; only of the store that --store names, if it does."""
+    found = files(as_url(terminal.store) if terminal.store is not None else None)
+    known = {file.name for file in found}
+    for name in names:
+        if name not in known:
+            raise NotFound(
+                f"nothing in the spool is called {name!r}{near(name, known)}: see 'arangopipe spool list'"
+            )
+    try:
+        return [summary(file) for file in found if not names or file.name in names]
+    except OSError as error:
+        raise StoreError(f"the spool cannot be read: {error}") from error
+
+
+def show_list(terminal: Terminal, found: Sequence[Summary]) -> None:
+    """Print what waits, a line for each file."""
+    if terminal.as_json:
+        terminal.give({"items": [each.to_dict() for each in found]})
+        return
+    if not found:
+        terminal.note("Nothing waits.")
+        return
+    show_table(
+        terminal,
+        [
+            Column("name", [each.file.name for each in found], 0),
+            Column("state", [each.state for each in found], 0, "cyan"),
+            Column("since", [when(each.since) for each in found], 1),
+            Column("batches", [each.batches for each in found], 3),
+            Column("runs", [each.runs for each in found], 1),
+            Column("points", [each.points for each in found], 2),
+            Column("dropped", [each.dropped or None for each in found], 1),
+            Column("damaged", [each.damaged or None for each in found], 1),
+            Column("store", [clean(each.store) for each in found], 1),
+            Column("why", [_why(each) for each in found], 1),
+        ],
+    )
+    for each in found:
+        if each.dropped:
+            dropped = count(each.dropped, "point")
+            terminal.note(f"{each.file.name}: {dropped} of metrics were dropped, since the spool was full.")
+
+
+def _why(each: Summary) -> str:
+    more = len(each.reasons) - 1
+    return clean(each.reasons[0] if each.reasons else "") + (f" (and {more} more)" if more > 0 else "")
+
+
+def show_batches(terminal: Terminal, found: Sequence[Summary]) -> None:
+    """Print each batch that waits."""
+    lines = [(each, line.entry) for each in found for line in each.file.lines()]
+    if terminal.as_json:
+        items = [
+            {
+                "name": each.file.name,
+                "store": entry.store,
+                "time": times.to_text(entry.time),
+                "why": entry.why,
+                "dropped": entry.dropped,
+                "batch": None if entry.batch is None else batch_dict(entry.batch),
+            }
+            for each, entry in lines
+        ]
+        terminal.give({"items": items})
+        return
+    if not lines:
+        terminal.note("Nothing waits.")
+        return
+    batches = [entry.batch or Batch("", action="(damaged)") for _, entry in lines]
+    show_table(
+        terminal,
+        [
+            Column("name", [each.file.name for each, _ in lines], 1),
+            Column("time", [when(entry.time) for _, entry in lines], 0),
+            Column("actor", [clean(batch.actor) for batch in batches], 3),
+            Column("action", [clean(batch.action) for batch in batches], 0, "cyan"),
+            Column("what", [_what(batch) for batch in batches], 1),
+            Column("why", [clean(entry.why) for _, entry in lines], 2),
+        ],
+    )
+
+
+def _what(batch: Batch) -> str:
+    """Return in words what a batch writes."""
+    points = sum(len(points.points) for points in batch.points)
+    names = {node.id: node.name for node, _ in batch.puts}
+    ids = [node_id.partition("/") for node_id in dict.fromkeys(written(batch))]
+    named = [f"{title(kind)} {clean(names.get(f'{kind}/{key}') or short_key(key))}" for kind, _, key in ids]
+    said = joined(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    return joined([said, count(points, "point") if points else ""])
+
+
+# --- replaying -----------------------------------------------------------------------------------
+
+
+def replay(terminal: Terminal, found: Sequence[Summary]) -> bool:
+    """Replay files into their stores; say what came of it, and return whether all is recorded."""
+    stores = dict.fromkeys(address(each.store) for each in found if each.store)
+    outcomes = []
+    with _bar(terminal, sum(each.bytes for each in found)) as progress:
+        for store in stores:
+            wanted = [each for each in found if each.store and address(each.store) == store]
+            outcomes.append(_replay_store(terminal, wanted, progress))
+    damaged = [each for each in found if not each.store]
+    if terminal.as_json:
+        terminal.give({"items": outcomes, "damaged": [each.file.name for each in damaged]})
+    elif not found:
+        terminal.note("Nothing waits.")
+    else:
+        for outcome in outcomes:
+            _say(terminal, outcome)
+    return not damaged and not any(outcome["refused"] or outcome["error"] for outcome in outcomes)
+
+
+def _replay_store(
+    terminal: Terminal, found: Sequence[Summary], progress: Callable[[int], None]
+) -> dict[str, Any]:
+    url = _url_of(terminal, found[0].store)
+    outcome = {
+        "store": found[0].store,
+        "recorded": 0,
+        "refused": 0,
+        "in_use": 0,
+        "reasons": [],
+        "error": None,
+    }
+    try:
+        with open_store(url) as store:
+            work = Replay(store, again=True, progress=progress)
+            for each in found:
+                if not work.file(each.file):
+                    break
+    except ArangopipeError as error:
+        return {**outcome, "error": str(error)}
+    return {
+        **outcome,
+        "recorded": work.recorded,
+        "refused": len(work.reasons),
+        "in_use": sum(each.in_use for each in found),
+        "reasons": list(dict.fromkeys(work.reasons)),
+        "error": None if work.failure is None else str(work.failure),
+    }
+
+
+def _url_of(terminal: Terminal, store: str) -> str:
+    """Return the address to open: the one that was given or set may hold a password, the spool never does."""
+    for known in (terminal.store, os.environ.get("ARANGOPIPE_URL")):
+        if known and address(as_url(known)) == address(store):
+            return as_url(known)
+    return store
+
+
+def _say(terminal: Terminal, outcome: dict[str, Any]) -> None:
+    terminal.show(f"{clean(outcome['store'])}: {count(outcome['recorded'], 'batch', 'batches')} recorded.")
+    if outcome["in_use"]:
+        files_ = count(outcome["in_use"], "file")
+        terminal.note(f"{files_} in use: left to the program that writes, or replays, it.")
+    if outcome["refused"]:
+        terminal.show(f"{count(outcome['refused'], 'batch', 'batches')} could not be recorded, and stay:")
+        for reason in outcome["reasons"][:10]:
+            terminal.show(f"  {clean(reason)}")
+    if outcome["error"]:
+        terminal.show(f"The rest waits on: {clean(outcome['error'])}")
+
+
+@contextmanager
+def _bar(terminal: Terminal, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar where someone watches; gives what is told of bytes that were worked off."""
+    if not terminal.err.is_terminal or terminal.as_json or not total:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=terminal.err, transient=True) as bar:
+        task = bar.add_task("Replaying", total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+# --- dropping ------------------------------------------------------------------------------------
+
+
+def drop(terminal: Terminal, found: Sequence[Summary], yes: bool) -> None:
+    """Remove files for good, once that is confirmed."""
+    if used := [each.file.name for each in found if each.in_use]:
+        raise Conflict(f"{joined(used)}: in use by a program that is running; end it first")
+    if not terminal.as_json:
+        show_list(terminal, found)
+    batches = count(sum(each.batches for each in found), "batch", "batches")
+    if found and not yes and not click.confirm(f"Drop {batches}, never to be recorded?", err=True):
+        terminal.note("Nothing was dropped.")
+        return
+    for each in found:
+        with each.file.locked() as locked:
+            if locked is None:
+                raise Conflict(f"{each.file.name}: in use by another program meanwhile")
+            each.file.path.unlink()
+    if terminal.as_json:
+        terminal.give({"dropped": [each.to_dict() for each in found]})
+    elif found:
+        terminal.show(f"Dropped {shortened(joined([each.file.name for each in found]), 200)}.")
