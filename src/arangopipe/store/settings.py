@@ -11,6 +11,8 @@ DEFAULT_URL = "sqlite:///arangopipe.db"
 SETTINGS: Mapping[str, str] = {
     "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
     "ARANGOPIPE_HOME": "the folder of what belongs to this user and to no one store; default `~/.arangopipe`",
+    "ARANGOPIPE_LEGACY_URL": "where code written for Arangopipe 0.0.x keeps its database `{database}`; "
+    "default: the file `databases/{database}.db` in ARANGOPIPE_HOME",
     "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
     "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
 }
