@@ -84,8 +84,10 @@ def database(name: str) -> Database:
         raise InvalidInput(
             f"database name {name!r} cannot be used: up to 64 letters, digits, _ or -, the first no -"
         )
-    if disabled():
-        return Database(name, "memory://")
+    return Database(name, "memory://") if disabled() else _kept(name)
+
+
+def _kept(name: str) -> Database:
     if url := os.environ.get("ARANGOPIPE_LEGACY_URL"):
         return Database(name, url.replace("{database}", name))
     path = folder() / f"{name}.db"
@@ -104,7 +106,7 @@ def folder() -> Path:
 
 def every() -> list[Database]:
     """Return the old databases that are files, by name."""
-    return [database(path.stem) for path in sorted(folder().glob("*.db")) if _NAME.match(path.stem)]
+    return [_kept(path.stem) for path in sorted(folder().glob("*.db")) if _NAME.match(path.stem)]
 
 
 def remember(name: str) -> None:
@@ -115,7 +117,7 @@ def remember(name: str) -> None:
 def last() -> Database:
     """Return the old database that was last connected to, or raise `NotFound`."""
     try:
-        return database((home() / "last_database").read_text("utf-8").strip())
+        return _kept((home() / "last_database").read_text("utf-8").strip())
     except FileNotFoundError:
         raise NotFound(
             "no old database has been connected to yet: run code written for Arangopipe 0.0.x first, "
