@@ -64,7 +64,7 @@ class Configuration:
         """Return the settings of the last connection, or the default ones."""
         try:
             return _read(home() / self.file_name)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {"arangodb": dict(self.defaults), "mlgraph": {"graphname": GRAPH_NAME}}
 
     def dump_data(self) -> None:

@@ -42,7 +42,7 @@ class Connected:
         self.mscp = ManagedServiceConnParam()
         self.db = database
         self.emlg = GraphHandle(GRAPH_NAME, database)
-        self.heart_beat()
+        self.init_graph()
 
     @property
     def pipe(self) -> ArangoPipe:
@@ -58,7 +58,8 @@ class Connected:
         return f"<{type(self).__module__}.{type(self).__name__} {self.db.name}: {self.db.url}>"
 
     def init_graph(self) -> None:
-        """Open the store; its graph needs no making."""
+        """Open the store, whose graph needs no making; an error says why it cannot be opened."""
+        _ = self.pipe
         self.heart_beat()
 
     def heart_beat(self) -> None:

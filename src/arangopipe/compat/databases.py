@@ -118,7 +118,7 @@ def last() -> Database:
     """Return the old database that was last connected to, or raise `NotFound`."""
     try:
         return _kept((home() / "last_database").read_text("utf-8").strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             "no old database has been connected to yet: run code written for Arangopipe 0.0.x first, "
             "or name a store"
