@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from arangopipe.compat.assets import insert
@@ -10,8 +10,9 @@ from arangopipe.compat.connected import Connected
 from arangopipe.compat.finding import edges_of, named, nodes_of
 from arangopipe.compat.shapes import Document, attributes, edge_receipt, receipt
 from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, InvalidInput
+from arangopipe.guards import head
 from arangopipe.model import documents
-from arangopipe.model.graph import EdgeRef
+from arangopipe.model.graph import Batch, EdgeRef
 from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_KINDS, Vocabulary
 from arangopipe.register import register
 
@@ -39,10 +40,18 @@ class Kinds(Connected):
 
     def remove_vertex_from_arangopipe(self, vertex_to_remove: str, purge: bool = True) -> None:
         """Remove an own type of vertex, with all that is of it if `purge`."""
-        if not self._is_own(vertex_to_remove, self._vocabulary().nodes, NODE_KINDS):
+        store, vocabulary = self.pipe.store, self._vocabulary()
+        if not self._is_own(vertex_to_remove, vocabulary.nodes, NODE_KINDS):
             return
-        ids = [node.id for node in nodes_of(self.pipe.store, vertex_to_remove)]
-        self._remove(vertex_to_remove, ids, purge)
+        joins = [
+            edge.name for edge in vocabulary.edges.values() if vertex_to_remove in (edge.source, edge.target)
+        ]
+        if joins:
+            self._logger.error("type %r is not removed: remove %s first", vertex_to_remove, ", ".join(joins))
+        else:
+            self._remove(
+                vertex_to_remove, lambda: [node.id for node in nodes_of(store, vertex_to_remove)], purge
+            )
 
     def add_edge_definition_to_arangopipe(
         self,
@@ -84,9 +93,9 @@ class Kinds(Connected):
     def remove_edge_definition_from_arangopipe(self, edge_name: str, purge: bool = True) -> None:
         """Remove an own type of edge, with all edges of it if `purge`."""
         known = self._vocabulary().edges
+        store = self.pipe.store
         if self._is_own(edge_name, known, EDGE_KINDS):
-            refs = [edge.ref for edge in edges_of(self.pipe.store, known[edge_name])]
-            self._remove(edge_name, refs, purge)
+            self._remove(edge_name, lambda: [edge.ref for edge in edges_of(store, known[edge_name])], purge)
 
     def insert_into_vertex_type(self, vertex_type_name: str, document: Mapping[str, Any]) -> Document | None:
         """Record a document of that type and return its ids."""
@@ -139,12 +148,19 @@ class Kinds(Connected):
             return True
         return False
 
-    def _remove(self, name: str, content: Sequence[str | EdgeRef], purge: bool) -> None:
-        """Close an own kind and all of it in one batch."""
-        if content and not purge:
-            self._logger.error("type %r is not removed: it holds %s; pass purge=True", name, len(content))
-            return
-        kind = named(self.pipe.store, "kinds", name)
-        if kind is not None:
-            self.pipe.send(self.pipe.batch("remove type", closes=[*content, kind.id]))
+    def _remove(self, name: str, content: Callable[[], Sequence[str | EdgeRef]], purge: bool) -> None:
+        """Close an own kind and, if `purge`, all of it in one batch; anew where others wrote meanwhile."""
+        pipe = self.pipe
+
+        def build() -> Batch:
+            since = head(pipe.store)
+            closes = [*content(), pipe.store.find("kinds", name)[0].id]
+            if len(closes) > 1 and not purge:
+                raise InvalidInput(f"it holds {len(closes) - 1}: pass purge=True to lose them")
+            return pipe.batch("remove type", closes=closes, unchanged=[name], since=since)
+
+        try:
+            pipe.send_fresh(build)
             self._vocabulary()
+        except InvalidInput as error:
+            self._logger.error("type %r is not removed: %s", name, error)
