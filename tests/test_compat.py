@@ -435,6 +435,29 @@ def _(old: Old) -> None:
     assert old.pipe.lookup_run("17").metrics["loss"] == float("inf")
 
 
+@rule("errors", "are python-arango's, too, where a program has imported that")
+def _(old: Old) -> None:
+    from arango.exceptions import AQLQueryExecuteError, ArangoServerError, DocumentInsertError
+
+    run = old.run()
+    old.ap.log_run(run)
+    for write, ours in (
+        (lambda: old.ap.log_run(run), AlreadyExists),
+        (lambda: old.ap.log_run({**run, "run_id": "18", "model": "12345"}), NotFound),
+        (lambda: old.ap.register_featureset({"name": "g"}, "12345"), NotFound),
+        (lambda: old.ap.register_dataset({"name": "e", "_key": run["dataset"]}), AlreadyExists),
+    ):
+        with pytest.raises(DocumentInsertError) as raised:
+            write()
+        assert isinstance(raised.value, ours)
+        assert str(raised.value) == str(raised.value.__cause__) != ""
+    with pytest.raises(AQLQueryExecuteError, match="no kind of node is called 'nothing'"):
+        old.ap.find_entity("name", "d", "nothing")
+    with pytest.raises(IndexError) as unknown:
+        old.ap.register_model({"name": "m"}, project="Q")
+    assert not isinstance(unknown.value, ArangoServerError)
+
+
 # --- deployments, links ------------------------------------------------------------------------
 
 

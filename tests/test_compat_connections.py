@@ -141,6 +141,18 @@ def test_a_home_that_cannot_be_made_is_an_error_in_words(
         flat.ArangoPipeAdmin()
 
 
+def test_a_program_may_connect_to_any_number_of_databases(home: Path) -> None:
+    held = [connect("nested")[2].pipe.store for _ in range(3)]
+    for store in held:
+        with pytest.raises(StoreUnavailable, match="closed"):
+            store.head()
+    config, admin, ap = connect("nested")
+    del admin
+    assert ap.register_dataset({"name": "d"}), "one of its objects is enough to keep a store open"
+    del ap
+    assert nested.ArangoPipe(config).lookup_dataset("d")
+
+
 def test_threads_share_one_store() -> None:
     config = new_config(dbName="shared")
     found: list[Any] = []
@@ -312,7 +324,10 @@ def test_the_context_manager_gives_objects_that_outlive_it() -> None:
 def test_a_stale_connection_says_so(caplog: pytest.LogCaptureFixture) -> None:
     _, _, ap = connect("nested")
     assert ap.db.path is not None
-    ap.pipe.close()
+    with ap.pipe:
+        pass
+    ap.heart_beat()
+    ap.pipe.store.close()
     with pytest.raises(Exception, match="Your connection is stale, try a new connection!"):
         ap.heart_beat()
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -111,6 +111,22 @@ def test_old_paths_load_no_third_party_module_before_a_store_is_opened(tmp_path:
     assert list(tmp_path.iterdir()) == [], "old packages wrote logs where they were imported"
 
 
+def test_python_arango_is_not_imported_for_its_errors(tmp_path: Path) -> None:
+    code = """
+import sys
+from arangopipe.arangopipe_storage.arangopipe_admin_api import ArangoPipeAdmin
+from arangopipe.arangopipe_storage.arangopipe_api import ArangoPipe
+ap = ArangoPipe(ArangoPipeAdmin().get_config())
+try:
+    ap.register_featureset({"name": "f"}, "12345")
+except LookupError as error:
+    print(type(error).__name__, "arango" in sys.modules)
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, timeout=60)
+    assert done.stdout.splitlines()[-1] == "NotFound False"
+
+
 # --- signatures --------------------------------------------------------------------------------
 
 USER = ("user_id", "authorized_user")
@@ -237,3 +253,15 @@ def test_the_context_managers_parameters() -> None:
         ("conn_params", inspect.Parameter.empty),
         ("reuse_prev_connection", True),
     ]
+
+
+# --- documentation -----------------------------------------------------------------------------
+
+
+def test_every_old_method_and_setting_is_explained() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "legacy.md").read_text("utf-8")
+    methods = {method for methods in SIGNATURES.values() for method in methods} - {"__init__"}
+    classes = {name for _, name in SIGNATURES}
+    inherited = {"detect_covariate_shift"}
+    missing = sorted(name for name in methods | classes if name not in page)
+    assert missing == sorted(inherited)

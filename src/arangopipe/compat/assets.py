@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arangopipe.compat.connected import Connected
-from arangopipe.compat.errors import NothingFound
+from arangopipe.compat.errors import NothingFound, raised_as
 from arangopipe.compat.finding import by_id, matching, named
 from arangopipe.compat.shapes import Document, new_key, node_id, stored
 from arangopipe.errors import AlreadyExists, Conflict, NotFound
@@ -111,6 +111,7 @@ class Assets(Connected):
         return id_str.count("/") == 1
 
 
+@raised_as("DocumentInsertError")
 def insert(
     connected: Connected,
     kind: str,

@@ -47,7 +47,8 @@ class Connected:
     @property
     def pipe(self) -> ArangoPipe:
         """Today's API to the same store."""
-        return self.db.pipe
+        self._held = self.db.pipe  # or it would be closed between two calls
+        return self._held
 
     @property
     def admin(self) -> ArangoPipeAdmin:

@@ -11,19 +11,23 @@ import os
 import re
 import secrets
 import threading
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 from arangopipe.errors import InvalidInput, NotFound, StoreUnavailable, Unsupported
 from arangopipe.pipe import ArangoPipe
+from arangopipe.store import open_store
 from arangopipe.store.settings import disabled, home
 
 DEFAULT_NAME = "arangopipe"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}\Z")
 _lock = threading.RLock()
-_open: dict[tuple[str, str], ArangoPipe] = {}
+_open: weakref.WeakValueDictionary[tuple[str, str], ArangoPipe] = weakref.WeakValueDictionary()
+_in_memory: list[ArangoPipe] = []
+_said: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,10 @@ class Database:
 
     @property
     def pipe(self) -> ArangoPipe:
-        """Today's API to it; all who use one database in a process share one store."""
+        """Today's API to it; all who use one database in a process share one store.
+
+        The store is closed when nobody holds what this returns.
+        """
         with _lock:
             pipe = _open.get(self._place)
             if pipe is not None and self.exists():
@@ -66,15 +73,20 @@ class Database:
     def _forget(self) -> None:
         pipe = _open.pop(self._place, None)
         if pipe is not None:
-            pipe.close()
+            pipe.store.close()
 
     def _opened(self) -> ArangoPipe:
         if self.path is not None:
             _make_folder(self.path.parent)
-        pipe = _open[self._place] = ArangoPipe(self.url)
-        print(f"Arangopipe database {self.name!r}: {pipe.store.url}")  # noqa: T201 — old connections spoke up
+        pipe = _open[self._place] = ArangoPipe(open_store(self.url))
+        if self.url.startswith("memory:"):
+            _in_memory.append(pipe)
+        weakref.finalize(pipe, pipe.store.close)
+        if self._place not in _said:
+            _said.add(self._place)
+            print(f"Arangopipe database {self.name!r}: {pipe.store.url}")  # noqa: T201 — it always spoke up
         if not disabled():
-            remember(self.name)
+            write_private(_note(), self.name)
         return pipe
 
 
@@ -109,20 +121,20 @@ def every() -> list[Database]:
     return [_kept(path.stem) for path in sorted(folder().glob("*.db")) if _NAME.match(path.stem)]
 
 
-def remember(name: str) -> None:
-    """Note that this database was the last to be connected to."""
-    write_private(home() / "last_database", name)
-
-
 def last() -> Database:
     """Return the old database that was last connected to, or raise `NotFound`."""
     try:
-        return _kept((home() / "last_database").read_text("utf-8").strip())
+        return _kept(_note().read_text("utf-8").strip())
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             "no old database has been connected to yet: run code written for Arangopipe 0.0.x first, "
             "or name a store"
         ) from None
+
+
+def _note() -> Path:
+    """Return the file that holds the name of the database that was last connected to."""
+    return home() / "last_database"
 
 
 def write_private(path: Path, text: str) -> None:

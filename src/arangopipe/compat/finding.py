@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from arangopipe.compat.errors import raised_as
 from arangopipe.compat.shapes import UNDERSCORED, Document, edge_dict, edge_key, entity_dict
 from arangopipe.model import documents
 from arangopipe.model.expressions import MAX_EXACT, Compare, Expression, OrderKey, Path
@@ -51,6 +52,7 @@ def edges_of(store: Store, kind: EdgeKind) -> Iterator[Edge]:
             yield from found
 
 
+@raised_as("AQLQueryExecuteError")
 def matching(pipe: ArangoPipe, kind: str, attribute: str, value: Any) -> Iterator[Document]:
     """Yield the documents of a node or edge kind whose attribute has just that value."""
     wanted = documents.normalise({"value": value})["value"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from arangopipe.compat.connected import Connected
-from arangopipe.compat.errors import NothingFound
+from arangopipe.compat.errors import NothingFound, raised_as
 from arangopipe.compat.finding import matching
 from arangopipe.compat.shapes import (
     Document,
@@ -31,6 +31,7 @@ _ELSEWHERE = frozenset({"dataset", "featureset", "model", "model-params", "model
 class Runs(Connected):
     """Logging runs and serving performance: each in one transaction, or not at all."""
 
+    @raised_as("DocumentInsertError")
     def log_run(self, ri: Mapping[str, Any]) -> None:
         """Record a run with its parameters and performance, and the edges to what it used.
 
