@@ -141,6 +141,20 @@ def test_a_home_that_cannot_be_made_is_an_error_in_words(
         flat.ArangoPipeAdmin()
 
 
+def test_a_store_elsewhere_needs_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ARANGOPIPE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("ARANGOPIPE_LEGACY_URL", f"sqlite:///{tmp_path}/team.db")
+    _, _, ap = connect("nested")
+    assert ap.register_dataset({"name": "d"})
+    assert ["legacy" in caplog.text, "other processes cannot reuse this connection" in caplog.text] == [
+        True,
+        True,
+    ]
+
+
 def test_a_program_may_connect_to_any_number_of_databases(home: Path) -> None:
     held = [connect("nested")[2].pipe.store for _ in range(3)]
     for store in held:

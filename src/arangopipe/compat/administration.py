@@ -24,7 +24,7 @@ class Administration(Kinds):
         known = named(self.pipe.store, "project", p.get("name"))
         if known is not None:
             self._logger.info("project %r is already there: %s", known.name, known.id)
-        return receipt(known or insert(self, "project", p))
+        return receipt(known or insert(self.pipe, "project", p))
 
     def register_deployment(self, dep_tag: str) -> Document:
         """Deploy the first run of a deployment tag; return the ids of the deployment's edge to the model.

@@ -12,6 +12,7 @@ from arangopipe.compat.shapes import Document, new_key, node_id, stored
 from arangopipe.errors import AlreadyExists, Conflict, NotFound
 from arangopipe.model.entities import Project
 from arangopipe.model.graph import Node
+from arangopipe.pipe import ArangoPipe
 from arangopipe.register import Link, next_version, register
 from arangopipe.session import RETRIES
 
@@ -113,7 +114,7 @@ class Assets(Connected):
 
 @raised_as("DocumentInsertError")
 def insert(
-    connected: Connected,
+    pipe: ArangoPipe,
     kind: str,
     document: Mapping[str, Any],
     *,
@@ -128,9 +129,9 @@ def insert(
     key = document["_key"] if "_key" in document else new_key()
     name = document.get("name", key)
     given = stored(kind, document)
-    pipe = connected.pipe
     for _ in range(RETRIES):
-        taken = pipe.store.find(kind, name, project.name if project else "") if again else ()
+        scope = project.name if project else ""
+        taken = pipe.store.find(kind, name, scope) if again and isinstance(name, str) else ()
         version = next_version(taken) if taken else None
         try:
             return register(pipe, kind, name, given, version=version, project=project, key=key, links=links)

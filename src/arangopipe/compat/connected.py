@@ -36,12 +36,12 @@ class Connected:
     db: Database
     emlg: GraphHandle
 
-    def _connect(self, config: Configuration, database: Database) -> None:
+    def _connect(self, config: Configuration) -> None:
         self.config = config
-        self.cfg = config.cfg
+        self.cfg = config.get_cfg()
         self.mscp = ManagedServiceConnParam()
-        self.db = database
-        self.emlg = GraphHandle(GRAPH_NAME, database)
+        self.db = config.database
+        self.emlg = GraphHandle(GRAPH_NAME, self.db)
         self.init_graph()
 
     @property

@@ -7,6 +7,7 @@ them and mean nothing here.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -23,6 +24,7 @@ from arangopipe.store.settings import disabled, home
 
 DEFAULT_NAME = "arangopipe"
 
+_logger = logging.getLogger("arangopipe_logger")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}\Z")
 _lock = threading.RLock()
 _open: weakref.WeakValueDictionary[tuple[str, str], ArangoPipe] = weakref.WeakValueDictionary()
@@ -37,6 +39,9 @@ class Database:
     name: str
     url: str
     path: Path | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"database {self.name!r} ({self.url})"
 
     @property
     def pipe(self) -> ArangoPipe:
@@ -86,7 +91,7 @@ class Database:
             _said.add(self._place)
             print(f"Arangopipe database {self.name!r}: {pipe.store.url}")  # noqa: T201 — it always spoke up
         if not disabled():
-            write_private(_note(), self.name)
+            _note_last(self.name)
         return pipe
 
 
@@ -132,6 +137,13 @@ def last() -> Database:
         ) from None
 
 
+def _note_last(name: str) -> None:
+    try:
+        write_private(_note(), name)
+    except StoreUnavailable as error:  # a store elsewhere can be used all the same
+        _logger.warning("'--store legacy' will not find this database: %s", error)
+
+
 def _note() -> Path:
     """Return the file that holds the name of the database that was last connected to."""
     return home() / "last_database"
@@ -142,10 +154,8 @@ def write_private(path: Path, text: str) -> None:
     _make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
+        draft.touch(0o600)
+        draft.write_text(text, encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

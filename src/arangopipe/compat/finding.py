@@ -13,14 +13,13 @@ from arangopipe.model.expressions import MAX_EXACT, Compare, Expression, OrderKe
 from arangopipe.model.graph import Edge, Node
 from arangopipe.model.vocabulary import EdgeKind, Vocabulary
 from arangopipe.pipe import ArangoPipe
-from arangopipe.store.base import Store
+from arangopipe.store.base import MAX_NODES, Store
 
 _AS_CREATED = (OrderKey(Path(("_",))),)
 """No document has this attribute, and ties are in the order of creation."""
 
 _MADE = frozenset({"_id", "_key", "_rev", "name", "run_id", "timestamp", "type"})
 """Attributes of old documents that today's need not hold as such."""
-
 
 _PAGE = 200
 
@@ -43,13 +42,12 @@ def nodes_of(store: Store, kind: str, where: Expression | None = None) -> Iterat
 
 def edges_of(store: Store, kind: EdgeKind) -> Iterator[Edge]:
     """Yield the edges of a kind."""
-    sources = [kind.source] if kind.source is not None else list(store.vocabulary().nodes)
     seen: set[Edge] = set()
-    for source in sources:
+    for source in [kind.source] if kind.source is not None else store.vocabulary().nodes:
         for node in nodes_of(store, source):
-            found = [edge for edge in store.edges([node.id], [kind.name]) if edge not in seen]
+            found = store.edges([node.id], [kind.name], MAX_NODES)
+            yield from (edge for edge in found if edge not in seen)
             seen.update(found)
-            yield from found
 
 
 @raised_as("AQLQueryExecuteError")
@@ -101,7 +99,7 @@ def by_id(pipe: ArangoPipe, entity_id: str) -> Document | None:
         return entity_dict(node) if node is not None else None
     if kind in vocabulary.edges:
         for end in _possible_ends(vocabulary, kind, key):
-            for edge in pipe.store.edges([end], [kind]):
+            for edge in pipe.store.edges([end], [kind], MAX_NODES):
                 if edge_key(edge) == key:
                     return edge_dict(edge)
     return None

@@ -29,12 +29,9 @@ class ArangoPipe(Runs, Assets, Administration):
 
     def __init__(self, config: Configuration | None = None, persist: bool = False) -> None:
         config = config or ArangoPipeConfig()
-        database = config.database
-        if not database.exists():
-            raise NotCreated(
-                f"there is no database {database.name!r} ({database.url}): make an ArangoPipeAdmin first"
-            )
-        self._connect(config, database)
+        if not config.database.exists():
+            raise NotCreated(f"there is no {config.database}: make an ArangoPipeAdmin first")
+        self._connect(config)
         if persist:
             config.dump_data()
 
@@ -54,7 +51,7 @@ class ArangoPipe(Runs, Assets, Administration):
         project: Project | None = None,
         links: Sequence[Link] = (),
     ) -> Document:
-        return receipt(insert(self, kind, document, project=project, links=links))
+        return receipt(insert(self.pipe, kind, document, project=project, links=links))
 
     def _missing(self, what: str) -> Any:
         raise NothingFound(f"{what} was not found")
@@ -74,7 +71,7 @@ class ArangoPipeAdmin(Administration):
         if isinstance(user_name, Configuration):
             config = user_name
         config = config or ArangoPipeConfig()
-        self._connect(config, config.database)
+        self._connect(config)
         if persist:
             config.dump_data()
 

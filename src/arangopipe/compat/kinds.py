@@ -15,6 +15,7 @@ from arangopipe.model import documents
 from arangopipe.model.graph import Batch, EdgeRef
 from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_KINDS, Vocabulary
 from arangopipe.register import register
+from arangopipe.store.base import MAX_NODES
 
 _ENDS = "ends"
 """Attribute of an own kind of edge: the vertex types it may come from, and go to."""
@@ -102,7 +103,7 @@ class Kinds(Connected):
         if not self.has_vertex(vertex_type_name):
             self._logger.error("vertex type %r is not there: add it first", vertex_type_name)
             return None
-        return receipt(insert(self, vertex_type_name, document))
+        return receipt(insert(self.pipe, vertex_type_name, document))
 
     def insert_into_edge_type(
         self,
@@ -124,7 +125,7 @@ class Kinds(Connected):
         edge = pipe.references().edge(kind, source, target, text)
         if edge.source != source or not self._may_join(kind, source, target):
             raise InvalidInput(f"such an edge does not go from {source} to {target}")
-        if any(known.ref == edge.ref for known in pipe.store.edges([source], [kind])):
+        if any(known.ref == edge.ref for known in pipe.store.edges([source], [kind], MAX_NODES)):
             raise AlreadyExists(f"there is one from {source} to {target}")
         change = pipe.store.write(pipe.batch("link", edges=[edge]))
         return edge_receipt(edge._replace(revision=change.number))
@@ -154,9 +155,10 @@ class Kinds(Connected):
 
         def build() -> Batch:
             since = head(pipe.store)
-            closes = [*content(), pipe.store.find("kinds", name)[0].id]
-            if len(closes) > 1 and not purge:
-                raise InvalidInput(f"it holds {len(closes) - 1}: pass purge=True to lose them")
+            held, kind = content(), pipe.store.find("kinds", name)
+            if held and not purge:
+                raise InvalidInput(f"it holds {len(held)}: pass purge=True to lose them")
+            closes = [*held, *(node.id for node in kind)]
             return pipe.batch("remove type", closes=closes, unchanged=[name], since=since)
 
         try:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arangopipe.compat import databases
 from arangopipe.compat.administration import Administration
 from arangopipe.compat.assets import Assets, insert
-from arangopipe.compat.config import Configuration, NestedConfig
+from arangopipe.compat.config import Configuration, ManagedServiceConnParam, NestedConfig
 from arangopipe.compat.connected import ADMIN_LOGGER, PIPE_LOGGER
-from arangopipe.compat.databases import Database
 from arangopipe.compat.finding import named
 from arangopipe.compat.runs import Runs
 from arangopipe.compat.shapes import Document, receipt
@@ -31,23 +29,19 @@ class ArangoPipe(Runs, Assets, Administration):
 
     def __init__(
         self,
-        config: Configuration | Any = None,
+        config: Any = None,
         graph_name: str | None = None,
         replication_factor: int | None = None,
         *,
         db: Any = None,
     ) -> None:
-        handle = db
-        if config is not None and not isinstance(config, Configuration):
-            config, handle = None, config
-        self.replication_factor = replication_factor
-        if handle is None and graph_name is None:
-            config = config or ArangoPipeConfig()
-            config.get_cfg()
-            self._connect(config, config.database)
-        else:
-            self._connect(ArangoPipeConfig(), _database(handle, graph_name))
+        if config is None and db is None and graph_name is None:
+            config = ArangoPipeConfig()
+        elif not isinstance(config, Configuration):
+            config = _config_of(db if config is None else config, graph_name)
+        self._connect(config)
         self.graph_name = graph_name or self.emlg.name
+        self.replication_factor = replication_factor
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings of the last connection."""
@@ -64,7 +58,7 @@ class ArangoPipe(Runs, Assets, Administration):
         name = document["name"]
         try:
             if named(self.pipe.store, kind, name) is None:
-                return receipt(insert(self, kind, document, project=project, links=links, again=False))
+                return receipt(insert(self.pipe, kind, document, project=project, links=links, again=False))
         except AlreadyExists:
             if named(self.pipe.store, kind, name) is None:
                 raise
@@ -96,7 +90,7 @@ class ArangoPipeAdmin(Administration):
         config.get_cfg()
         if not self.reuse_connection and isinstance(config, NestedConfig):
             config.complete()
-        self._connect(config, config.database)
+        self._connect(config)
         if persist_conn:
             self._persist()
 
@@ -125,14 +119,12 @@ class ArangoPipeAdmin(Administration):
             self._logger.warning("other processes cannot reuse this connection: %s", error)
 
 
-def _database(handle: Any, graph_name: str | None) -> Database:
-    """Return the old database that a handle on one names; its server is not asked."""
+def _config_of(handle: Any, graph_name: str | None) -> NestedConfig:
+    """Return settings for the old database that a handle on one names; its server is not asked."""
     for value, what in ((handle, "db parameter"), (graph_name, "graph_name parameter")):
         if value is None:
             raise InvalidInput(f"{what} is null")
-    if isinstance(handle, Database):
-        return handle
     name = getattr(handle, "name", None)
     if not isinstance(name, str):
         raise InvalidInput(f"{handle!r:.80} is neither settings nor a database")
-    return databases.database(name)
+    return ArangoPipeConfig().create_connection_config({ManagedServiceConnParam.DB_NAME: name})
