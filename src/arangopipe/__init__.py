@@ -88,6 +88,9 @@ __all__ = [
     "connect",
 ]
 
+# Modules that code written for Arangopipe 0.0.x imports; not rooms of today's package.
+__path__.append(f"{__path__[0]}/compat/legacy_paths")
+
 _HOMES = {
     "ActiveRun": "run",
     "ArangoPipe": "pipe",

@@ -363,10 +363,11 @@ def _version(wanted: Registration, same: Sequence[Node], taken: Sequence[Node]) 
         raise Conflict(
             f"{what} ({same[0].id}) has other content: annotate it, or use another name or version"
         )
-    return _next(taken) if wanted.kind in VERSIONED else ""
+    return next_version(taken) if wanted.kind in VERSIONED else ""
 
 
-def _next(taken: Sequence[Node]) -> str:
+def next_version(taken: Sequence[Node]) -> str:
+    """Return the version after those of the things that have a name."""
     numbers = [int(node.version) for node in taken if node.version.isdecimal()]
     return str(max(numbers, default=len(taken)) + 1)
 
@@ -379,7 +380,7 @@ def _taken(wanted: Registration, same: Sequence[Node], taken: Sequence[Node]) ->
         return f"{said}: pass exist_ok=True to get it if its content is equal, or use another name"
     return (
         f"{said} (version {node.version!r}): pass exist_ok=True to get it if its content is equal, "
-        f"and otherwise make the next version; or pass version={_next(taken)!r} to make that one"
+        f"and otherwise make the next version; or pass version={next_version(taken)!r} to make that one"
     )
 
 

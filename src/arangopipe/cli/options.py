@@ -58,7 +58,8 @@ def store_option(default: str = STORE_DEFAULT) -> Decorator[Any]:
         expose_value=False,
         callback=_set("store"),
         is_eager=True,
-        help=f"The store: an address, or the path of a file. [default: {default}]",
+        help=f"The store: an address, the path of a file, or 'legacy', which code for Arangopipe 0.0.x "
+        f"used last. [default: {default}]",
     )
 
 

@@ -137,7 +137,11 @@ class Terminal:
 
 
 def as_url(store: str) -> str:
-    """Return the address of a store that is given by its address or as the path of a file."""
+    """Return the address of a store that is given by its address, as the path of a file, or as ``legacy``."""
+    if store == "legacy":
+        from arangopipe.compat import databases
+
+        return databases.last().url
     return store if "://" in store else f"sqlite:///{quote(store)}"
 
 

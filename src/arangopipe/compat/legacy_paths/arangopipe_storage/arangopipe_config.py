@@ -1,0 +1,3 @@
+"""`ArangoPipeConfig` of Arangopipe 0.0.70."""
+
+from arangopipe.compat.nested import ArangoPipeConfig as ArangoPipeConfig
