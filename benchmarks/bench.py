@@ -132,6 +132,8 @@ def main() -> int:
         count_processor_time()
     console, errors = Console(), Console(stderr=True)
     with ExitStack() as stack:
+        if given.work:
+            given.work.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.TemporaryDirectory(
             prefix="arangopipe-bench-", dir=given.work, ignore_cleanup_errors=True
         )
@@ -144,7 +146,7 @@ def main() -> int:
             given.keep = given.keep.resolve()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         progress = stack.enter_context(Progress(*columns, console=errors, transient=True))
-        bench = Bench(folder, given.groups, effort, progress, len(given.sizes) + 9)
+        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 9)
         found = bench.found
         found.machine = {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}", **machine(folder)}
         found.machine["clock"] = "processor time" if given.cpu else "time passed"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import workload
+from environments import Missing, Peer
 from result import Findings, Result
 from rich.progress import Progress
 
@@ -29,29 +31,53 @@ class Effort:
     writes: int = 800
     """Runs that all processes write together."""
     hold: float = 3.0
-    """For so long another process keeps the store locked while a model is trained."""
+    """A training lasts so long."""
+    shapes: tuple[workload.Shape, ...] = workload.SHAPES
+    """The lineages that are walked."""
 
 
-QUICK = Effort(100, 5, 0.02, 25, 2, 4, (4,), 100, 0.5)
+QUICK = Effort(
+    width=50,
+    rounds=3,
+    seconds=0.01,
+    chunk=10,
+    repeats=2,
+    starts=2,
+    processes=(4,),
+    writes=40,
+    hold=0.3,
+    shapes=workload.SHAPES[:2],
+)
 
 
 class Bench:
     """What the parts of a run share."""
 
     def __init__(
-        self, folder: Path, groups: Sequence[str], effort: Effort, progress: Progress, steps: int
+        self, folder: Path, groups: Sequence[str], peers: bool, effort: Effort, progress: Progress, steps: int
     ) -> None:
         self.folder = folder
         self.effort = effort
         self.random = random.Random(0)
         self.found = Findings()
         self._groups = groups
+        self._peers = peers
         self._progress = progress
         self._task = progress.add_task("…", total=steps)
 
     def wants(self, group: str) -> bool:
         """Return whether a group was asked for."""
         return group in self._groups
+
+    def python(self, peer: Peer) -> Path | None:
+        """Return the Python of a peer's environment; None, noted, if the peer cannot be had here."""
+        if not self._peers:
+            return None
+        try:
+            return peer.python()
+        except Missing as error:
+            self.found.notes.append(f"{peer.package} is left out: {error}")
+            return None
 
     def say(self, text: str) -> None:
         """Tell what is being done now."""

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+HERE = Path(__file__).resolve().parent
+"""Where the scripts are."""
+
 Work = Callable[..., dict[str, Any]]
 
 

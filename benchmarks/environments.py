@@ -6,14 +6,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from coprocess import Coprocess
-
-HERE = Path(__file__).resolve().parent
-PEERS = HERE.parent / ".bench" / "peers"
+PEERS = Path(__file__).resolve().parent.parent / ".bench" / "peers"
 
 
 class Missing(Exception):
@@ -54,26 +50,11 @@ class Peer:
                 return found
         raise Missing(f"needs Python {' or '.join(self.versions)}, this is {own}")
 
-    def started(self, log: Path) -> Coprocess:
-        """Return its process, to be entered."""
-        return Coprocess([self.python(), HERE / self.script, *self.arguments], log)
-
 
 MLFLOW = Peer("MLflow", "mlflow", "peer_mlflow.py")
 _MLMD = ("3.11", "3.10", "3.9")
 MLMD = Peer("ml-metadata", "ml-metadata", "peer_mlmd.py", ("wal",), _MLMD)
 MLMD_AS_SHIPPED = Peer("ml-metadata as shipped", "ml-metadata", "peer_mlmd.py", ("delete",), _MLMD)
-
-
-def started(peers: Sequence[Peer], folder: Path, stack: ExitStack) -> tuple[dict[Peer, Coprocess], list[str]]:
-    """Start those peers that can be had; return them, and a line for each that cannot."""
-    found, missing = {}, {}
-    for peer in peers:
-        try:
-            found[peer] = stack.enter_context(peer.started(folder / "peers.log"))
-        except Missing as error:
-            missing[peer.package] = f"{peer.package} is left out: {error}"
-    return found, list(missing.values())
 
 
 def _run(command: Sequence[str | Path]) -> None:

@@ -11,8 +11,8 @@ import recording
 import workload
 from clock import timed
 from context import Bench
-from coprocess import Coprocess, Failed
-from environments import MLFLOW, MLMD, MLMD_AS_SHIPPED, Peer, started
+from coprocess import HERE, Coprocess, Failed
+from environments import MLFLOW, MLMD, MLMD_AS_SHIPPED, Peer
 from result import Result
 from stores import PART, Stores, same
 
@@ -31,7 +31,12 @@ ABILITIES = {
     MLMD_AS_SHIPPED: ("log", "bulk"),
 }
 
-DEPTH, PAGE = 6, 50
+DEPTH = 6
+PAGES = (1, 50)
+
+PATIENCE = 10_000
+"""Stores of more runs are asked in fewer rounds: there a peer takes minutes for an answer."""
+
 FIRST = 30_000_000
 """Runs that are logged one by one are numbered from here."""
 
@@ -43,6 +48,11 @@ class Contest:
     bench: Bench
     stores: Stores
     sides: Mapping[Peer, Coprocess]
+
+    @property
+    def rounds(self) -> int:
+        """How often each side is asked."""
+        return self.bench.effort.rounds if self.stores.size <= PATIENCE else 3
 
     @property
     def part(self) -> int:
@@ -65,7 +75,7 @@ class Contest:
         notes: dict[Peer, str] = {}
         is_rate = group in ("log", "bulk")
         able = {peer: side for peer, side in self.sides.items() if work in ABILITIES[peer]}
-        turns = self.stores.size // self.part if group == "bulk" else self.bench.effort.rounds
+        turns = self.stores.size // self.part if group == "bulk" else self.rounds
         for turn in range(turns):
             seconds, answer = ours(turn)
             for peer, side in able.items():
@@ -89,8 +99,11 @@ class Contest:
 def compare(bench: Bench, size: int) -> None:
     """Measure what the peers can do too, on stores of a size."""
     with ExitStack() as stack:
-        sides, missing = started((MLFLOW, MLMD, MLMD_AS_SHIPPED), bench.folder, stack)
-        bench.found.notes += missing
+        sides = {}
+        for peer in ABILITIES:
+            if python := bench.python(peer):
+                command = [python, HERE / peer.script, *peer.arguments]
+                sides[peer] = stack.enter_context(Coprocess(command, bench.folder / "peers.log"))
         stores = stack.enter_context(Stores(bench.folder, size, bench.effort.width, "-peers"))
         stack.callback(stores.remove)
         for place, (peer, side) in enumerate(list(sides.items())):
@@ -155,22 +168,23 @@ def lookup(contest: Contest) -> None:
 def search(contest: Contest) -> None:
     """Ask for the best runs with a parameter."""
     pipe = contest.stores.reading
+    for limit in PAGES:
 
-    def page() -> list[float]:
-        found = pipe.search("run", f"params.depth = {DEPTH}", order_by="metrics.acc desc", limit=PAGE)
-        return [run.metrics["acc"] for run in found]
+        def page(limit: int = limit) -> Any:
+            return pipe.search("run", f"params.depth = {DEPTH}", order_by="metrics.acc desc", limit=limit)
 
-    def ours(_: int) -> tuple[float, list[float]]:
-        return timed(lambda: [page() for _ in range(20)]) / 20, page()
+        def ours(_: int, page: Any = page) -> tuple[float, list[float]]:
+            return timed(lambda: [page() for _ in range(20)]) / 20, [run.metrics["acc"] for run in page()]
 
-    question = {"depth": DEPTH, "limit": PAGE}
-    contest.turns("search", f"best {PAGE} runs where param =", "search", ours, lambda *_: (1, question))
+        question = {"depth": DEPTH, "limit": limit}
+        name = f"best {limit} of the runs where param ="
+        contest.turns("search", name, "search", ours, lambda *_, question=question: (1, question))
 
 
 def lineage(contest: Contest) -> None:
     """Walk down from a dataset."""
     pipe = contest.stores.reading
-    for shape in workload.SHAPES:
+    for shape in contest.bench.effort.shapes:
         dataset = recording.make_lineage(pipe, shape)
         repeats = max(1, 1_000 // shape.nodes)
 

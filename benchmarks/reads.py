@@ -125,11 +125,11 @@ def lineage(bench: Bench, several: Sequence[Stores]) -> None:
     datasets = {
         (stores.size, shape): recording.make_lineage(stores.reading, shape)
         for stores in several
-        for shape in workload.SHAPES
+        for shape in bench.effort.shapes
     }
     for stores in several:
         stores.settle()
-    for shape in workload.SHAPES:
+    for shape in bench.effort.shapes:
         reads = []
         for stores in several:
             reader, dataset = stores.reader, datasets[stores.size, shape]

@@ -78,7 +78,7 @@ def _trainings_table(trainings: Sequence[Training]) -> Table:
     title = "A training that logs each step"
     table = _table(title, ("store", "side", *TRAINING_COLUMNS, "raised"))
     for line in trainings:
-        table.add_row(line.store, line.side, *training_figures(line), line.raised)
+        table.add_row(line.store, line.side, *training_figures(line), line.raised[:40])
     return table
 
 

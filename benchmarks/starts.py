@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from context import Bench
-from environments import MLFLOW, Missing
+from environments import MLFLOW
 from result import LIMIT, Result
 
 IMPORT, IMPORT_OF_PEER = 3.0, 5.0
@@ -50,11 +50,7 @@ def start(bench: Bench, stores: dict[int, Path]) -> None:
         "import arangopipe": (sys.executable, imports),
         "arangopipe, connected": (sys.executable, list(connects.values())[-1]),
     }
-    try:
-        python = MLFLOW.python()
-    except Missing as error:
-        bench.found.notes.append(f"MLflow is left out: {error}")
-    else:
+    if python := bench.python(MLFLOW):
         peer = "import mlflow"
         cases.append(Case("import", imports, peer, IMPORT_OF_PEER, python, MLFLOW.name))
         memory[peer] = (python, peer)

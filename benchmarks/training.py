@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from context import Bench
-from coprocess import Coprocess
-from environments import HERE, MLFLOW, Missing
+from coprocess import HERE, Coprocess
+from environments import MLFLOW
 from result import Result, Training
 
 CALL = 50.0
@@ -57,12 +57,9 @@ def training(bench: Bench) -> None:
 
 def _sides(bench: Bench, stack: ExitStack) -> dict[str, Side]:
     wanted: dict[str, tuple[str, str | Path, dict[str, Any]]] = {OURS: ("arangopipe", sys.executable, {})}
-    try:
-        python = MLFLOW.python()
+    if python := bench.python(MLFLOW):
         wanted[SYNCHRONOUS] = ("mlflow", python, {})
         wanted[ASYNCHRONOUS] = ("mlflow", python, {"asynchronous": True})
-    except Missing as error:
-        bench.found.notes.append(f"MLflow is left out: {error}")
     sides = {}
     for name, (package, python, asked) in wanted.items():
         folder = bench.folder / f"training-{package}"
@@ -143,6 +140,6 @@ def _gone(path: Path, seconds: float) -> Iterator[None]:
 
 CONDITIONS: dict[str, Trouble] = {
     "well": _healthy,
-    "locked by another process": _locked,
-    "gone with its folder": _gone,
+    "locked": _locked,
+    "gone": _gone,
 }

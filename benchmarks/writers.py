@@ -6,6 +6,7 @@ import pickle
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 
 import raw
 from context import Bench
-from coprocess import Coprocess, Failed
-from environments import HERE, MLFLOW, started
+from coprocess import HERE, Coprocess, Failed
+from environments import MLFLOW
 from result import Result
-from stores import Mismatch, Stores
+from stores import Mismatch, Stores, same
 
 import arangopipe
 from arangopipe import audit
@@ -25,9 +26,6 @@ LIMIT_RATE, PEER_RATE = 0.6, 30.0
 ROUNDS = 3
 PEER_PART = 6
 """A peer writes one of so many runs: it takes longer."""
-
-ROWS = {"node": 3, "edge": 5, "value": 20, "change": 1}
-"""Rows of a run."""
 
 
 def writers(bench: Bench) -> None:
@@ -50,7 +48,6 @@ def _against_raw(bench: Bench, processes: int) -> tuple[list[tuple[float, float]
     total = each * processes
     rounds, worst = [], [0.0, 0.0]
     with Stores(bench.folder, 0, bench.effort.width, f"-{processes}-writers") as stores:
-        before = {path: raw.counts(path) for path in (stores.ours, stores.raw)}
         with ExitStack() as stack:
             ours, hand = (
                 [
@@ -69,14 +66,19 @@ def _against_raw(bench: Bench, processes: int) -> tuple[list[tuple[float, float]
                 asked = [{"first": first + i * each, "count": each} for i in range(processes)]
                 seconds, answers = _all(ours, "log", asked)
                 _none_failed(f"{processes} processes", answers)
-                _give(bench.folder, hand, raw.harvest(stores.reader.connection, marks))
+                changes = raw.harvest(stores.reader.connection, marks)
+                _are_whole(changes, total)
+                _give(bench.folder, hand, changes)
                 by_hand, by_hand_answers = _all(hand, "log", asked)
                 _none_failed(f"{processes} processes, by hand", by_hand_answers)
                 rounds.append((total / seconds, total / by_hand))
                 for side, said in enumerate((answers, by_hand_answers)):
                     worst[side] = max([worst[side], *(answer["worst"] for answer in said)])
-        for path, then in before.items():
-            _is_whole(path, then, total * ROUNDS)
+        same(f"rows after {processes} processes", raw.counts(stores.ours), raw.counts(stores.raw))
+        for path in (stores.ours, stores.raw):
+            with arangopipe.connect(f"sqlite:///{path}") as pipe:
+                if not (verified := audit.verify(pipe.store)).ok:
+                    raise Mismatch(f"{path.name}: {verified}")
     stores.remove()
     return rounds, f"longest wait {worst[0] * 1e3:,.0f} ms, raw {worst[1] * 1e3:,.0f} ms"
 
@@ -105,28 +107,26 @@ def _none_failed(what: str, answers: Sequence[dict[str, Any]]) -> None:
         raise Mismatch(f"{what}: {sum(answer['failed'] for answer in answers)} runs failed: {said[0]}")
 
 
-def _is_whole(path: Path, before: dict[str, int], runs: int) -> None:
-    """Raise `Mismatch` unless a store has all rows of so many runs more, and verifies."""
-    found = {table: count - before[table] for table, count in raw.counts(path).items() if table in ROWS}
-    if found != (wanted := {table: rows * runs for table, rows in ROWS.items()}):
-        raise Mismatch(f"{path.name} has {found}, not {wanted}")
-    with arangopipe.connect(f"sqlite:///{path}") as pipe:
-        if not (verified := audit.verify(pipe.store)).ok:
-            raise Mismatch(f"{path.name}: {verified}")
+def _are_whole(changes: Sequence[raw.ChangeRow], total: int) -> None:
+    """Raise `Mismatch` unless so many runs came, each in one change and with as many rows as all others."""
+    rows = Counter(
+        (len(run.nodes), len(run.edges), len(run.values)) for change in changes for run in change.runs
+    )
+    if len(changes) != total or list(rows.values()) != [total]:
+        raise Mismatch(f"{len(changes)} changes, and runs by their nodes, edges and values: {dict(rows)}")
 
 
 def _peer(bench: Bench, processes: int) -> tuple[float, str] | None:
     """Return the rate of MLflow, and what became of its runs."""
     each = max(2, bench.effort.writes // processes // PEER_PART)
     path = str(bench.folder / "peer-writers.db")
+    python = bench.python(MLFLOW)
+    if python is None:
+        return None
     with ExitStack() as stack:
-        workers = []
-        for _ in range(processes):
-            sides, missing = started((MLFLOW,), bench.folder, stack)
-            if missing:
-                bench.found.notes += missing
-                return None
-            workers += sides.values()
+        command = [python, HERE / MLFLOW.script]
+        log = bench.folder / "peers.log"
+        workers = [stack.enter_context(Coprocess(command, log)) for _ in range(processes)]
         asked = [{"first": 1 + i * each, "count": each} for i in range(processes)]
         try:
             workers[0].ask("open", path=path, width=bench.effort.width)
