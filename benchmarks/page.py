@@ -66,17 +66,21 @@ def _part(found: Findings, pictures: dict[str, Path]) -> Iterator[str]:
 
 
 def _missed(found: Findings) -> Iterator[str]:
-    if not found.missed:
+    lines: dict[str, list[str]] = {}
+    for line in ordered(line for line in found.results if line.reached is False):
+        peer = f" against {line.against}" if line.is_peer else ""
+        at = "" if line.size is None else f" at {line.size:,}"
+        what = f"{GROUPS[line.group]}, {line.name}{peer}: {line.asked}"
+        lines.setdefault(what, []).append(f"{ratio(line.ratio)}{at}")
+    for line in growth(found.results):
+        if line.reached is False:
+            what = f"{GROUPS[line.group]}, growth of {line.name}: {line.asked}"
+            lines.setdefault(what, []).append(f"{line.ours:.2f}")
+    if not lines:
         yield "All targets were reached.\n"
         return
-    yield "Targets that were missed:\n"
-    for line in found.missed:
-        if isinstance(line, Result):
-            size = "" if line.size is None else f", {line.size:,} runs"
-            peer = f" against {line.against}" if line.is_peer else ""
-            yield f"* {GROUPS[line.group]}, {line.name}{size}{peer}: {ratio(line.ratio)}, asked {line.asked}"
-        else:
-            yield f"* {GROUPS[line.group]}, growth of {line.name}: {line.ours:.2f}, asked {line.asked}"
+    yield "Targets that were missed, with what was reached at how many runs:\n"
+    yield from (f"* {what}; {', '.join(reached)}" for what, reached in lines.items())
     yield ""
 
 
@@ -91,11 +95,10 @@ def _results(lines: Sequence[Result], theirs: str, quotient: str, last: str) -> 
             ratio(line.ratio),
             line.asked,
             REACHED[line.reached],
-            " ".join(filter(None, (f"{line.against}:" if line.is_peer and line.note else
-                                   line.against if line.is_peer else "", line.note))),
+            line.about,
         )
         for line in lines
-    ]  # fmt: skip
+    ]
     yield from _table(("", "workload", "runs", "ours", theirs, quotient, "target", "reached", last), rows)
 
 

@@ -131,8 +131,7 @@ def bulk(contest: Contest) -> None:
     part = contest.part
 
     def ours(turn: int) -> tuple[float, None]:
-        rate, _ = contest.stores.fill(turn * part + 1, part, part)
-        return 1 / rate, None
+        return contest.stores.fill_ours(turn * part + 1, part) / part, None
 
     def asked(_: Peer, turn: int) -> tuple[int, dict[str, Any]]:
         return part, {"first": turn * part + 1, "count": part}

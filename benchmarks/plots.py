@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter, NullLocator
 from result import Findings, Result
 
 TITLES = {
@@ -60,6 +61,13 @@ def _growth(found: Findings) -> Figure:
             style = {**style, "marker": "x", "linestyle": ":"}
             axes.plot(sizes, [_ms(line.theirs, line.unit) for line in lines], **style)
         axes.set(xscale="log", yscale="log", xlabel="runs in the store", ylabel="ms", title=TITLES[group])
+        axes.set_xticks(
+            sorted({line.size for lines in by_group[group].values() for line in lines}), minor=False
+        )
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(_thousands)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(which="major", alpha=0.3)
         axes.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
     for axes in places:
@@ -68,6 +76,10 @@ def _growth(found: Findings) -> Figure:
     kinds.append(Line2D([], [], color="0.3", marker="x", linestyle=":", label="by hand"))
     drawn.legend(handles=kinds, loc="outside upper right", ncols=2, frameon=False)
     return drawn
+
+
+def _thousands(value: float, _: object) -> str:
+    return f"{value:,.0f}"
 
 
 def _ms(value: float, unit: str) -> float:
@@ -90,5 +102,5 @@ def _load(found: Findings) -> Figure:
     )
     for axes in (rates, memory):
         axes.grid(alpha=0.3)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.xaxis.set_major_formatter(_thousands)
     return drawn

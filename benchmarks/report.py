@@ -58,7 +58,7 @@ def _results_table(title: str, names: tuple[str, str, str], lines: Sequence[Resu
             ratio(line.ratio),
             line.asked,
             MARKS[line.reached],
-            " ".join(filter(None, (line.against if line.is_peer else "", line.note))),
+            line.about,
         )
     return table
 

@@ -80,6 +80,11 @@ class Result:
             return ""
         return f"{'>=' if self.more_is_better else '<='} {self.target:g}"
 
+    @property
+    def about(self) -> str:
+        """The peer, and what is to be said of this line."""
+        return ": ".join(filter(None, (self.against if self.is_peer else "", self.note)))
+
 
 @dataclass(frozen=True)
 class Training:
@@ -148,11 +153,6 @@ class Findings:
         for name in ("loads", "bytes"):
             found[name] = {int(size): value for size, value in found[name].items()}
         return cls(**found)
-
-    @property
-    def missed(self) -> list[Result | Growth]:
-        """What did not reach its target."""
-        return [line for line in (*ordered(self.results), *growth(self.results)) if line.reached is False]
 
 
 def growth(results: Sequence[Result]) -> list[Growth]:

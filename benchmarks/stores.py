@@ -148,11 +148,15 @@ class Stores:
         """Log runs in bulk on both sides and return both rates."""
         spent = other = 0.0
         for start, size in workload.chunks(first, count, batch):
-            runs = workload.runs(start, size, self._things)
             before = raw.marks(self.reader.connection)
-            spent += timed(lambda: self._pipes[True].log_runs(runs, batch_size=batch))  # noqa: B023
+            spent += self.fill_ours(start, size)
             other += self._write_by_hand(before, True)
         return count / spent, count / other
+
+    def fill_ours(self, first: int, count: int) -> float:
+        """Log runs in one batch on our side only and return how long that took."""
+        runs = workload.runs(first, count, self._things)
+        return timed(lambda: self._pipes[True].log_runs(runs, batch_size=count))
 
     def log(
         self, first: int, count: int, *, durable: bool, capture: bool, by_name: bool
