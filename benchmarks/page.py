@@ -72,10 +72,10 @@ def _missed(found: Findings) -> Iterator[str]:
         at = "" if line.size is None else f" at {line.size:,}"
         what = f"{GROUPS[line.group]}, {line.name}{peer}: {line.asked}"
         lines.setdefault(what, []).append(f"{ratio(line.ratio)}{at}")
-    for line in growth(found.results):
-        if line.reached is False:
-            what = f"{GROUPS[line.group]}, growth of {line.name}: {line.asked}"
-            lines.setdefault(what, []).append(f"{line.ours:.2f}")
+    for grown in growth(found.results):
+        if grown.reached is False:
+            what = f"{GROUPS[grown.group]}, growth of {grown.name}: {grown.asked}"
+            lines.setdefault(what, []).append(f"{grown.ours:.2f}")
     if not lines:
         yield "All targets were reached.\n"
         return

@@ -62,7 +62,7 @@ def _growth(found: Findings) -> Figure:
             axes.plot(sizes, [_ms(line.theirs, line.unit) for line in lines], **style)
         axes.set(xscale="log", yscale="log", xlabel="runs in the store", ylabel="ms", title=TITLES[group])
         axes.set_xticks(
-            sorted({line.size for lines in by_group[group].values() for line in lines}), minor=False
+            sorted({line.size or 0 for lines in by_group[group].values() for line in lines}), minor=False
         )
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(_thousands)
