@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import recording
@@ -14,7 +15,7 @@ from context import Bench
 from coprocess import HERE, Coprocess, Failed
 from environments import MLFLOW, MLMD, MLMD_AS_SHIPPED, Peer
 from result import Result
-from stores import PART, Stores, same
+from stores import PART, Stores, checkpoint, same
 
 TARGETS: dict[str, dict[Peer, float]] = {
     "log": {MLMD: 1.0, MLFLOW: 25.0},
@@ -99,30 +100,41 @@ class Contest:
 def compare(bench: Bench, size: int) -> None:
     """Measure what the peers can do too, on stores of a size."""
     with ExitStack() as stack:
-        sides = {}
-        for peer in ABILITIES:
-            if python := bench.python(peer):
-                command = [python, HERE / peer.script, *peer.arguments]
-                sides[peer] = stack.enter_context(Coprocess(command, bench.folder / "peers.log"))
-        stores = stack.enter_context(Stores(bench.folder, size, bench.effort.width, "-peers"))
+        stores = Stores(bench.folder, size, bench.effort.width, "-peers")
         stack.callback(stores.remove)
-        for place, (peer, side) in enumerate(list(sides.items())):
-            path = bench.folder / f"peer-{place}.db"
+        stack.enter_context(stores)
+        sides, about = {}, {}
+        for peer in ABILITIES:
+            python = bench.python(peer)
+            if python is None:
+                continue
+            command = [python, HERE / peer.script, *peer.arguments]
+            side = stack.enter_context(Coprocess(command, bench.folder / "peers.log"))
             try:
-                about = side.ask("open", path=str(path), width=bench.effort.width)
+                about[peer] = side.ask("open", path=str(_file(bench, peer)), width=bench.effort.width)
                 if "bulk" not in ABILITIES[peer]:
                     side.ask("fill", first=1, count=size)
             except Failed as error:
                 bench.found.notes.append(f"{peer.name} is left out: {error}")
-                del sides[peer]
-                continue
-            bench.found.notes.append(f"{peer.name} {about['version']}, journal mode {about['journal']}")
+            else:
+                sides[peer] = side
         contest = Contest(bench, stores, sides)
         bulk(contest)
         stores.settle()
+        for peer in sides:
+            checkpoint(_file(bench, peer))
+            grown = (
+                sum(path.stat().st_size for path in bench.folder.glob(f"{_file(bench, peer).name}*")) // size
+            )
+            said = "{version}, journal mode {journal}".format(**about[peer])
+            bench.found.notes.append(f"{peer.name} {said}: {grown:,} bytes a run at {size:,}")
         for group, work in (("lookup", lookup), ("search", search), ("lineage", lineage), ("log", log)):
             if bench.wants(group):
                 work(contest)
+
+
+def _file(bench: Bench, peer: Peer) -> Path:
+    return bench.folder / f"{peer.name.replace(' ', '-')}.db"
 
 
 def bulk(contest: Contest) -> None:

@@ -97,9 +97,7 @@ def _load(found: Findings) -> Figure:
     rates.set(xlabel="runs in the store", ylabel="runs/s", title="bulk load", ylim=(0, None))
     rates.legend(frameon=False)
     memory.plot(runs, [part["mib"] for part in parts])
-    memory.set(
-        xlabel="runs in the store", ylabel="MiB", title="memory of the loading process", ylim=(0, None)
-    )
+    memory.set(xlabel="runs in the store", ylabel="MiB", title="memory of the process", ylim=(0, None))
     for axes in (rates, memory):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_formatter(_thousands)

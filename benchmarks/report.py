@@ -36,8 +36,6 @@ def notes(found: Findings) -> Iterator[str]:
     """Yield what else a run has found, and on what it ran."""
     for size, sizes in found.bytes.items():
         yield f"bytes a run at {size:,}: {sizes['per_run']:,}"
-    if found.memory_mib:
-        yield f"peak memory in MiB: {', '.join(f'{name} {mib}' for name, mib in found.memory_mib.items())}"
     yield from dict.fromkeys(found.notes)
     yield ", ".join(f"{name} {value}" for name, value in found.machine.items())
 

@@ -37,8 +37,9 @@ LIMIT = "raw"
 class Result:
     """One line of a table: medians of the rounds, and the median of their ratios.
 
-    `unit` is "/s" for rates and "ms" or "µs" for times; `rounds` holds (ours, theirs). Against the limit the
-    ratio is ours / theirs in that unit; against a peer it says how many times as fast ours is.
+    `unit` is "/s" for rates, and "ms", "µs" or "MiB" for what should be little; `rounds` holds (ours,
+    theirs). Against the limit the ratio is ours / theirs in that unit; against a peer it says how many times
+    as fast, or as light, ours is.
     """
 
     group: str
@@ -136,7 +137,6 @@ class Findings:
     """By size, the parts of a load."""
     bytes: dict[int, dict[str, Any]] = field(default_factory=dict)
     """By size, the bytes of a run and of each table."""
-    memory_mib: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:

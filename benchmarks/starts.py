@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from environments import MLFLOW
 from result import LIMIT, Result
 
 IMPORT, IMPORT_OF_PEER = 3.0, 5.0
+STARTS_OF_PEER = 4
 
 _STATUS = Path("/proc/self/status")
 
@@ -45,28 +47,33 @@ def start(bench: Bench, stores: dict[int, Path]) -> None:
         for size, code in connects.items()
     ]
     cases.append(Case("create a store", create, driver.format(str(fresh)), None, note="bare driver"))
-    memory: dict[str, tuple[str | Path, str]] = {
-        "an empty interpreter": (sys.executable, "pass"),
-        "import arangopipe": (sys.executable, imports),
-        "arangopipe, connected": (sys.executable, list(connects.values())[-1]),
-    }
     if python := bench.python(MLFLOW):
-        peer = "import mlflow"
-        cases.append(Case("import", imports, peer, IMPORT_OF_PEER, python, MLFLOW.name))
-        memory[peer] = (python, peer)
+        path = bench.folder / "peer-start.db"
+        connect = f"import mlflow; mlflow.MlflowClient('sqlite:///{path}').get_experiment('0')"
+        size, code = max(connects.items())
+        cases += [
+            Case("import", imports, "import mlflow", IMPORT_OF_PEER, python, MLFLOW.name),
+            Case(f"connect, {size:,} runs", code, connect, None, python, MLFLOW.name, "empty store"),
+        ]
     _take_turns(bench, cases, fresh)
     if _STATUS.exists():
-        for name, (python, code) in memory.items():
-            said = _interpreter(bench.folder, python, f"{code}\nprint(open({str(_STATUS)!r}).read())")[1]
-            peak = next(line for line in said.splitlines() if line.startswith("VmHWM"))
-            bench.found.memory_mib[name] = round(int(peak.split()[1]) / 1024, 1)
+        for case in cases:
+            peaks = (
+                _peak_mib(bench.folder, sys.executable, case.ours),
+                _peak_mib(bench.folder, case.python, case.theirs),
+            )
+            target = case.target if case.against != LIMIT else None
+            name = f"peak memory, {case.name}"
+            bench.add(Result("start", name, None, "MiB", [peaks], target, case.note, case.against))
 
 
-def _take_turns(bench: Bench, cases: list[Case], fresh: Path) -> None:
+def _take_turns(bench: Bench, cases: Sequence[Case], fresh: Path) -> None:
     rounds: dict[Case, list[tuple[float, float]]] = {case: [] for case in cases}
     # The first round compiles modules and reads files.
     for turn in range(bench.effort.starts + 1):
         for case in cases:
+            if case.against != LIMIT and turn > STARTS_OF_PEER:
+                continue
             for leftover in fresh.parent.glob(f"{fresh.name}*"):
                 leftover.unlink()
             ours, _ = _interpreter(bench.folder, sys.executable, case.ours)
@@ -75,6 +82,13 @@ def _take_turns(bench: Bench, cases: list[Case], fresh: Path) -> None:
                 rounds[case].append((ours * 1e3, theirs * 1e3))
     for case, found in rounds.items():
         bench.add(Result("start", case.name, None, "ms", found, case.target, case.note, case.against))
+
+
+def _peak_mib(folder: Path, python: str | Path, code: str) -> float:
+    """Return the most memory that a fresh interpreter took."""
+    _, said = _interpreter(folder, python, f"{code}\nprint(open({str(_STATUS)!r}).read())")
+    peak = next(line for line in said.splitlines() if line.startswith("VmHWM"))
+    return round(int(peak.split()[1]) / 1024, 1)
 
 
 def _interpreter(folder: Path, python: str | Path, code: str) -> tuple[float, str]:
