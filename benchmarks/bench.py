@@ -26,6 +26,7 @@ import training
 import writes
 from clock import count_processor_time
 from context import QUICK, Bench, Effort
+from coprocess import Failed
 from report import show
 from result import GROUPS, machine
 from rich.console import Console
@@ -152,8 +153,9 @@ def main() -> int:
         found.machine["clock"] = "processor time" if given.cpu else "time passed"
         try:
             measure(bench, given.sizes, given.keep, given.peers_at)
-        except Mismatch as error:
-            errors.print(f"the answers differ: {error}", style="red", markup=False)
+        except (Mismatch, Failed) as error:
+            what = "the answers differ" if isinstance(error, Mismatch) else "our own side failed"
+            errors.print(f"{what}: {error}", style="red", markup=False)
             return 1
         finally:
             progress.stop()

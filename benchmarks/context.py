@@ -76,8 +76,14 @@ class Bench:
         try:
             return peer.python()
         except Missing as error:
-            self.found.notes.append(f"{peer.package} is left out: {error}")
+            self.leave_out(peer.package, error)
             return None
+
+    def leave_out(self, peer: str, why: Exception) -> None:
+        """Note that a peer is not measured, or not further."""
+        note = f"{peer} is left out: {why}"
+        if note not in self.found.notes:
+            self.found.notes.append(note)
 
     def say(self, text: str) -> None:
         """Tell what is being done now."""

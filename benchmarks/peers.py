@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class Contest:
 
     bench: Bench
     stores: Stores
-    sides: Mapping[Peer, Coprocess]
+    sides: dict[Peer, Coprocess]
 
     @property
     def rounds(self) -> int:
@@ -79,9 +79,14 @@ class Contest:
         turns = self.stores.size // self.part if group == "bulk" else self.rounds
         for turn in range(turns):
             seconds, answer = ours(turn)
-            for peer, side in able.items():
+            for peer, side in list(able.items()):
                 pieces, question = asked(peer, turn)
-                found = side.ask(work, **question)
+                try:
+                    found = side.ask(work, **question)
+                except Failed as error:
+                    self.bench.leave_out(peer.name, error)
+                    del able[peer], self.sides[peer]
+                    continue
                 theirs = found["seconds"] / pieces
                 if answer is not None:
                     same(f"{name}, {peer.name}", answer[: len(found["answer"])], found["answer"])
@@ -115,7 +120,7 @@ def compare(bench: Bench, size: int) -> None:
                 if "bulk" not in ABILITIES[peer]:
                     side.ask("fill", first=1, count=size)
             except Failed as error:
-                bench.found.notes.append(f"{peer.name} is left out: {error}")
+                bench.leave_out(peer.name, error)
             else:
                 sides[peer] = side
         contest = Contest(bench, stores, sides)

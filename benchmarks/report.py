@@ -36,7 +36,7 @@ def notes(found: Findings) -> Iterator[str]:
     """Yield what else a run has found, and on what it ran."""
     for size, sizes in found.bytes.items():
         yield f"bytes a run at {size:,}: {sizes['per_run']:,}"
-    yield from dict.fromkeys(found.notes)
+    yield from found.notes
     yield ", ".join(f"{name} {value}" for name, value in found.machine.items())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from context import Bench
-from coprocess import HERE, Coprocess
+from coprocess import HERE, Coprocess, Failed
 from environments import MLFLOW
 from result import Result, Training
 
@@ -50,9 +50,15 @@ def training(bench: Bench) -> None:
         sides = _sides(bench, stack)
         _calls(bench, sides)
         for condition, trouble in CONDITIONS.items():
-            for name, side in sides.items():
+            for name, side in list(sides.items()):
                 bench.tell(f"{name} trains, the store is {condition}")
-                bench.found.trainings.append(_train(name, side, condition, trouble, bench.effort.hold))
+                try:
+                    bench.found.trainings.append(_train(name, side, condition, trouble, bench.effort.hold))
+                except Failed as error:
+                    if name == OURS:
+                        raise
+                    bench.leave_out(name, error)
+                    del sides[name]
 
 
 def _sides(bench: Bench, stack: ExitStack) -> dict[str, Side]:
@@ -132,10 +138,12 @@ def _gone(path: Path, seconds: float) -> Iterator[None]:
     """Move the folder away, and back once the run has ended."""
     away = path.parent.with_name(f"{path.parent.name}-away")
     path.parent.rename(away)
-    yield
-    if path.parent.exists():
-        shutil.rmtree(path.parent)
-    away.rename(path.parent)
+    try:
+        yield
+    finally:
+        if path.parent.exists():
+            shutil.rmtree(path.parent)
+        away.rename(path.parent)
 
 
 CONDITIONS: dict[str, Trouble] = {

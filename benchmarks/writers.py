@@ -134,7 +134,7 @@ def _peer(bench: Bench, processes: int) -> tuple[float, str] | None:
             seconds, answers = _all(workers, "log", asked)
             found = workers[0].ask("whole")
         except Failed as error:
-            bench.found.notes.append(f"{MLFLOW.name} is left out of the writers: {error}")
+            bench.leave_out(MLFLOW.name, error)
             return None
     failed = sum(answer["failed"] for answer in answers)
     total = processes * each

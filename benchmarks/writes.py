@@ -39,9 +39,7 @@ def bulk(bench: Bench, stores: Stores, seed: Path) -> None:
 
     parts = bench.found.loads.setdefault(stores.size, [])
     load(stores)
-    for repeat in range(1, max(2, bench.effort.repeats * 1_000 // stores.size)):
-        if stores.size > 100_000:
-            break
+    for repeat in range(1, bench.effort.repeats * 1_000 // stores.size):
         with Stores(bench.folder, stores.size, bench.effort.width, f"-{repeat}") as again:
             load(again)
         again.remove()
