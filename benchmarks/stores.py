@@ -123,18 +123,25 @@ class Stores:
         for path in (self.ours, self.raw, self._journal):
             remove(path)
 
-    def load(self) -> Iterator[Loaded]:
-        """Fill both sides in turn, going on where an earlier load ended; yield its parts too."""
+    def load(self, turn: int = 0) -> Iterator[Loaded]:
+        """Fill both sides in turn, going on where an earlier load ended; yield its parts too.
+
+        The sizes of batches alternate, from that of a turn on.
+        """
         lines = self._journal.read_text().splitlines(keepends=True) if self._journal.exists() else []
-        yield from (Loaded(**json.loads(line)) for line in lines if line.endswith("\n"))
+        # The last line is torn if the load was killed just then.
+        lines = [line for line in lines if line.endswith("\n")]
+        self._journal.write_text("".join(lines))
+        yield from (Loaded(**json.loads(line)) for line in lines)
         done = self._catch_up()
         with self._journal.open("a") as journal:
-            for turn, (first, count) in enumerate(workload.chunks(done + 1, self.size - done, PART)):
+            for first, count in workload.chunks(done + 1, self.size - done, PART):
                 batch = BATCHES[turn % len(BATCHES)]
                 part = Loaded(first + count - 1, batch, *self.fill(first, count, batch), _resident_mib())
                 journal.write(json.dumps(asdict(part)) + "\n")
                 journal.flush()
                 yield part
+                turn += 1
 
     def _catch_up(self) -> int:
         """Write to the twin what it lacks, if a load was killed, and return how many runs were loaded."""

@@ -30,18 +30,18 @@ def bulk(bench: Bench, stores: Stores, seed: Path) -> None:
     """Fill a store and its twin, batch by batch in turn; small ones several times."""
     rates: dict[int, list[tuple[float, float]]] = {batch: [] for batch in BATCHES}
 
-    def load(into: Stores) -> None:
-        for part in into.load():
+    def load(into: Stores, turn: int) -> None:
+        for part in into.load(turn):
             bench.tell(f"load {part.runs:,} of {into.size:,} runs")
             rates[part.batch].append((part.ours, part.raw))
             if into is stores:
                 parts.append(asdict(part))
 
     parts = bench.found.loads.setdefault(stores.size, [])
-    load(stores)
+    load(stores, 0)
     for repeat in range(1, bench.effort.repeats * 1_000 // stores.size):
         with Stores(bench.folder, stores.size, bench.effort.width, f"-{repeat}") as again:
-            load(again)
+            load(again, repeat)
         again.remove()
     for batch, rounds in rates.items():
         if rounds:

@@ -62,6 +62,8 @@ with Stores(Path(sys.argv[2]), 1_500, 10) as stores:
     print(next(parts).runs)
 with Stores(Path(sys.argv[2]), 1_500, 10) as stores:
     stores.fill_ours(1_001, 100)
+with next(Path(sys.argv[2]).glob("load-*.jsonl")).open("a") as journal:
+    journal.write('{"runs": 11')
 with Stores(Path(sys.argv[2]), 1_500, 10) as stores:
     print([part.runs for part in stores.load()])
     print([part.runs for part in stores.load()])
