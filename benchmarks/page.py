@@ -11,7 +11,7 @@ from pathlib import Path
 
 import plots
 from report import TRAINING_COLUMNS, notes, training_figures
-from result import GROUPS, Findings, Result, figure, growth, ordered, ratio
+from result import GROUPS, Findings, Result, growth, ordered, ratio
 
 REACHED = {None: "", True: "yes", False: "**no**"}
 LARGE = 1_000_000
@@ -86,18 +86,7 @@ def _missed(found: Findings) -> Iterator[str]:
 
 def _results(lines: Sequence[Result], theirs: str, quotient: str, last: str) -> Iterator[str]:
     rows = [
-        (
-            GROUPS[line.group],
-            line.name,
-            "" if line.size is None else f"{line.size:,}",
-            figure(line.ours, line.unit),
-            figure(line.theirs, line.unit),
-            ratio(line.ratio),
-            line.asked,
-            REACHED[line.reached],
-            line.about,
-        )
-        for line in lines
+        (GROUPS[line.group], line.name, *line.figures, REACHED[line.reached], line.about) for line in lines
     ]
     yield from _table(("", "workload", "runs", "ours", theirs, quotient, "target", "reached", last), rows)
 

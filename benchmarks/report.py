@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from result import GROUPS, Findings, Growth, Result, Training, figure, growth, ordered, ratio
+from result import GROUPS, Findings, Growth, Result, Training, figure, growth, ordered
 from rich.console import Console
 from rich.table import Table
 
@@ -50,11 +50,7 @@ def _results_table(title: str, names: tuple[str, str, str], lines: Sequence[Resu
         table.add_row(
             GROUPS[line.group] if first else "",
             line.name if first else "",
-            "" if line.size is None else f"{line.size:,}",
-            figure(line.ours, line.unit),
-            figure(line.theirs, line.unit),
-            ratio(line.ratio),
-            line.asked,
+            *line.figures,
             MARKS[line.reached],
             line.about,
         )

@@ -82,6 +82,13 @@ class Result:
         return f"{'>=' if self.more_is_better else '<='} {self.target:g}"
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """Size, both sides, ratio and target as they are printed."""
+        size = "" if self.size is None else f"{self.size:,}"
+        sides = figure(self.ours, self.unit), figure(self.theirs, self.unit)
+        return size, *sides, ratio(self.ratio), self.asked
+
+    @property
     def about(self) -> str:
         """The peer, and what is to be said of this line."""
         return ": ".join(filter(None, (self.against if self.is_peer else "", self.note)))
