@@ -8,10 +8,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check lint bench docs clean
+.PHONY: help demo test test-all check lint bench bench-full docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## install and run the demo: real training runs in ./arangopipe-demo.db
 	@$(BIN)/arangopipe demo
@@ -31,8 +31,12 @@ lint: $(VENV)/.installed-dev ## style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.installed-dev ## measure, and print ratios to hand-written SQL
-	@$(BIN)/python benchmarks/bench.py
+bench: $(VENV)/.installed-dev ## measure against hand-written SQL and peers, into docs/performance.md
+	@$(BIN)/python benchmarks/bench.py --json .bench/bench.json --page docs/performance.md
+
+bench-full: $(VENV)/.installed-dev ## the same up to a million runs; goes on where it was stopped
+	@$(BIN)/python benchmarks/bench.py --sizes 1000,10000,100000,1000000 --peers-at 100000 \
+	    --keep .bench/full --work .bench/work --json .bench/full.json --page docs/performance.md
 
 docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

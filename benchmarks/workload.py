@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
-
-import arangopipe
 
 PROJECT = "bench"
 METRICS = ("acc", "loss", "f1", "auc", "rmse")
@@ -47,7 +44,7 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Things:
-    """What runs refer to, as the API returned it."""
+    """What runs refer to, as the side that logs them knows it."""
 
     datasets: list[Any]
     featuresets: list[Any]
@@ -111,58 +108,6 @@ def runs(first: int, count: int, things: Things) -> list[dict[str, Any]]:
 def run_name(i: int) -> str:
     """Return the name of a run."""
     return f"run_{i}"
-
-
-def make_seed(path: Path, width: int) -> None:
-    """Make a store that holds `width` datasets, featuresets and models, and one run.
-
-    The run makes sure that all names of values are known to the store, as they are to one in use.
-    """
-    with arangopipe.connect(f"sqlite:///{path}?durability=relaxed", actor="bench") as pipe:
-        pipe.admin.register_project(PROJECT)
-        for i in range(width):
-            dataset = pipe.register_dataset(f"dataset_{i}", location=f"s3://bench/{i}", rows=i)
-            columns = {f"c{k}": "float64" for k in range(8)}
-            pipe.register_featureset(f"featureset_{i}", dataset=dataset, columns=columns)
-            technique = f"technique_{i % 5}"
-            pipe.register_model(f"model_{i}", project=PROJECT, technique=technique, task="bench")
-        found = things(pipe, width)
-        # A warm-up: the imports and caches of a first call are not what is measured.
-        for capture in (True, False):
-            pipe.log_run(**run(0, found), capture=capture)
-
-
-def things(pipe: Any, width: int) -> Things:
-    """Return what `make_seed` registered."""
-    names = range(width)
-    return Things(
-        [pipe.lookup_dataset(f"dataset_{i}") for i in names],
-        [pipe.lookup_featureset(f"featureset_{i}") for i in names],
-        [pipe.lookup_model(f"model_{i}", project=PROJECT) for i in names],
-    )
-
-
-def make_lineage(pipe: Any, shape: Shape) -> Any:
-    """Record a lineage of a shape and return its dataset."""
-    name = f"lineage_{shape.label}"
-    dataset = pipe.register_dataset(name, location="s3://bench/lineage")
-    own = Things(
-        [dataset],
-        [
-            pipe.register_featureset(f"{name}_{i}", dataset=dataset, columns={"c": "float64"})
-            for i in range(shape.featuresets)
-        ],
-        [
-            pipe.register_model(f"{name}_{i}", project=PROJECT, technique="lineage")
-            for i in range(shape.models)
-        ],
-    )
-    first = 20_000_000
-    pipe.log_runs(runs(first, shape.runs - shape.deployments, own))
-    for i in range(shape.deployments):
-        served = pipe.log_run(**run(first + shape.runs + i, own), capture=False)
-        pipe.admin.register_deployment(f"{name}_{i}", run=served)
-    return dataset
 
 
 def chunks(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
