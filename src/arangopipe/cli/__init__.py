@@ -1,6 +1,8 @@
 """The command line ``arangopipe``: its verbs are those of the API."""
 
+from arangopipe.cli.ask import ask
 from arangopipe.cli.audit import audit
+from arangopipe.cli.compare import compare
 from arangopipe.cli.completion import completion
 from arangopipe.cli.demo.command import demo
 from arangopipe.cli.deployments import deployments
@@ -13,7 +15,9 @@ from arangopipe.cli.show import history, show
 __all__ = ["main"]
 
 for _command in (
+    ask,
     audit,
+    compare,
     completion,
     datasets,
     demo,

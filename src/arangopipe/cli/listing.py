@@ -27,6 +27,8 @@ def _columns(context: click.Context, parameter: click.Parameter, value: str | No
     return tuple(path.strip() for path in paths)
 
 
+AS_CSV: Decorator[Any] = click.option("--csv", "as_csv", is_flag=True, help="Write CSV, with full numbers.")
+
 LIST_OPTIONS: Sequence[Decorator[Any]] = (
     click.argument("filter", metavar="[FILTER]", required=False),
     click.option(
@@ -56,7 +58,7 @@ LIST_OPTIONS: Sequence[Decorator[Any]] = (
         shell_complete=lazily("columns"),
         help="Show these, separated by commas: name, params.alpha, metrics.rmse, model.name, …",
     ),
-    click.option("--csv", "as_csv", is_flag=True, help="Write CSV, with full numbers."),
+    AS_CSV,
     AS_OF,
 )
 
