@@ -17,8 +17,7 @@ from arangopipe.model.ids import check_key, check_name, named_key
 from arangopipe.model.vocabulary import NODE_KINDS, RESERVED_KINDS
 from arangopipe.references import Ref, References, listed, several
 from arangopipe.session import Session
-from arangopipe.spool.replay import RETRIES
-from arangopipe.store.base import Store
+from arangopipe.store.base import RETRIES, Store
 from arangopipe.store.settings import offline as is_offline
 
 VERSIONED = ("datasets", "featuresets", "models")

@@ -15,9 +15,8 @@ from arangopipe.model.ids import check_name, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.outbox import outbox_of
 from arangopipe.references import Ref, References, When, moment_of
-from arangopipe.spool.replay import RETRIES
 from arangopipe.store import open_store
-from arangopipe.store.base import Store
+from arangopipe.store.base import RETRIES, Store
 from arangopipe.store.settings import default_url, disabled, offline
 
 if TYPE_CHECKING:

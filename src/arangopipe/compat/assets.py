@@ -14,7 +14,7 @@ from arangopipe.model.entities import Project
 from arangopipe.model.graph import Node
 from arangopipe.pipe import ArangoPipe
 from arangopipe.register import Link, next_version, register
-from arangopipe.session import RETRIES
+from arangopipe.store.base import RETRIES
 
 
 class Assets(Connected):

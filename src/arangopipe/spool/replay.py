@@ -18,9 +18,7 @@ from arangopipe.model import documents
 from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.spool.files import REFUSED, Entry, File, parsed
-from arangopipe.store.base import Store
-
-RETRIES = 20
+from arangopipe.store.base import RETRIES, Store
 
 Known = MutableMapping[str, Node | None]
 

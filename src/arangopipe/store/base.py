@@ -70,6 +70,9 @@ AsOf = int | datetime | None
 MAX_PAGE = 10_000
 MAX_NODES = 1_000_000
 
+RETRIES = 20
+"""How often who rests on what was read tries again because others wrote meanwhile."""
+
 
 class Store(ABC):
     """A place where the metadata graph is kept. The module's text is the specification."""
@@ -132,6 +135,13 @@ class Store(ABC):
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
         """Return the edges, walked or not, that touch any of these nodes, in either direction."""
+
+    @abstractmethod
+    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
+        """Stream all edges of these kinds, in no order, as equal-length columns in chunks of one kind.
+
+        The columns are ``kind``, ``source`` and ``target`` (ids) and ``document`` (its text).
+        """
 
     @abstractmethod
     def traverse(
