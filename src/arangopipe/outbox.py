@@ -42,6 +42,9 @@ _REFUSED = "; it is kept in the spool (see 'arangopipe spool list')"
 _FULL = "the spool is full: points of metrics are dropped (see ARANGOPIPE_SPOOL_MB)"
 
 
+_NOTHING = Batch("")
+
+
 class Flushable(Protocol):
     """An open run: something that gathers what must be written from time to time."""
 
@@ -109,7 +112,7 @@ class Outbox:
         self._away = self._usually = "ARANGOPIPE_OFFLINE is set" if self._offline else ""
         self._try_at = 0.0
         self._hopeless = False
-        self._behind: threading.Event | None = None
+        self._behind: Job | None = None
         self._said: set[str] = set()
 
     def obstacle(self, batch: Batch) -> str:
@@ -149,7 +152,7 @@ class Outbox:
 
     def _give_up(self) -> None:
         """Spool all that waits. What is being written, too: recorded by both ways, it is there once."""
-        self._stuck = self._current is not None
+        self._stuck = True
         waiting = [self._current] if self._current is not None else []
         waiting += self._jobs
         self._jobs = deque(job for job in self._jobs if job.strict)
@@ -216,9 +219,10 @@ class Outbox:
         """Replay what waits since earlier; after `PATIENCE` that goes on in the background."""
         if self._offline or not self.spools or not files(self._url, refused=False):
             return
-        caught_up = self._behind = threading.Event()
+        job = self._behind = Job(_NOTHING, attended=True)
         self._start()
-        caught_up.wait(PATIENCE)
+        if job.done.wait(PATIENCE):
+            self._say(job)
 
     def _start(self, wake: bool = True) -> None:
         store = self._store()
@@ -243,6 +247,7 @@ class Outbox:
             if (self._away or self._behind) and not self._offline and time.monotonic() >= self._try_at:
                 with self._replaying:
                     self._replay(store)
+                self._stuck = False
             while (job := self._next()) is not None:
                 self._write(store, job)
             with self._lock:
@@ -312,12 +317,13 @@ class Outbox:
         self._end_catching_up(replay)
 
     def _end_catching_up(self, replay: Replay) -> None:
+        """Tell what was refused to whoever waits for this replay."""
+        job, self._behind = self._behind or Job(_NOTHING), None
         if replay.reasons:
-            count = f"{len(replay.reasons)} batches in the spool could not be recorded: {replay.reasons[0]}"
-            self._say_unattended(Job(_NOTHING, said={"refused": count + _REFUSED}))
-        if self._behind is not None:
-            self._behind.set()
-            self._behind = None
+            count = f"{len(replay.reasons)} batches in the spool could not be recorded"
+            job.said["refused"] = f"{count}: {replay.reasons[0]}{_REFUSED}"
+        job.done.set()
+        self._say_unattended(job)
 
     @contextmanager
     def _finishing(self) -> Iterator[None]:
@@ -364,7 +370,6 @@ class Outbox:
             run.leave_to_parent()
 
 
-_NOTHING = Batch("")
 _outboxes: weakref.WeakKeyDictionary[Store, Outbox] = weakref.WeakKeyDictionary()
 
 
