@@ -40,6 +40,7 @@ LONGEST_PAUSE = 60.0
 _AWAY = "; what is recorded waits in the spool until the store is back (see 'arangopipe spool list')"
 _REFUSED = "; it is kept in the spool (see 'arangopipe spool list')"
 _FULL = "the spool is full: points of metrics are dropped (see ARANGOPIPE_SPOOL_MB)"
+_NOTHING = Batch("")
 
 
 class Flushable(Protocol):
@@ -108,8 +109,8 @@ class Outbox:
         self._refused = self._blocked[process]
         self._away = self._usually = "ARANGOPIPE_OFFLINE is set" if self._offline else ""
         self._try_at = 0.0
-        self._hopeless = False
-        self._behind: threading.Event | None = None
+        self._failures = 0
+        self._behind: Job | None = None
         self._said: set[str] = set()
 
     def obstacle(self, batch: Batch) -> str:
@@ -149,7 +150,7 @@ class Outbox:
 
     def _give_up(self) -> None:
         """Spool all that waits. What is being written, too: recorded by both ways, it is there once."""
-        self._stuck = self._current is not None
+        self._stuck = True
         waiting = [self._current] if self._current is not None else []
         waiting += self._jobs
         self._jobs = deque(job for job in self._jobs if job.strict)
@@ -180,7 +181,7 @@ class Outbox:
             self._refused.update(written(job.batch))
             job.said["refused"] = why + _REFUSED
         else:
-            self._away, self._hopeless = self._away or why, False
+            self._away = self._away or why
             job.said["away"] = why + _AWAY
         if self._offline:
             job.said.clear()
@@ -189,9 +190,10 @@ class Outbox:
 
     def _say(self, job: Job) -> None:
         """Warn of each topic once, until the spool is empty again."""
-        for topic in job.said.keys() - self._said:
-            self._said.add(topic)
-            warn(job.said[topic])
+        for topic, message in job.said.items():
+            if topic not in self._said:
+                self._said.add(topic)
+                warn(message)
 
     # --- the thread ------------------------------------------------------------------------------
 
@@ -216,47 +218,55 @@ class Outbox:
         """Replay what waits since earlier; after `PATIENCE` that goes on in the background."""
         if self._offline or not self.spools or not files(self._url, refused=False):
             return
-        caught_up = self._behind = threading.Event()
+        job = self._behind = Job(_NOTHING, attended=True)
         self._start()
-        caught_up.wait(PATIENCE)
+        if job.done.wait(PATIENCE):
+            self._say(job)
 
     def _start(self, wake: bool = True) -> None:
-        store = self._store()
         with self._lock:
-            if self._thread is None and store is not None:
-                self._thread = threading.Thread(
-                    target=self._loop, args=(store,), name="arangopipe-outbox", daemon=True
-                )
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name="arangopipe-outbox", daemon=True)
                 self._thread.start()
-        if wake:
-            self._wake.set()
+            if wake:
+                self._wake.set()
 
-    def _loop(self, store: Store) -> None:
+    def _loop(self) -> None:
         flushed = time.monotonic()
-        while True:
+        while self._goes_on():
             self._wake.wait(self._nap())
             self._wake.clear()
             if self._flush or time.monotonic() >= flushed + SECONDS:
                 self._flush, flushed = False, time.monotonic()
                 for run in self._watched():
                     run.hand_over()
-            if (self._away or self._behind) and not self._offline and time.monotonic() >= self._try_at:
-                with self._replaying:
-                    self._replay(store)
-            while (job := self._next()) is not None:
-                self._write(store, job)
-            with self._lock:
-                if not (self._runs or self._jobs or self._wake.is_set() or self._has_hope()):
-                    self._thread = None
-                    return
+            if (store := self._store()) is not None:
+                self._deliver(store)
+            # While it naps, this thread keeps no store alive that nobody else uses.
+            del store
+
+    def _goes_on(self) -> bool:
+        with self._lock:
+            wanted = self._runs or self._jobs or self._wake.is_set() or self._waits()
+            if not wanted or self._store() is None:
+                self._thread = None
+            return self._thread is not None
+
+    def _waits(self) -> bool:
+        """Whether the spool is to be replayed."""
+        return bool(self._away or self._behind) and not self._offline
 
     def _nap(self) -> float:
-        pause = self._try_at - time.monotonic() if self._has_hope() else SECONDS
+        pause = self._try_at - time.monotonic() if self._waits() else SECONDS
         return min(max(pause, 0.0), SECONDS)
 
-    def _has_hope(self) -> bool:
-        """Whether the spool waits to be replayed for the first time since something was put there."""
-        return bool(self._away) and not (self._offline or self._hopeless)
+    def _deliver(self, store: Store) -> None:
+        if self._waits() and time.monotonic() >= self._try_at:
+            with self._replaying:
+                self._replay(store)
+            self._stuck = False
+        while (job := self._next()) is not None:
+            self._write(store, job)
 
     def _watched(self) -> list[Flushable]:
         with self._lock:
@@ -297,27 +307,28 @@ class Outbox:
         replay = Replay(store, blocked=self._blocked)
         done = False
         while not done:
-            for file in files(self._url, refused=False):
-                if not replay.file(file, self._finishing() if file == self._writer.file else None):
+            own = self._writer.file
+            for file in dict.fromkeys([*files(self._url, refused=False), *([own] if own else [])]):
+                if not replay.file(file, self._finishing() if file == own else None):
                     break
             with self._lock:
                 self._leave_what_is_gone()
                 done = replay.failure is not None or self._writer.file is None
                 if replay.failure is not None:
                     self._pause(began)
-                    self._hopeless = True
                 elif done:
-                    self._away = self._usually
+                    self._away, self._failures = self._usually, 0
                     self._said.clear()
         self._end_catching_up(replay)
 
     def _end_catching_up(self, replay: Replay) -> None:
+        """Tell what was refused to whoever waits for this replay."""
+        job, self._behind = self._behind or Job(_NOTHING), None
         if replay.reasons:
-            count = f"{len(replay.reasons)} batches in the spool could not be recorded: {replay.reasons[0]}"
-            self._say_unattended(Job(_NOTHING, said={"refused": count + _REFUSED}))
-        if self._behind is not None:
-            self._behind.set()
-            self._behind = None
+            count = f"{len(replay.reasons)} batches in the spool could not be recorded"
+            job.said["refused"] = f"{count}: {replay.reasons[0]}{_REFUSED}"
+        job.done.set()
+        self._say_unattended(job)
 
     @contextmanager
     def _finishing(self) -> Iterator[None]:
@@ -332,9 +343,10 @@ class Outbox:
             self._away = self._usually
 
     def _pause(self, began: float) -> None:
-        """Leave a store that failed alone for ten times as long as that took."""
+        """Leave a store that failed alone: ten times as long as that took, and longer each time."""
         now = time.monotonic()
-        self._try_at = now + min(10 * (now - began), LONGEST_PAUSE)
+        self._failures = min(self._failures + 1, 10)
+        self._try_at = now + min(max(10 * (now - began), 0.05 * 2**self._failures), LONGEST_PAUSE)
 
     def _say_unattended(self, job: Job) -> None:
         if not job.attended:
@@ -364,7 +376,6 @@ class Outbox:
             run.leave_to_parent()
 
 
-_NOTHING = Batch("")
 _outboxes: weakref.WeakKeyDictionary[Store, Outbox] = weakref.WeakKeyDictionary()
 
 

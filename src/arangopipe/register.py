@@ -12,7 +12,7 @@ from arangopipe import capture
 from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, StoreUnavailable
 from arangopipe.model import documents
 from arangopipe.model.entities import Dataset, Featureset, Model, Thing
-from arangopipe.model.graph import Batch, Node, Put, Revision
+from arangopipe.model.graph import Node, Put, Revision
 from arangopipe.model.ids import check_key, check_name, named_key
 from arangopipe.model.vocabulary import NODE_KINDS, RESERVED_KINDS
 from arangopipe.references import Ref, References, listed, several
@@ -278,43 +278,39 @@ def write(
     and other content makes the next version; of kinds without versions, or where the version was
     given, it raises `Conflict`. With `offline`, it is spooled while the store is away.
     """
-    batch = _batch(session, references, wanted, _version(wanted, (), ()))
-    try:
-        if offline and (why := session.outbox.obstacle(batch)):
-            raise StoreUnavailable(why)
-        for attempt in range(RETRIES):
-            taken = session.store.find(wanted.kind, wanted.name, project=wanted.project)
-            same = [node for node in taken if wanted.version in (None, node.version)]
-            if same and not exist_ok:
-                raise AlreadyExists(_taken(wanted, same, taken))
-            existing = _equal(session.store, wanted, same)
-            if existing is not None:
-                return existing
-            batch = _batch(session, references, wanted, _version(wanted, same, taken))
-            node = batch.puts[0].node
-            try:
-                change = session.store.write(batch)
-                if change.batch == batch.id:
-                    return node._replace(revision=change.number)
-                # Another process has just registered the very same: that shows at the next look.
-            except AlreadyExists:
-                # A lost race for the version shows at the next look; a key that is taken stays so.
-                (there,) = session.store.get([node.id])
-                other = there is not None and there[:5] != node[:5]
-                if other or attempt == RETRIES - 1:
-                    raise
-    except StoreUnavailable as error:
-        if not (offline and session.outbox.spools):
-            raise
-        session.outbox.keep(batch, str(error))
-        return batch.puts[0].node
+    for attempt in range(RETRIES):
+        taken, existing = _there(session.store, wanted, offline)
+        same = [node for node in taken if wanted.version in (None, node.version)]
+        if same and not exist_ok:
+            raise AlreadyExists(_taken(wanted, same, taken))
+        if existing is not None:
+            return existing
+        node = wanted.node(_version(wanted, same, taken))
+        edges = [references.edge(link.kind, node.id, link.other, link.text) for link in wanted.links]
+        batch = session.batch(f"register {wanted.kind}", puts=[Put(node)], edges=edges)
+        try:
+            change = session.deliver(batch) if offline else session.store.write(batch)
+            if change is None or change.batch == batch.id:
+                return node if change is None else node._replace(revision=change.number)
+            # Another process has just registered the very same: that shows at the next look.
+        except AlreadyExists:
+            # A lost race for the version shows at the next look; a key that is taken stays so.
+            (there,) = session.store.get([node.id])
+            other = there is not None and there[:5] != node[:5]
+            if other or attempt == RETRIES - 1:
+                raise
     raise AssertionError("the last attempt returns or raises")
 
 
-def _batch(session: Session, references: References, wanted: Registration, version: str) -> Batch:
-    node = wanted.node(version)
-    edges = [references.edge(link.kind, node.id, link.other, link.text) for link in wanted.links]
-    return session.batch(f"register {wanted.kind}", puts=[Put(node)], edges=edges)
+def _there(store: Store, wanted: Registration, offline: bool) -> tuple[Sequence[Node], Node | None]:
+    """Return what has the name, and what of that is equal; nothing of either while the store is away."""
+    try:
+        taken = store.find(wanted.kind, wanted.name, project=wanted.project)
+        return taken, _equal(store, wanted, [n for n in taken if wanted.version in (None, n.version)])
+    except StoreUnavailable:
+        if not offline:
+            raise
+        return (), None
 
 
 def _equal(store: Store, wanted: Registration, nodes: Sequence[Node]) -> Node | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.tables import Column, show_table
+from arangopipe.cli.tables import Column, heading, show_table
 from arangopipe.cli.terminal import Terminal, as_url, clean
 from arangopipe.cli.words import count, joined, short_key, shortened, title, when
 from arangopipe.errors import ArangopipeError, Conflict, NotFound, StoreError
@@ -21,6 +21,8 @@ from arangopipe.spool.files import address, files
 from arangopipe.spool.overview import Summary, summary
 from arangopipe.spool.replay import Replay, written
 from arangopipe.store import open_store
+
+_REASONS = 3
 
 
 def chosen(terminal: Terminal, names: Sequence[str]) -> list[Summary]:
@@ -46,30 +48,21 @@ def show_list(terminal: Terminal, found: Sequence[Summary]) -> None:
     if not found:
         terminal.note("Nothing waits.")
         return
-    show_table(
-        terminal,
-        [
-            Column("name", [each.file.name for each in found], 0),
-            Column("state", [each.state for each in found], 0, "cyan"),
-            Column("since", [when(each.since) for each in found], 1),
-            Column("batches", [each.batches for each in found], 3),
-            Column("runs", [each.runs for each in found], 1),
-            Column("points", [each.points for each in found], 2),
-            Column("dropped", [each.dropped or None for each in found], 1),
-            Column("damaged", [each.damaged or None for each in found], 1),
-            Column("store", [clean(each.store) for each in found], 1),
-            Column("why", [_why(each) for each in found], 1),
-        ],
-    )
     for each in found:
-        if each.dropped:
-            dropped = count(each.dropped, "point")
-            terminal.note(f"{each.file.name}: {dropped} of metrics were dropped, since the spool was full.")
+        terminal.show(heading(each.file.name, f"{each.state} since {when(each.since)}"), *_lines(each))
 
 
-def _why(each: Summary) -> str:
-    more = len(each.reasons) - 1
-    return clean(each.reasons[0] if each.reasons else "") + (f" (and {more} more)" if more > 0 else "")
+def _lines(each: Summary) -> Iterator[str]:
+    """Yield in words what a file holds."""
+    counts = ((each.batches, "batch", "batches"), (each.runs, "run", ""), (each.points, "point", ""))
+    much = joined(count(*counted) for counted in counts if counted[0])
+    yield f"  {much} for {clean(each.store) or 'no store'}"
+    if each.dropped:
+        yield f"  {count(each.dropped, 'point')} of metrics dropped, since the spool was full"
+    for reason in each.reasons[:_REASONS]:
+        yield f"  {clean(reason)}"
+    if more := each.reasons[_REASONS:]:
+        yield f"  and {count(len(more), 'more reason')}: arangopipe spool show {each.file.name}"
 
 
 def show_batches(terminal: Terminal, found: Sequence[Summary]) -> None:

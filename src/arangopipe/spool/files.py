@@ -85,7 +85,7 @@ class File(NamedTuple):
     @property
     def name(self) -> str:
         """What a person calls it: the end of its process, and its number."""
-        return f"{self.process[-8:]}-{self.path.name[37:].partition('-')[0]}"
+        return f"{self.process[-8:]}-{self.path.name[37:].partition('-')[0].lstrip('0')}"
 
     @property
     def refused(self) -> bool:
@@ -104,7 +104,7 @@ class File(NamedTuple):
         """Open it as the only one who may change it; gives None where another process has that right."""
         try:
             stream = self.path.open("r+b")
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):  # it is recorded, or another user's
             yield None
             return
         with stream:
@@ -117,7 +117,7 @@ class Writer:
 
     def __init__(self, store: str, process: str, suffix: str = WAITING) -> None:
         # What was refused at once is never taken for what was refused later, which keeps its number.
-        self._name = f"{process}-{{}}{'r' if suffix == REFUSED else ''}-{mark(store)}{suffix}"
+        self._name = f"{process}-{{:06}}{'r' if suffix == REFUSED else ''}-{mark(store)}{suffix}"
         self._number = 0
         self._size = 0
         self._close: weakref.finalize[..., Writer] | None = None
@@ -169,8 +169,11 @@ class Writer:
 
 
 def folder() -> Path:
-    """Return the folder of the spool."""
-    return home() / "spool"
+    """Return the folder of the spool; raises `OSError` for a user without a home."""
+    try:
+        return home() / "spool"
+    except RuntimeError as error:
+        raise FileNotFoundError(f"{error}: set ARANGOPIPE_HOME") from error
 
 
 def address(url: str) -> str:
@@ -188,11 +191,11 @@ def files(url: str | None = None, refused: bool = True) -> list[File]:
     ending = "" if url is None else f"-{mark(url)}"
     suffixes = (WAITING, REFUSED) if refused else (WAITING,)
     try:
-        names = [path.name for path in folder().iterdir()]
+        paths = sorted(folder().iterdir())
     except OSError:
         return []
     wanted = tuple(ending + suffix for suffix in suffixes)
-    return [File(folder() / name) for name in sorted(names) if name.endswith(wanted)]
+    return [File(path) for path in paths if path.name.endswith(wanted)]
 
 
 def parsed(raw: bytes) -> Entry:
