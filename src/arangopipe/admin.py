@@ -241,8 +241,8 @@ class ArangoPipeAdmin(Session):
         What a live or scheduled deployment depends on, a project in use and a kind in use raise
         `Conflict`, which lists why; but for kinds, `force` with a `reason` overrides that.
         """
-        if force and not reason.strip():
-            raise InvalidInput("force=True needs a reason=, which the record keeps")
+        if force:
+            _check_reason(reason, "force=True")
         node = self.references().any_node(ref)
         if node.kind in OWNED_BY_RUN:
             raise InvalidInput(f"{node.id} belongs to run/{node.key}: delete that")
@@ -263,8 +263,7 @@ class ArangoPipeAdmin(Session):
         store = self.store
         if not isinstance(store, Maintenance):
             raise Unsupported(f"{store.url} cannot erase")
-        if not reason.strip():
-            raise InvalidInput("erasing needs a reason=, which the record keeps")
+        _check_reason(reason, "erasing")
         references = self.references()
         ids = [references.any_id(ref) for ref in refs]
         rest = guards.rests_on(store)
@@ -291,6 +290,11 @@ class ArangoPipeAdmin(Session):
             way_out = "archive or delete that first, or force it with a reason"
         if reasons:
             raise Conflict(f"{node.id} ({node.label}) cannot be {done}: {'; '.join(reasons)}: {way_out}")
+
+
+def _check_reason(reason: object, what: str) -> None:
+    if not isinstance(reason, str) or not reason.strip():
+        raise InvalidInput(f"{what} needs a reason=, which the record keeps, not {reason!r:.80}")
 
 
 _TIMES: Mapping[str, tuple[str, ...]] = {

@@ -13,18 +13,20 @@ from arangopipe.model import documents, times
 from arangopipe.model.attributes import MEASURED
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
 from arangopipe.model.graph import Batch, Edge, Node, Put
-from arangopipe.model.ids import check_key, uuid7
+from arangopipe.model.ids import check_key, check_name, uuid7
 from arangopipe.reader import Reader
 from arangopipe.record import RunRecord, Status, Time, metrics_document, run_record
-from arangopipe.references import Ref
+from arangopipe.references import Ref, texts
 from arangopipe.register import Registry
-from arangopipe.store.base import Store
+from arangopipe.store.base import Store, check_bound
 
 if TYPE_CHECKING:
     from arangopipe.admin import ArangoPipeAdmin
     from arangopipe.analysis import Analysis
     from arangopipe.run import ActiveRun
 
+
+_MANY = 1_000_000
 
 _GOVERNED = {
     "deployment": {"tag", "status", "scheduled", "active_from", "active_to"},
@@ -179,13 +181,20 @@ class ArangoPipe(Registry, Reader):
         Each is a mapping of what `log_run` takes. Code and environment are recorded only where a mapping
         says ``capture=True``, since runs in bulk are seldom of this process.
         """
+        check_bound("batch_size", batch_size, 1)
+        if not isinstance(runs, Iterable):
+            raise InvalidInput(f"runs= is a sequence of mappings, not {type(runs).__name__}")
         rest = iter(runs)
         written = 0
-        while chunk := list(islice(rest, batch_size)):
+        while chunk := list(islice(rest, min(batch_size, _MANY))):
             references = self.references()
             records: list[RunRecord] = []
             for fields in chunk:
                 try:
+                    if not isinstance(fields, Mapping):
+                        raise InvalidInput(
+                            f"a run is a mapping, not {type(fields).__name__} ({fields!r:.80})"
+                        )
                     known = {"capture": False, **fields}
                     records.append(run_record(references, self.actor, **known))
                 except (InvalidInput, NotFound, Conflict) as error:
@@ -317,9 +326,13 @@ class ArangoPipe(Registry, Reader):
         """
         node_id = self.references().any_id(ref)
         kind = node_id.partition("/")[0]
+        if not isinstance(mapping or {}, Mapping):
+            raise InvalidInput(
+                f"attributes come as a mapping, not {type(mapping).__name__} ({mapping!r:.80})"
+            )
         given = {**(mapping or {}), **attributes}
         fresh = metrics_document(given, node_id) if kind in MEASURED else documents.normalise(given, node_id)
-        gone = {remove} if isinstance(remove, str) else set(remove)
+        gone = {check_name(name, "an attribute to remove") for name in texts(remove)}
         if governed := sorted({*fresh, *gone} & _GOVERNED.get(kind, set())):
             raise InvalidInput(f"{', '.join(governed)} of {node_id}: the administrator's methods change that")
 

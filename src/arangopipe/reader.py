@@ -23,7 +23,7 @@ from arangopipe.model.entities import (
 from arangopipe.model.filters import Expression, OrderKey, parse, parse_order
 from arangopipe.model.graph import Edge, Graph, Point, Revision
 from arangopipe.model.vocabulary import Direction
-from arangopipe.references import Ref, When, moment_of
+from arangopipe.references import Ref, When, moment_of, texts
 from arangopipe.results import Impact, Page
 from arangopipe.session import Session
 from arangopipe.store.base import MAX_NODES, MAX_PAGE
@@ -32,6 +32,10 @@ Where = str | Expression | None
 Order = str | Sequence[str | OrderKey] | None
 
 _ITERATED = 1_000
+
+
+def _expression(where: Where) -> Expression | None:
+    return where if where is None or isinstance(where, Expression) else parse(where)
 
 
 class Reader(Session):
@@ -118,7 +122,7 @@ class Reader(Session):
         """
         found = self.store.search(
             self.references().kind(kind).name,
-            parse(where) if isinstance(where, str) else where,
+            _expression(where),
             parse_order(order_by) if order_by is not None else (),
             limit,
             cursor,
@@ -147,7 +151,7 @@ class Reader(Session):
         self, kind: str, where: Where = None, *, by: str | None = None, as_of: When = None
     ) -> int | dict[Any, int]:
         """Return how many things a search text selects, or how many of them for each value `by`."""
-        expression = parse(where) if isinstance(where, str) else where
+        expression = _expression(where)
         name = self.references().kind(kind).name
         counts = self.store.count(name, expression, by, moment_of(as_of))
         return counts.get(None, 0) if by is None else counts
@@ -205,7 +209,7 @@ class Reader(Session):
     ) -> tuple[Edge, ...]:
         """Return the edges that touch a thing, of all kinds or of some."""
         references = self.references(as_of)
-        names = [references.edge_kind(kind).name for kind in kinds]
+        names = [references.edge_kind(kind).name for kind in texts(kinds)]
         return self.store.edges([references.any_id(ref)], names, limit, moment_of(as_of))
 
     def _walk(self, ref: Ref, direction: Direction, depth: int | None, limit: int, as_of: When) -> Graph:

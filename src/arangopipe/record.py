@@ -184,7 +184,7 @@ def run_document(
         "seed": seed,
         "tags": tags,
         "error": None if error is None else error_document(error),
-        "artifacts": None if artifacts is None else [_artifact(item) for item in artifacts],
+        "artifacts": None if artifacts is None else _artifacts(artifacts),
     }
     chosen = {name: value for name, value in given.items() if value is not None or name in attributes}
     document = documents.normalise(chosen, "run")
@@ -286,6 +286,14 @@ def artifact(place: str | os.PathLike[str], name: str | None = None, **attribute
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidInput(f"artifact {place!r:.200} cannot be read: {reason}") from error
     return {**found, "checksum": f"sha256:{digest}", "bytes": size, **attributes}
+
+
+def _artifacts(items: Any) -> list[Any]:
+    """Return the descriptions of artifacts; one that stands alone is one of them."""
+    alone = isinstance(items, (str, Mapping, os.PathLike))
+    if not alone and not isinstance(items, Iterable):
+        raise InvalidInput(f"artifacts= is a sequence of paths or mappings, not {items!r:.80}")
+    return [_artifact(item) for item in ([items] if alone else items)]
 
 
 def _artifact(item: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Any]:

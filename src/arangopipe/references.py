@@ -61,6 +61,13 @@ def several(refs: Ref | Sequence[Ref] | None) -> Sequence[Ref]:
     return (refs,)  # type: ignore[return-value]
 
 
+def texts(items: Iterable[str]) -> Iterable[str]:
+    """Return one text or several as several."""
+    if not isinstance(items, Iterable):
+        raise InvalidInput(f"{items!r:.80} is neither a text nor a sequence of texts")
+    return (items,) if isinstance(items, str) else items
+
+
 class References:
     """What callers name, for the length of one action: each name is looked up once.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -95,8 +95,12 @@ def parse_path(text: str) -> Path:
     return _path(tree)
 
 
-def parse_order(order: str | Iterable[str | OrderKey]) -> tuple[OrderKey, ...]:
+def parse_order(order: str | Sequence[str | OrderKey]) -> tuple[OrderKey, ...]:
     """Return the keys of an order: ``"metrics.rmse desc, name"`` or ``["-metrics.rmse", …]``."""
+    if not isinstance(order, (str, list, tuple)):
+        raise InvalidInput(
+            f"an order is a text or a list of texts, not {type(order).__name__} ({order!r:.80})"
+        )
     if not isinstance(order, str):
         several = [(key,) if isinstance(key, OrderKey) else parse_order(key) for key in order]
         return tuple(key for keys in several for key in keys)

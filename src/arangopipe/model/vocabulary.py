@@ -147,14 +147,14 @@ class Vocabulary:
 
     def node_kind(self, word: str) -> NodeKind:
         """Return the node kind of a collection name or its singular, or raise `InvalidInput`."""
-        kind = self._by_word.get(word)
+        kind = self._by_word.get(word) if isinstance(word, str) else None
         if kind is None:
             raise InvalidInput(_unknown("kind of node", word, self.nodes))
         return kind
 
     def edge_kind(self, word: str) -> EdgeKind:
         """Return the edge kind of that name, or raise `InvalidInput`."""
-        kind = self.edges.get(word)
+        kind = self.edges.get(word) if isinstance(word, str) else None
         if kind is None:
             raise InvalidInput(_unknown("kind of edge", word, self.edges))
         return kind
@@ -286,4 +286,4 @@ def near(word: str, known: Iterable[str]) -> str:
 
 def _unknown(what: str, word: object, known: Iterable[str]) -> str:
     names = list(known)
-    return f"no {what} is called {word!r}{near(str(word), names)} (known: {', '.join(names)})"
+    return f"no {what} is called {word!r:.200}{near(str(word), names)} (known: {', '.join(names)})"

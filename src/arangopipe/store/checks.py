@@ -13,13 +13,16 @@ from arangopipe.model.ids import check_key, check_name, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 
 MAX_STEP = 2**63
+_WORDS = ("the id of a batch", "the actor", "the action", "the reason")
 
 
 def check_batch(batch: Batch, known: Vocabulary) -> list[dict[str, Any]]:
     """Return the document of each put, or raise `InvalidInput` for what no store may take."""
-    for text in (batch.id, batch.actor, batch.action, batch.reason):
+    for what, text in zip(_WORDS, (batch.id, batch.actor, batch.action, batch.reason), strict=True):
+        if not isinstance(text, str):
+            raise InvalidInput(f"{what} must be a text, not {type(text).__name__} ({text!r:.80})")
         if not _is_unicode(text):
-            raise InvalidInput("a word of the batch contains half of a surrogate pair")
+            raise InvalidInput(f"{what} contains half of a surrogate pair")
     read: list[dict[str, Any]] = []
     put: set[tuple[str, str]] = set()
     for node, expect in batch.puts:

@@ -34,7 +34,41 @@ IDENTITY = {
 KINDED = ("node", "node_past", "edge", "edge_past")
 MAX_TIME = 253_402_300_799_999_999  # the end of the year 9999 in microseconds
 KIND_TERMS = "(SELECT id FROM term WHERE text NOT GLOB '*[:=]*')"
-KNOWN_NODES = "(SELECT id FROM node UNION SELECT id FROM node_past)"
+KNOWN_NODES = "(SELECT id FROM state)"
+_OF_RUNS = f"(SELECT id FROM term WHERE text IN {OWNED_BY_RUN})"
+_RUN = "(SELECT id FROM term WHERE text = 'run')"
+_STATE = "id, kind, key, name, version, project, revision"
+VIEWS = f"""
+CREATE INDEX by_id ON node(id);
+CREATE INDEX past_by_id ON node_past(id, revision);
+CREATE INDEX by_key ON node(kind, key);
+CREATE INDEX past_by_key ON node_past(kind, key);
+CREATE INDEX by_source ON edge(source);
+CREATE INDEX past_by_source ON edge_past(source, kind, target);
+CREATE INDEX by_target ON edge(target);
+CREATE INDEX past_by_target ON edge_past(target);
+CREATE INDEX by_term ON term(id);
+CREATE VIEW state AS
+    SELECT {_STATE}, NULL AS closed FROM node UNION ALL SELECT {_STATE}, closed FROM node_past;
+CREATE VIEW joined AS
+    SELECT source, kind, target, revision FROM edge
+    UNION ALL SELECT source, kind, target, revision FROM edge_past;
+CREATE VIEW used AS  -- changes that name a node, and so show that it was there
+    SELECT source AS id, revision FROM joined
+    UNION ALL SELECT target, revision FROM joined
+    UNION ALL SELECT run, revision FROM point
+    UNION ALL SELECT min(run.id), owned.revision
+        FROM state AS owned JOIN state AS run ON run.kind = {_RUN} AND run.key = owned.key
+        WHERE owned.kind IN {_OF_RUNS} GROUP BY owned.key, owned.revision
+        HAVING min(run.revision) > owned.revision;
+CREATE VIEW orphan AS  -- what belongs to a run of which nothing is left
+    SELECT key, min(revision) AS first, max(closed IS NULL) AS stands, max(closed) AS closed, (
+        SELECT min(source) FROM joined WHERE target = owned.id AND source NOT IN {KNOWN_NODES}
+        AND kind IN (SELECT id FROM term WHERE text IN ('run_modelparams', 'run_devperf'))
+    ) AS run
+    FROM state AS owned WHERE kind IN {_OF_RUNS}
+    AND NOT EXISTS (SELECT 1 FROM state WHERE kind = {_RUN} AND key = owned.key) GROUP BY key;
+"""
 
 
 def mend(db: Connection) -> list[str]:
@@ -74,10 +108,8 @@ def _once(db: Connection) -> None:
             f"DELETE FROM {table} WHERE rowid NOT IN (SELECT rowid FROM (SELECT rowid, row_number() OVER "
             f"(PARTITION BY {identity} ORDER BY {best}) AS place FROM {table}) WHERE place = 1)"
         )
-    db.execute("CREATE INDEX by_id ON node(id)")
-    db.execute("CREATE INDEX past_by_id ON node_past(id, revision)")
-    db.execute("CREATE INDEX past_by_ends ON edge_past(source, kind, target)")
-    db.execute("CREATE INDEX by_term ON term(id)")
+    for statement in VIEWS.split(";\n"):
+        db.execute(statement)
     db.execute(
         "DELETE FROM node WHERE EXISTS (SELECT 1 FROM node_past AS past "
         "WHERE past.id = node.id AND past.revision >= node.revision)"
@@ -154,7 +186,7 @@ def _define(db: Connection, name: str, what: str, first: int) -> None:
     if found is not None and found[1] != "{}":
         return
     if found is None:
-        id = db.execute(f"SELECT max(id) + 1 FROM {KNOWN_NODES}").fetchone()[0]
+        id = _next_id(db)
     else:
         id = found[0]
         db.execute("DELETE FROM node WHERE id = ?", (id,))
@@ -220,18 +252,24 @@ def _nodes(db: Connection, lost: Lost) -> None:
         else:
             _put_stub(db, id, kind, key)
             lost.words.append(f"{kind}/{key}: its document is lost")
-    for owner, key, id in db.execute(_OWNERS).fetchall():
-        if not _known_by_key(db, "run", key):
-            _put_stub(db, id, "run", key)
-            lost.words.append(f"run/{key}: its document is lost; its {owner} is here")
+    for key, first, stands, closed, id in db.execute("SELECT * FROM orphan").fetchall():
+        id = id or _next_id(db)
+        row = (id, _term(db, "run"), key, "", first, "{}", bytes(chain.SALT))
+        columns = "id, kind, key, project, revision, document, salt"
+        if stands:
+            db.execute(f"INSERT INTO node({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        else:
+            insert = f"INSERT INTO node_past({columns}, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            db.execute(insert, (*row, closed))
+        lost.words.append(f"run/{key}: its document is lost")
 
 
-# Runs that are lost, by what belongs to them: the edge says the integer, the other end the key.
-_OWNERS = f"""
-SELECT owned.text, node.key, min(edge.source)
-FROM edge JOIN node ON node.id = edge.target JOIN term AS owned ON owned.id = node.kind
-WHERE owned.text IN {OWNED_BY_RUN} AND edge.source NOT IN {KNOWN_NODES} GROUP BY edge.source
-"""
+def _next_id(db: Connection) -> int:
+    return int(
+        db.execute("SELECT max(id) + 1 FROM (SELECT id FROM state UNION ALL SELECT id FROM used)").fetchone()[
+            0
+        ]
+    )
 
 
 def _hinted(db: Connection) -> Iterator[tuple[str, str, int]]:
@@ -274,37 +312,22 @@ def _put_stub(db: Connection, id: int, kind: str, key: str) -> None:
     name, version, project = db.execute(
         "SELECT max(name), max(version), coalesce(max(project), '') FROM hint WHERE id = ?", (id,)
     ).fetchone()
-    first = db.execute(f"SELECT min(revision) FROM ({_USES}) WHERE id = ?", (id,)).fetchone()[0]
+    first = db.execute("SELECT min(revision) FROM used WHERE id = ?", (id,)).fetchone()[0]
     if first is None:
         first = db.execute("SELECT coalesce(max(number), 1) FROM change").fetchone()[0]
     row = (id, _term(db, kind), key, name, version, project, first, "{}", bytes(chain.SALT))
     db.execute("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
-_USES = " UNION ALL ".join(
-    f"SELECT {column} AS id, revision FROM {table}"
-    for table, columns in (
-        ("edge", ("source", "target")),
-        ("edge_past", ("source", "target")),
-        ("point", ("run",)),
-    )
-    for column in columns
-)
-
-
 def _beginnings(db: Connection) -> None:
     """Let nodes begin, with an empty document, where others first name them: their first states are lost."""
     db.execute(
         "INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, closed) "
-        "SELECT id, kind, key, name, version, project, used, '{}', ?, min(revision) "
-        f"FROM (SELECT * FROM (SELECT {_STATE} FROM node UNION ALL SELECT {_STATE} FROM node_past) "
-        f"JOIN (SELECT id AS used_id, min(revision) AS used FROM ({_USES}) GROUP BY id) ON used_id = id) "
-        "GROUP BY id HAVING min(revision) > used",
+        "SELECT state.id, kind, key, name, version, project, first, '{}', ?, min(revision) "
+        "FROM state JOIN (SELECT id, min(revision) AS first FROM used GROUP BY id) AS named "
+        "ON named.id = state.id GROUP BY state.id HAVING min(revision) > first",
         (bytes(chain.SALT),),
     )
-
-
-_STATE = "id, kind, key, name, version, project, revision"
 
 
 def _ends(db: Connection, lost: Lost) -> None:
