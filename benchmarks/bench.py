@@ -8,6 +8,7 @@ run with an error. No timing ever does.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import sqlite3
@@ -18,7 +19,6 @@ from contextlib import ExitStack, closing
 from datetime import datetime, timezone
 from pathlib import Path
 
-import page
 import peers
 import reads
 import starts
@@ -131,6 +131,8 @@ def main() -> int:
         del os.environ[name]
     if given.cpu:
         count_processor_time()
+    # What has been imported need not be looked through by each of the many collections of garbage.
+    gc.freeze()
     console, errors = Console(), Console(stderr=True)
     with ExitStack() as stack:
         if given.work:
@@ -164,6 +166,9 @@ def main() -> int:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(found.to_json())
     if given.page:
+        # It loads matplotlib, which does not belong to the memory that is measured.
+        import page
+
         page.update(given.page, found)
     return 0
 

@@ -39,7 +39,7 @@ def bulk(bench: Bench, stores: Stores, seed: Path) -> None:
 
     parts = bench.found.loads.setdefault(stores.size, [])
     load(stores, 0)
-    for repeat in range(1, bench.effort.repeats * 1_000 // stores.size):
+    for repeat in range(1, min(bench.effort.repeats, bench.effort.repeats * 1_000 // stores.size)):
         with Stores(bench.folder, stores.size, bench.effort.width, f"-{repeat}") as again:
             load(again, repeat)
         again.remove()
