@@ -112,6 +112,8 @@ class Batch:
     `id` is a UUIDv7 made by the client. `closes` holds node ids and `EdgeRef`s. `action` and
     `reason` say why, for the audit record; `actor` who. `unchanged` holds what the batch rests on beside
     what it writes: kinds, and ids, of which nothing may have been written or closed after change `since`.
+    `read` holds what texts of its nodes say, for those that the caller has just written: a store need not
+    read them again.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Batch:
     reason: str = ""
     unchanged: tuple[str, ...] = ()
     since: int = 0
+    read: Mapping[str, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Entry(NamedTuple):
