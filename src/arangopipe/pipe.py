@@ -172,7 +172,8 @@ class ArangoPipe(Registry, Reader):
             key=key,
             **attributes,
         )
-        run, found, measured = self.record(self.batch("log run", puts=record.puts, edges=record.edges))
+        batch = self.batch("log run", puts=record.puts, edges=record.edges, read=record.written)
+        run, found, measured = self.record(batch)
         return Run(run, found.text, measured.text)
 
     def log_runs(self, runs: Iterable[Mapping[str, Any]], batch_size: int = 500) -> int:
@@ -202,7 +203,8 @@ class ArangoPipe(Registry, Reader):
                     raise type(error)(f"{at}: {error}") from error
             puts = [put for record in records for put in record.puts]
             edges = [edge for record in records for edge in record.edges]
-            self.deliver(self.batch("log runs", puts=puts, edges=edges))
+            read = [document for record in records for document in record.written]
+            self.deliver(self.batch("log runs", puts=puts, edges=edges, read=read))
             written += len(records)
         return written
 

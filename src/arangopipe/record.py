@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from arangopipe.capture import snapshot
 from arangopipe.errors import InvalidInput
 from arangopipe.model import documents, times
+from arangopipe.model.documents import Written
 from arangopipe.model.graph import Edge, Node, Put
 from arangopipe.model.ids import check_key, check_name, uuid7
 from arangopipe.model.vocabulary import ROLES, near
@@ -39,13 +40,17 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The nodes of one run and its edges: to what it used, and to its modelparams and devperf."""
+    """The nodes of one run and its edges: to what it used, and to its modelparams and devperf.
+
+    `written` holds the documents of its nodes.
+    """
 
     run: Node
     params: Node
     metrics: Node
     used: tuple[Edge, ...]
     owned: tuple[Edge, Edge]
+    written: tuple[Written, Written, Written]
 
     @property
     def puts(self) -> tuple[Put, Put, Put]:
@@ -86,16 +91,24 @@ def run_record(
     if parent is not None:
         parent = references.id("run", parent)
         used.append(references.edge("run_parent", run_id, parent))
-    document = run_document(actor, capture=capture, parent=parent, **attributes)
     called = "" if name is None else check_name(name, "the name of a run")
-    run = Node("run", key, called, project=owner, text=documents.dump(document))
-    found = Node("modelparams", key, text=documents.dump(params_document(params, fitted, optimizer)))
-    measured = Node("devperf", key, text=documents.dump(metrics_document(metrics)))
-    owned = (
-        Edge("run_modelparams", run_id, found.id),
-        Edge("run_devperf", run_id, measured.id),
+    written = (
+        documents.write(run_document(actor, capture=capture, parent=parent, **attributes)),
+        _written_params(params, fitted, optimizer),
+        _written_metrics(metrics),
     )
-    return RunRecord(run, found, measured, tuple(used), owned)
+    run, found, measured = (document.text for document in written)
+    return RunRecord(
+        Node("run", key, called, project=owner, text=run),
+        Node("modelparams", key, text=found),
+        Node("devperf", key, text=measured),
+        tuple(used),
+        (
+            Edge("run_modelparams", run_id, f"modelparams/{key}"),
+            Edge("run_devperf", run_id, f"devperf/{key}"),
+        ),
+        written,
+    )
 
 
 def run_project(references: References, project: Ref | None, model: Ref | None) -> str:
@@ -196,6 +209,19 @@ def run_document(
         "status": check_status(status),
         **_period(status, start, end),
     }
+
+
+def _written_params(
+    params: Mapping[Any, Any] | None,
+    fitted: Mapping[Any, Any] | None,
+    optimizer: Mapping[Any, Any] | None,
+) -> Written:
+    known = documents.as_given(params or {}) if fitted is None and optimizer is None else None
+    return known or documents.write(params_document(params, fitted, optimizer))
+
+
+def _written_metrics(metrics: Mapping[Any, Any] | None) -> Written:
+    return documents.as_given(metrics or {}) or documents.write(metrics_document(metrics))
 
 
 def params_document(

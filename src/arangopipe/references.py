@@ -80,6 +80,7 @@ class References:
         self.as_of = moment_of(moment)
         self._vocabulary = _vocabulary_of(store)
         self._nodes: dict[tuple[str, str, str | None, str], Node] = {}
+        self._turned: dict[tuple[str, str, str], bool] = {}
 
     def kind(self, word: str) -> NodeKind:
         """Return a node kind by its name or singular; own kinds that others have added count."""
@@ -102,15 +103,24 @@ class References:
 
         Raises `InvalidInput` where the vocabulary knows no such edge between such things.
         """
-        known = self.edge_kind(kind)
-        source, target = kind_of(one), kind_of(other)
-        if known.source == target != known.target:
-            one, other, source, target = other, one, target, source
-        if known.source not in (None, source) or known.target not in (None, target):
-            self._vocabulary.check_edge(kind, source, target)
+        ends = (kind, one.partition("/")[0], other.partition("/")[0])
+        turned = self._turned.get(ends)
+        if turned is None:
+            turned = self._turned[ends] = self._is_turned(kind, kind_of(one), kind_of(other))
+        if turned:
+            one, other = other, one
         if one == other:
             raise InvalidInput(f"{one} cannot be linked to itself ({kind})")
         return Edge(kind, one, other, text=text)
+
+    def _is_turned(self, kind: str, one: str, other: str) -> bool:
+        """Return whether an edge between things of two kinds is stored the other way round."""
+        known = self.edge_kind(kind)
+        turned = known.source == other != known.target
+        source, target = (other, one) if turned else (one, other)
+        if known.source not in (None, source) or known.target not in (None, target):
+            self._vocabulary.check_edge(kind, source, target)
+        return turned
 
     def id(self, kind: str, ref: Ref, project: Ref | None = None) -> str:
         """Return the id of a thing of that kind; only a bare name or key is looked up."""

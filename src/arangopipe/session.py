@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from arangopipe.errors import Conflict, InvalidInput, StoreUnavailable
+from arangopipe.model.documents import SHORT, Written
 from arangopipe.model.entities import Entity, entity_of
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Points, Put
 from arangopipe.model.ids import check_name, uuid7
@@ -125,8 +126,12 @@ class Session:
         reason: str = "",
         unchanged: Iterable[str] = (),
         since: int = 0,
+        read: Iterable[Written] = (),
     ) -> Batch:
-        """Return one user action as a batch by this session's actor."""
+        """Return one user action as a batch by this session's actor.
+
+        `read` holds documents of `puts` that were made just now.
+        """
         return Batch(
             uuid7(),
             tuple(puts),
@@ -138,6 +143,7 @@ class Session:
             reason,
             tuple(unchanged),
             since,
+            read={text: document for text, document in read if len(text) <= SHORT},
         )
 
     def put(self, action: str, put: Put, edges: Iterable[Edge] = (), reason: str = "") -> Node:

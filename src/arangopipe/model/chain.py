@@ -66,7 +66,7 @@ def erased_text(what: str, id: str, project: str, digest: bytes) -> str:
 
 def note_text(batch: str, action: str, reason: str, origin: Origin | None = None) -> str:
     """Return the text of a change's own row that is digested."""
-    text = _encode(["change", batch, action, reason])
+    text = f'["change",{_quoted(batch)},{_quoted(action)},{_quoted(reason)}]'
     return text if origin is None else f"{text[:-1]},{origin_text(origin)}]"
 
 
@@ -147,4 +147,5 @@ def change_digest(digests: Iterable[bytes]) -> bytes:
 
 def link(previous: bytes, number: int, time: datetime, actor: str, digest: bytes) -> bytes:
     """Return the next link of the chain."""
-    return sha256(previous + _encode([number, times.to_text(time), actor, digest.hex()]).encode()).digest()
+    text = f'[{number},"{times.to_text(time)}",{_quoted(actor)},"{digest.hex()}"]'
+    return sha256(previous + text.encode()).digest()

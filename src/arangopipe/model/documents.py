@@ -29,7 +29,7 @@ import uuid
 from collections.abc import Callable, Mapping, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.model import times
@@ -42,14 +42,31 @@ _MAX_INTEGER = 10**4_000
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 _SCALARS = frozenset({str, int, float})
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_TEXT = frozenset({str})
+
+SHORT = 4_000
+"""Characters of a document that has few enough values for their order not to matter to anyone."""
 
 Warn = Callable[[str], None] | None
 """Told of each value that is kept as text instead; None: such a value is refused."""
 
 
+class Written(NamedTuple):
+    """A canonical text and, so that nobody has to read it again, what it says."""
+
+    text: str
+    document: dict[str, Any]
+
+
 def dump(document: Mapping[str, Any]) -> str:
     """Return the canonical text of a normalised document."""
     return _encode(document)
+
+
+def write(document: dict[str, Any]) -> Written:
+    """Return a normalised document with its canonical text."""
+    return Written(_encode(document), document)
 
 
 def load(text: str) -> dict[str, Any]:
@@ -58,6 +75,25 @@ def load(text: str) -> dict[str, Any]:
         return json.loads(text)  # type: ignore[no-any-return]
     except ValueError as error:
         raise StoreError(f"a document is damaged ({error}): run 'arangopipe audit verify'") from error
+
+
+def as_given(document: Mapping[Any, Any]) -> Written | None:
+    """Return a document that certainly is as the rule wants it; None where `normalise` has to look.
+
+    Nearly all are: flat, short, and in ASCII. Then a look at the types and at the text decides, in a
+    third of the time.
+    """
+    if type(document) is not dict:
+        return None
+    plain = dict(document)
+    if not (_TEXT.issuperset(map(type, plain)) and _PLAIN.issuperset(map(type, plain.values()))):
+        return None
+    try:
+        text = _encode(plain)
+    except ValueError:  # not finite, or of too many digits
+        return None
+    fits = len(text) <= SHORT and text.isascii() and '"_' not in text  # no name that is reserved
+    return Written(text, plain) if fits else None
 
 
 def normalise(document: Mapping[Any, Any], what: str = "document", warn: Warn = None) -> dict[str, Any]:

@@ -125,7 +125,8 @@ class Batch:
     `id` is a UUIDv7 made by the client. `closes` holds node ids and `EdgeRef`s. `action` and
     `reason` say why, for the audit record; `actor` who. `unchanged` holds what the batch rests on beside
     what it writes: kinds, and ids, of which nothing may have been written or closed after change `since`.
-    `origin` is set where another store recorded the batch first.
+    `origin` is set where another store recorded the batch first. `read` holds what texts of its nodes say,
+    for those that the caller has just written: a store need not read them again.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Batch:
     unchanged: tuple[str, ...] = ()
     since: int = 0
     origin: Origin | None = None
+    read: Mapping[str, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Left(NamedTuple):

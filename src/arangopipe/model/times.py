@@ -17,7 +17,9 @@ def now() -> datetime:
 
 def to_text(moment: datetime) -> str:
     """Return RFC 3339 text in UTC with microseconds, such as ``2026-11-23T09:30:00.000000Z``."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+    if moment.tzinfo is not timezone.utc:
+        moment = moment.astimezone(timezone.utc)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -39,6 +41,8 @@ def parse(value: object, what: str = "time") -> datetime:
     A time without a zone is local time, as in Python's own `datetime.astimezone`.
     """
     if isinstance(value, datetime):
+        if value.tzinfo is timezone.utc:
+            return value
         moment = value
     elif isinstance(value, date):
         moment = datetime.combine(value, time())

@@ -26,7 +26,7 @@ def check_batch(batch: Batch, known: Vocabulary) -> list[dict[str, Any]]:
     read: list[dict[str, Any]] = []
     put: set[tuple[str, str]] = set()
     for node, expect in batch.puts:
-        read.append(_check_node(node, known))
+        read.append(_check_node(node, known, batch.read.get(node.text)))
         if expect not in ("absent", "any") and type(expect) is not int:
             raise InvalidInput(f"{node.id}: expect is 'absent', 'any' or a revision, not {expect!r}")
         if (place := (node.kind, node.key)) in put:
@@ -69,7 +69,7 @@ def changed_since(name: str, since: int) -> Conflict:
     return Conflict(f"{what} was changed after change {since}: look again and repeat")
 
 
-def _check_node(node: Node, known: Vocabulary) -> dict[str, Any]:
+def _check_node(node: Node, known: Vocabulary, read: dict[str, Any] | None) -> dict[str, Any]:
     if node.kind not in known.nodes:
         known.node_kind(node.kind)
         raise InvalidInput(f"{node.id}: write the name of its collection as the kind of a node")
@@ -79,7 +79,7 @@ def _check_node(node: Node, known: Vocabulary) -> dict[str, Any]:
     for text, what in ((node.version, "version"), (node.project, "project")):
         if text != "":
             check_name(text, f"the {what} of {node.id}")
-    document = _document(node.text)
+    document = _document(node.text) if read is None else read
     if document is None:
         raise _not_an_object(node.id, node.text)
     return document

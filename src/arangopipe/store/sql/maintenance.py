@@ -125,7 +125,7 @@ def _check_series(reader: Reader, expected: dict[int, dict[str, Summary]]) -> It
 
 def _check_values(reader: Reader, series: dict[int, dict[str, Summary]]) -> Iterator[str]:
     """Compare the value index with the documents, by way of a temporary table of what should be there."""
-    cursor = reader.cursor
+    cursor, paths = reader.cursor, reader.terms.paths
 
     def term(text: str) -> int:
         # A path that was never interned has no rows: -1 stands for it and is reported as missing.
@@ -139,11 +139,11 @@ def _check_values(reader: Reader, series: dict[int, dict[str, Summary]]) -> Iter
                 if kind == "devperf":
                     continue
                 owner = _run(reader, key) if kind in OWNED_BY_RUN else id
-                cursor.executemany(insert, value_rows(term, owner, values_of(kind, document)))
+                cursor.executemany(insert, value_rows(term, paths, owner, values_of(kind, document)))
                 if kind == "run":
                     metrics = reader.get(f"devperf/{key}")
                     found = run_values(metrics and metrics[7], series.get(id, {}))
-                    cursor.executemany(insert, value_rows(term, id, found))
+                    cursor.executemany(insert, value_rows(term, paths, id, found))
             except ValueError as error:
                 yield f"{kind}/{key}: the document cannot be read ({error})"
         for side, other, words in (

@@ -14,6 +14,7 @@ class NodeRow(NamedTuple):
     """A node to write, with its salt, digest and searchable values (of devperf: while it has no points)."""
 
     put: Put
+    id: str
     salt: bytes
     digest: bytes
     values: Found
@@ -80,7 +81,7 @@ def node_text(node: Node) -> str:
 def _node_row(put: Put, salt: bytes, document: Mapping[str, Any]) -> NodeRow:
     node = put.node
     digest = chain.row_digest(salt, node_text(node))
-    return NodeRow(put, salt, digest, values_in(node.kind, document))
+    return NodeRow(put, node.id, salt, digest, values_in(node.kind, document))
 
 
 def _edge_row(edge: Edge, salt: bytes) -> EdgeRow:

@@ -48,7 +48,8 @@ def prepare(change: Change) -> tuple[Change, Rows, Prepared]:
     nodes, edges, points = [], [], []
     for value, salt, digest in rows.written:
         if isinstance(value, Node):
-            nodes.append(NodeRow(Put(value, "any"), salt, digest, values_of(value.kind, value.text)))
+            found = values_of(value.kind, value.text)
+            nodes.append(NodeRow(Put(value, "any"), value.id, salt, digest, found))
         elif isinstance(value, Edge):
             edges.append(EdgeRow(value, salt, digest))
         else:

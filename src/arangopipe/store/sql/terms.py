@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from sqlite3 import Cursor
 
@@ -15,6 +16,8 @@ class Terms:
         self._ids: dict[str, int] = {}
         self._texts: dict[int, str] = {}
         self.known: Callable[[str], int | None] = self._ids.get
+        self.paths: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        """By kind, the integers of its searchable paths, known by the path alone."""
 
     def id(self, cursor: Cursor, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
@@ -39,6 +42,9 @@ class Terms:
         """Remember committed terms."""
         self._ids.update(ids)
         self._texts.update({id: text for text, id in ids.items()})
+        for text, id in ids.items():
+            kind, _, path = text.partition(":")
+            self.paths[kind][path] = id
 
 
 class NewTerms:
@@ -46,6 +52,7 @@ class NewTerms:
 
     def __init__(self, terms: Terms, cursor: Cursor) -> None:
         self._known = terms.known
+        self.paths: Mapping[str, Mapping[str, int]] = terms.paths
         self._cursor = cursor
         self.found: dict[str, int] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from sqlite3 import Cursor
 from typing import Any
 
@@ -11,8 +12,10 @@ from arangopipe.model.attributes import Value
 from arangopipe.model.expressions import path_text
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.records import Summary
+from arangopipe.store.sql.inserting import insert
+from arangopipe.store.sql.terms import NewTerms
 
-INSERT = "INSERT OR IGNORE INTO value(path, value, node) VALUES (?, ?, ?)"
+INSERT = "INSERT OR IGNORE INTO value(path, value, node)"
 DELETE = "DELETE FROM value WHERE path = ? AND value = ? AND node = ?"
 
 Row = tuple[int, Any, int]
@@ -59,12 +62,22 @@ def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
     return "devperf", values, complete
 
 
-def value_rows(term: Callable[[str], int], owner: int, found: Found) -> list[Row]:
-    """Return the rows that stand for the values of a document under the node that owns it."""
+def value_rows(
+    term: Callable[[str], int], paths: Mapping[str, Mapping[str, int]], owner: int, found: Found
+) -> list[Row]:
+    """Return the rows that stand for the values of a document under the node that owns it.
+
+    `term` knows the integer of every text; `paths`, for most, that of a kind's path.
+    """
     kind, values, complete = found
     prefix = "run" if kind in OWNED_BY_RUN else kind
+    known = paths[prefix].get
     rows: list[Row] = [
-        (term(f"{prefix}:{path}"), value if type(value) is not bool else sql_value(value), owner)
+        (
+            known(path) or term(f"{prefix}:{path}"),
+            value if type(value) is not bool else sql_value(value),
+            owner,
+        )
         for path, value in values
     ]
     if not complete:
@@ -75,18 +88,18 @@ def value_rows(term: Callable[[str], int], owner: int, found: Found) -> list[Row
 class ValueRows:
     """The rows that one transaction adds and removes."""
 
-    def __init__(self, term: Callable[[str], int]) -> None:
-        self._term = term
+    def __init__(self, terms: NewTerms) -> None:
+        self._terms = terms
         self._added: list[Row] = []
         self._removed: list[Row] = []
 
     def add(self, owner: int, found: Found) -> None:
         """Note the values of a document that is written."""
-        self._added += value_rows(self._term, owner, found)
+        self._added += value_rows(self._terms.id, self._terms.paths, owner, found)
 
     def remove(self, owner: int, found: Found) -> None:
         """Note the values of a document that is superseded or closed."""
-        self._removed += value_rows(self._term, owner, found)
+        self._removed += value_rows(self._terms.id, self._terms.paths, owner, found)
 
     def forget(self, owner: int) -> None:
         """Drop what was to be added for a node that is being closed."""
@@ -97,4 +110,6 @@ class ValueRows:
         if self._removed:
             added = set(self._added)
             cursor.executemany(DELETE, [row for row in self._removed if row not in added])
-        cursor.executemany(INSERT, self._added)
+        # Path by path, as the tree is sorted, large batches touch each of its pages once.
+        self._added.sort(key=itemgetter(0))
+        insert(cursor, INSERT, self._added)

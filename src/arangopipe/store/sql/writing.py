@@ -13,6 +13,7 @@ from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store.checks import changed_since
 from arangopipe.store.records import Summary, summarise
+from arangopipe.store.sql.inserting import insert
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import ValueRows, run_values, values_of
@@ -23,14 +24,11 @@ SELECT (SELECT number FROM change WHERE batch = ?),
        number, time, chain
 FROM (SELECT 1) LEFT JOIN (SELECT number, time, chain FROM change ORDER BY number DESC LIMIT 1)
 """
-INSERT_NODE = (
-    "INSERT INTO node(id, kind, key, name, version, project, revision, document, salt) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+INSERT_NODE = "INSERT OR FAIL INTO node(id, kind, key, name, version, project, revision, document, salt)"
 UPDATE_NODE = (
     "UPDATE node SET name = ?, version = ?, project = ?, revision = ?, document = ?, salt = ? WHERE id = ?"
 )
-INSERT_EDGE = "INSERT INTO edge(source, kind, target, revision, document, salt) VALUES (?, ?, ?, ?, ?, ?)"
+INSERT_EDGE = "INSERT OR FAIL INTO edge(source, kind, target, revision, document, salt)"
 DELETE_EDGE = "DELETE FROM edge WHERE source = ? AND kind = ? AND target = ?"
 INSERT_POINT = "INSERT INTO point(run, name, revision, document, salt) VALUES (?, ?, ?, ?, ?)"
 INSERT_CHANGE = (
@@ -91,7 +89,7 @@ class Writer:
         self._new_runs: set[str] = set()
         self._closed: set[str] = set()
         self._metrics: dict[str, tuple[str | None, str | None]] = {}
-        self._values = ValueRows(terms.id)
+        self._values = ValueRows(terms)
         self._digests: list[bytes] = []
 
     def run(self, more: Callable[[int], list[bytes]] | None = None) -> Change | None:
@@ -169,25 +167,25 @@ class Writer:
         for row in self._prepared.nodes:
             node, expect = row.put
             stored = self.stored(node.id) if self._careful or expect != "absent" else None
-            if stored is None and isinstance(expect, int):
+            if stored is not None:
+                if self._differs(stored, row):
+                    self._revise(stored, row)
+                continue
+            if isinstance(expect, int):
                 raise NotFound(f"{node.id} is not there (any more): it cannot be revised")
-            if stored is None:
-                self._ids[node.id] = id = next_id + len(rows)
-                kind = self._terms.id(node.kind)
-                rows.append((id, kind, node.key, *self._columns(node, row.salt)))
-                added.append(row)
-                if node.kind == "run":
-                    self._new_runs.add(node.key)
-            elif self._differs(stored, row):
-                self._revise(stored, row)
+            self._ids[row.id] = id = next_id + len(rows)
+            rows.append((id, self._terms.id(node.kind), node.key, *self._columns(node, row.salt)))
+            added.append(row)
+            if node.kind == "run":
+                self._new_runs.add(node.key)
         try:
-            self._cursor.executemany(INSERT_NODE, rows)
+            insert(self._cursor, INSERT_NODE, rows)
         except IntegrityError:
             if self._careful:
                 raise self._name_taken([row.put.node for row in added]) from None
             raise
+        self._digests += [row.digest for row in added]
         for row in added:
-            self._digests.append(row.digest)
             self._revalue(row.put.node, None, row)
 
     def _columns(self, node: Node, salt: bytes) -> tuple[Any, ...]:
@@ -285,7 +283,7 @@ class Writer:
                 self._retire_edge(edge.ref, key, *stored)
             rows.append((*key, number, stored_text, salt))
             self._digests.append(digest)
-        self._cursor.executemany(INSERT_EDGE, rows)
+        insert(self._cursor, INSERT_EDGE, rows)
 
     def _stored_edge(self, key: EdgeKey) -> tuple[str | None, bytes] | None:
         sql = "SELECT document, salt FROM edge WHERE source = ? AND kind = ? AND target = ?"
