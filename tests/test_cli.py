@@ -73,7 +73,7 @@ def test_help_is_complete(path: tuple[str, ...]) -> None:
     assert "--store" in options
     assert "--json" in options or path == ("completion",)
     assert ("--as-of" in options) is (" ".join(path) in READS or path[0] in ("ask", "compare"))
-    assert ("--dry-run" in options) <= ("--yes" in options)
+    assert not {"--dry-run", "--apply"} & options or "--yes" in options
 
 
 def test_help_of_all() -> None:
