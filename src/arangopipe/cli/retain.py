@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     "arangopipe retain --kind run --project diabetes --keep 10 --each model.name --apply --yes",
     "arangopipe retain rules.yaml --apply --reason 'weekly' --yes",
     csv=True,
+    fails='a plan that does not hold any more, or a "no" to its question',
+    see=("delete", "stats"),
 )
 @click.argument("rules", metavar="[FILE]", type=click.Path(dir_okay=False), required=False)
 @click.option("--kind", metavar="KIND", shell_complete=lazily("kinds"), help="Things of this kind may go.")
