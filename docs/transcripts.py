@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from unittest.mock import patch
@@ -24,6 +25,7 @@ from click.testing import CliRunner
 
 import arangopipe
 from arangopipe.cli import main
+from arangopipe.errors import StoreUnavailable
 from arangopipe.model import times
 
 DOCS = Path(__file__).parent
@@ -72,6 +74,11 @@ class Frozen:
         for each in self._patches:
             each.start()
         return self
+
+    def go_on(self) -> None:
+        """Let time pass, and begin new random bytes that do not hang on those before."""
+        self.now += BETWEEN
+        self._random.seed(str(self.now))
 
     def __exit__(self, *_: object) -> None:
         for each in self._patches:
@@ -128,12 +135,22 @@ def fill(clock: Frozen) -> None:
         clock.now += timedelta(days=3)
         pipe.annotate(data, owner="ann", reason="asked by audit")
     clock.now = NOW
+    with (
+        arangopipe.connect("sqlite:///team.db", actor="ann", capture=False) as pipe,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        pipe.admin.register_project("diabetes")
+        gone = StoreUnavailable("team.db: the disk could not be written")
+        with patch.object(pipe.store, "write", side_effect=gone):
+            pipe.log_run(name="overnight", project="diabetes", metrics={"rmse": 57.7})
 
 
 def transcript(page: str) -> str:
     """Return the text of a page with the output of its commands as it is now."""
     with tempfile.TemporaryDirectory() as folder, Frozen() as clock:
         os.chdir(folder)
+        os.environ["HOME"] = folder
         try:
             Path("rules.yaml").write_text(RULES)
             fill(clock)
@@ -146,7 +163,7 @@ def _run(block: str, folder: str, clock: Frozen) -> str:
     commands = [line for line in block.splitlines() if line.startswith("$ ")]
     shown = []
     for command in commands:
-        clock.now += BETWEEN
+        clock.go_on()
         program, *arguments = shlex.split(command[2:])
         if program == "arangopipe":
             result = CliRunner().invoke(main, arguments, prog_name="arangopipe")
@@ -171,18 +188,17 @@ def run(check: bool) -> int:
     """Bring the pages up to date, or say which are not; return the exit code."""
     for name in [name for name in os.environ if name.startswith("ARANGOPIPE_")]:
         del os.environ[name]
-    with tempfile.TemporaryDirectory() as home:
-        os.environ.update(TZ="UTC", COLUMNS=str(WIDTH), LOGNAME="ann", NO_COLOR="1", HOME=home)
-        time.tzset()
-        stale = 0
-        for path in pages():
-            text = path.read_text("utf-8")
-            found = transcript(text)
-            if found != text:
-                stale += 1
-                print(f"{path.name} {'shows other output: make docs-output' if check else 'is rewritten'}")
-                if not check:
-                    path.write_text(found, "utf-8")
+    os.environ.update(TZ="UTC", COLUMNS=str(WIDTH), LOGNAME="ann", NO_COLOR="1")
+    time.tzset()
+    stale = 0
+    for path in pages():
+        text = path.read_text("utf-8")
+        found = transcript(text)
+        if found != text:
+            stale += 1
+            print(f"{path.name} {'shows other output: make docs-output' if check else 'is rewritten'}")
+            if not check:
+                path.write_text(found, "utf-8")
     return 1 if check and stale else 0
 
 

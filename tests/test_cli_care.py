@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import arangopipe
+from arangopipe import ArangopipeWarning, StoreUnavailable
 from arangopipe.model import times
 from commands import RUNS, call, given
 from test_migrations import ADD_COLUMN, NEXT, backups, install, version_of
@@ -121,6 +122,24 @@ def test_stores_that_cannot_be_opened(store: Path, tmp_path: Path) -> None:
 def test_settings_that_matter_are_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARANGOPIPE_DISABLED", "1")
     assert states()["settings"] == "warn"
+
+
+def test_what_waits_in_the_spool_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with arangopipe.connect(f"sqlite:///{store}", capture=False) as pipe:
+
+        def fails(batch: object) -> None:
+            raise StoreUnavailable("away")
+
+        monkeypatch.setattr(pipe.store, "write", fails)
+        with pytest.warns(ArangopipeWarning, match="away"):
+            pipe.log_run(name="waiting")
+        assert states("--store", "none.db", code=1)["spool"] == "ok"
+    found = call("doctor", "--store", "none.db", code=1).stdout
+    assert "! spool        waiting: 1 batch of 1 run\n               → arangopipe spool replay\n" in found
+    assert [row["state"] for row in rows("spool", "list")] == ["waits"]
+    assert [row["store"] for row in rows("spool", "show")] == [f"sqlite:///{store}"]
+    call("spool", "replay")
+    assert states("--quick")["spool"] == "ok"
 
 
 def test_a_full_disk_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ from arangopipe.errors import ArangopipeError, StoreUnavailable
 from arangopipe.model import times
 from arangopipe.model.entities import Run
 from arangopipe.references import listed
+from arangopipe.spool.files import files
+from arangopipe.spool.overview import summary
 from arangopipe.store import inspection
 from arangopipe.store.base import Condition, Maintenance
 from arangopipe.store.settings import SETTINGS, disabled
@@ -43,6 +45,7 @@ def conditions(terminal: Terminal, quick: bool) -> Iterator[Condition]:
     yield _versions()
     yield _extras()
     yield _settings()
+    yield _spool()
     yield from _of_store(terminal, quick)
 
 
@@ -87,6 +90,24 @@ def _settings() -> Condition:
     if disabled():
         return Condition("settings", "warn", said, "unset ARANGOPIPE_DISABLED: nothing is recorded")
     return Condition("settings", "ok", said)
+
+
+def _spool() -> Condition:
+    """Say what waits on disk for a store that was away, whichever that is."""
+    try:
+        found = [each for each in map(summary, files()) if not each.in_use]
+    except OSError as error:
+        return Condition("spool", "fail", f"it cannot be read: {error}", "mend the permissions of its folder")
+    if not found:
+        return Condition("spool", "ok", "nothing waits")
+    runs = sum(each.runs for each in found)
+    batches = sum(each.batches for each in found)
+    said = f"waiting: {count(batches, 'batch', 'batches')} of {count(runs, 'run')}"
+    refused = sum(each.state == "refused" for each in found)
+    if refused:
+        more = f"{said}; {count(refused, 'file')} was refused by its store"
+        return Condition("spool", "warn", more, "arangopipe spool list")
+    return Condition("spool", "warn", said, "arangopipe spool replay")
 
 
 def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
