@@ -436,7 +436,7 @@ def test_a_project_in_use_is_not_deleted(pipe: ArangoPipe, admin: ArangoPipeAdmi
     project = admin.register_project("p")
     model = pipe.register_model("m", project="p")
     run = pipe.log_run(model=model)
-    with pytest.raises(Conflict, match="1 of models belong to it; 1 of run belong to it"):
+    with pytest.raises(Conflict, match="1 model in it; 1 run in it"):
         admin.delete(project)
     admin.delete(run)
     admin.delete(model)

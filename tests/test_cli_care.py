@@ -113,7 +113,12 @@ def test_stores_that_cannot_be_opened(store: Path, tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at")
     with store.open("r+b") as file:
         file.truncate(5_000)
-    for path, name in ((tmp_path / "text.db", "schema"), (store, "schema"), (tmp_path / "none.db", "store")):
+    for path, name in (
+        (tmp_path / "text.db", "schema"),
+        (store, "schema"),
+        (tmp_path, "file"),
+        (tmp_path / "none.db", "store"),
+    ):
         assert states("--store", str(path), code=1)[name] == "fail", path
     assert not (tmp_path / "none.db").exists()
     assert states("--store", "nix://x", code=1)["store"] == "fail"

@@ -66,7 +66,7 @@ def _extras() -> Condition:
     for need in needs:
         name = re.match(r"[\w.-]+", need)
         extra = re.search(r"extra == ['\"]([\w.-]+)['\"]", need)
-        if name and extra and name[0] != "arangopipe":
+        if name and extra and name[0] != "arangopipe" and extra[1] != "all":
             extras.setdefault(extra[1], []).append(name[0])
     here = sorted(extra for extra, names in extras.items() if all(map(_installed, names)))
     missing = joined(sorted(extras.keys() - set(here)))
@@ -123,8 +123,8 @@ def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
         return
     known = [] if look is None else list(look.conditions())
     yield from known
-    if any(condition.name == "schema" and condition.state != "ok" for condition in known):
-        return  # to open it would upgrade it
+    if any(condition.name in ("file", "schema") and condition.state != "ok" for condition in known):
+        return  # to open it would fail, or upgrade it
     try:
         with terminal.pipe() as pipe:
             yield Condition("store", "ok", f"{terminal.place} opens")
@@ -145,16 +145,15 @@ def _structures(terminal: Terminal, pipe: ArangoPipe) -> Condition:
     if found:
         said = f"{count(len(found), 'problem')}: {listed(found)}"
         return Condition("structures", "fail", said, "keep a copy of the file and restore a backup")
-    return Condition("structures", "ok", "the file and its indexes agree")
+    return Condition("structures", "ok", "they agree with each other")
 
 
 def _chain(terminal: Terminal, pipe: ArangoPipe) -> Condition:
     with progress(terminal, "Verifying changes") as tell:
         found = verify(pipe.store, tell)
     if found.ok:
-        return Condition(
-            "audit chain", "ok", f"{count(found.changes, 'change')}, head {(found.head or '')[:12]}"
-        )
+        said = f"{count(found.changes, 'change')}, head {found.head[:12]}" if found.head else "no change yet"
+        return Condition("audit chain", "ok", said)
     return Condition(
         "audit chain", "fail", f"first bad entry: {found.problems[0]}", "arangopipe audit verify"
     )
