@@ -8,10 +8,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check lint bench bench-full docs clean
+.PHONY: help demo test test-all check lint bench bench-full docs docs-output clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## install and run the demo: real training runs in ./arangopipe-demo.db
 	@$(BIN)/arangopipe demo
@@ -40,6 +40,9 @@ bench-full: $(VENV)/.installed-dev ## the same up to a million runs; goes on whe
 
 docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+docs-output: $(VENV)/.installed-dev ## run the commands that pages show, and write their output there
+	@TZ=UTC $(BIN)/python docs/transcripts.py
 
 clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) build dist docs/_build

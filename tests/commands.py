@@ -19,6 +19,17 @@ from arangopipe.pipe import ArangoPipe
 
 ENTRY = [sys.executable, "-W", "error", "-c", "from arangopipe.cli import main; main(prog_name='arangopipe')"]
 RUNS = 12
+RULES = """\
+rules:
+  - name: failed runs
+    kind: run
+    where: status = 'failed'
+    older_than: 0h
+  - name: old sweeps
+    kind: run
+    where: tag = 'sweep'
+    keep: 5
+"""
 
 
 def fill(url: str) -> None:
@@ -79,6 +90,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "store.db"
     shutil.copy(original, path)
+    (tmp_path / "rules.yaml").write_text(RULES)
     monkeypatch.setenv("ARANGOPIPE_URL", f"sqlite:///{path}")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.delenv("COLUMNS", raising=False)

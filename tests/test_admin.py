@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -390,11 +391,52 @@ def test_two_administrators_do_not_both_activate_a_tag(
     assert [d.status for d in admin.deployments("prod")] == ["active", "scheduled"]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_guard_agrees_with_a_plain_search_of_the_graph(pipe: ArangoPipe, seed: int) -> None:
+    pick = random.Random(seed)
+    pipe.admin.register_project("p")
+    needs: dict[str, set[str]] = {}
+    data = [pipe.register_dataset(f"d{number}") for number in range(4)]
+    models = [pipe.register_model(f"m{number}", project="p") for number in range(3)]
+    features = []
+    for number in range(4):
+        made_from = pick.choice(data)
+        features.append(pipe.register_featureset(f"f{number}", dataset=made_from))
+        needs[features[-1].id] = {made_from.id}
+    runs = []
+    for _ in range(8):
+        used = {
+            "dataset": pick.choice(data),
+            "featureset": pick.choice(features),
+            "model": pick.choice(models),
+        }
+        runs.append(pipe.log_run(**{name: thing for name, thing in used.items() if pick.random() < 0.7}))
+        edges = pipe.edges(runs[-1])
+        needs[runs[-1].id] = {end for edge in edges for end in (edge.source, edge.target)} - {runs[-1].id}
+    for number, run in enumerate(pick.sample(runs, 3)):
+        deployment = pipe.admin.register_deployment(f"t{number}", run=run)
+        needs[deployment.id] = {run.id}
+        if number == 2:
+            pipe.admin.archive_deployment(deployment)
+    in_use: set[str] = set()
+    queue = [one.id for one in pipe.admin.deployments() if one.status == "active"]
+    for thing in queue:
+        in_use.add(thing)
+        queue += needs.get(thing, set()) - in_use
+    for thing in (*data, *models, *features, *runs):
+        try:
+            pipe.admin.check_free(thing)
+        except Conflict:
+            assert thing.id in in_use
+        else:
+            assert thing.id not in in_use
+
+
 def test_a_project_in_use_is_not_deleted(pipe: ArangoPipe, admin: ArangoPipeAdmin) -> None:
     project = admin.register_project("p")
     model = pipe.register_model("m", project="p")
     run = pipe.log_run(model=model)
-    with pytest.raises(Conflict, match="1 of models belong to it; 1 of run belong to it"):
+    with pytest.raises(Conflict, match="1 model in it; 1 run in it"):
         admin.delete(project)
     admin.delete(run)
     admin.delete(model)

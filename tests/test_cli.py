@@ -67,13 +67,15 @@ def test_help_is_complete(path: tuple[str, ...]) -> None:
     command = VERBS[path]
     assert text == call(*path, "--help").stdout
     assert command.examples
+    assert set(command.see) <= {" ".join(path) for path in VERBS}
+    assert text.index("Examples:") < text.index("Exit codes:")
     assert all(example in text for example in command.examples)
     assert all(o.help for o in command.params if isinstance(o, click.Option))
     options = {option for parameter in command.params for option in parameter.opts}
     assert "--store" in options
     assert "--json" in options or path == ("completion",)
     assert ("--as-of" in options) is (" ".join(path) in READS or path[0] in ("ask", "compare"))
-    assert ("--dry-run" in options) <= ("--yes" in options)
+    assert not {"--dry-run", "--apply"} & options or "--yes" in options
 
 
 def test_help_of_all() -> None:
@@ -82,6 +84,9 @@ def test_help_of_all() -> None:
     assert "Exit codes:" in text
     assert text.count("...") == 1, "the first line of a command's help is too long"
     assert call().stdout == text
+    assert call("help").stdout == text
+    assert call("help", "audit", "log").stdout == call("audit", "log", "--help").stdout
+    assert "no such command 'nix'" in call("help", "nix", code=2).stderr
     assert call("--version").stdout == f"arangopipe {arangopipe.__version__}\n"
 
 
@@ -582,23 +587,59 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     assert completed("arangopipe runs --project ") == ["diabetes"]
     assert completed(f"arangopipe --store {store.parent}/none.db show model:") == []
     assert completed("arangopipe show model: --store none.db ") == []
+    assert completed("arangopipe deploy p") == ["prod"]
+    assert completed("arangopipe deploy prod --run 0000001") == ["00000011", "00000010"]
+    assert completed("arangopipe audit log --actor ") == ["ann"]
+    assert completed("arangopipe audit log --action register") == [
+        *("register datasets", "register deployment", "register featuresets", "register kinds"),
+        *("register models", "register patient", "register project"),
+    ]
+
+
+@pytest.mark.parametrize("path", VERBS, ids=" ".join)
+def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
+    """All but what is new, or a text, a number or a moment."""
+    free = {"N", "TEXT", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
+    for parameter in VERBS[path].params:
+        words = parameter.metavar
+        new = path == ("init",) and parameter.name == "project"
+        if words and words not in free and not new:
+            assert parameter._custom_shell_complete is not None, parameter.name
+
+
+ASKED = {
+    "bash": 'eval "$(arangopipe completion bash)"\n'
+    'COMP_LINE="arangopipe show dataset:di"; COMP_POINT=${#COMP_LINE}\n'
+    '_arangopipe_completion arangopipe; echo "${COMPREPLY[*]}"',
+    # What zsh offers is what its own functions are told.
+    "zsh": 'compdef() { }; compadd() { print -l -- "${(@P)@[-1]}" }; _describe() { print -l -- "${(@P)3}" }\n'
+    'eval "$(arangopipe completion zsh)"\n'
+    "words=(arangopipe show dataset:di); CURRENT=3; _arangopipe_completion",
+    "fish": 'arangopipe completion fish | source; complete --do-complete "arangopipe show dataset:di"',
+}
 
 
 @pytest.mark.slow
-def test_bash_completes_words_with_colons(store: Path, tmp_path: Path) -> None:
-    bash = shutil.which("bash")
-    assert bash
+@pytest.mark.parametrize(
+    "name", ["bash", *(pytest.param(name, marks=pytest.mark.allowed_skip) for name in ("zsh", "fish"))]
+)
+def test_shells_complete_references(store: Path, tmp_path: Path, name: str) -> None:
+    bash, shell = shutil.which("bash"), shutil.which(name)
+    if shell is None and name != "bash":
+        pytest.skip(f"{name} is not installed")
+    assert shell
     program = tmp_path / "bin" / "arangopipe"
     program.parent.mkdir()
     program.write_text(f'#!{bash}\nexec {shlex.join(ENTRY)} "$@"\n')
     program.chmod(0o755)
-    script = (
-        'eval "$(arangopipe completion bash)"\n'
-        'COMP_LINE="arangopipe show dataset:di"; COMP_POINT=${#COMP_LINE}\n'
-        '_arangopipe_completion arangopipe; echo "${COMPREPLY[*]}"'
-    )
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+    }
     done = subprocess.run(
-        [bash, "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path}, timeout=60
+        [shell, "-c", ASKED[name]], capture_output=True, text=True, env=environment, timeout=60
     )
-    assert (done.stdout, done.stderr) == ("diabetes\n", "")
+    offered = {"bash": "diabetes", "zsh": "dataset:diabetes", "fish": "dataset:diabetes"}[name]
+    assert (done.stdout.strip(), done.stderr) == (offered, "")

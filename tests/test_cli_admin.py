@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 
 import arangopipe
 from arangopipe.pipe import ArangoPipe
-from commands import ENTRY, call, given
+from commands import ENTRY, RUNS, call, given
 
 
 @pytest.fixture
@@ -150,3 +152,48 @@ def test_deleting_and_erasing_a_run(store: Path) -> None:
     assert given("audit", "verify")["ok"]
     assert given("delete", "00000005", "--dry-run")["change"] is None
     assert given("show", "00000005")["key"] == "aaaaaaaa-00000005"
+
+
+# --- retain ------------------------------------------------------------------------------------
+
+
+def test_retain_shows_what_would_go_and_what_stays(store: Path) -> None:
+    result = call("retain", "rules.yaml")
+    assert result.stdout.startswith("Goes  8 things\n  failed runs  1  ████▎\n  old sweeps   7  ████")
+    assert re.search(r"^run +broken +run/\S+ +\d{4}-.* +failed runs$", result.stdout, re.MULTILINE)
+    assert "\nStays  5 things\n  among the last 5  5  " in result.stdout
+    assert result.stderr == "Nothing was changed. Do it: --apply\n"
+    rows = list(csv.DictReader(io.StringIO(call("retain", "rules.yaml", "--csv").stdout)))
+    assert [row["goes"] for row in rows] == ["True"] * 8 + ["False"] * 5
+    assert given("retain", "--kind", "run", "--keep", "13")["goes"][0]["why"] == "run: but the last 13"
+    assert "Nothing goes." in call("retain", "--kind", "dataset", "--unused").stdout
+    call("show", "run:broken")
+
+
+def test_retain_does_it_when_told(store: Path) -> None:
+    assert "nobody can be asked" in call("retain", "rules.yaml", "--apply", code=2).stderr
+    assert "needs a --reason" in call("retain", "rules.yaml", "--apply", "--erase", "--yes", code=2).stderr
+    done = call("retain", "rules.yaml", "--apply", "--yes", "--reason", "weekly").stdout
+    assert done.endswith("\nDeleted 8 things in 1 change.\n")
+    assert reasons()[0] == ("retention", "weekly")
+    assert len(given("runs")["items"]) == RUNS + 2 - 8
+    assert given("retain", "--kind", "run", "--keep", "0", "--apply", "--yes")["done"] is True
+    # What serves and what is to serve.
+    assert sorted(run["key"] for run in given("runs")["items"]) == ["aaaaaaaa-00000009", "aaaaaaaa-00000011"]
+    assert given("audit", "verify")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "name a FILE of rules, or say of which --kind"),
+        (["rules.yaml", "--older-than", "1d"], 2, "--older-than makes a rule of its own"),
+        (["none.yaml"], 1, "none.yaml: No such file"),
+        (["--kind", "run"], 1, "lets every run go"),
+        (["--kind", "run", "--where", "status ="], 1, "at position"),
+        (["--kind", "project", "--keep", "0"], 1, "belong to others"),
+        (["--kind", "rnu", "--keep", "0"], 1, "did you mean 'run'"),
+    ],
+)
+def test_what_cannot_be_retained(store: Path, arguments: list[str], code: int, said: str) -> None:
+    assert said in call("retain", *arguments, code=code).stderr

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import arangopipe
+from arangopipe import ArangopipeWarning, StoreUnavailable
 from arangopipe.model import times
 from commands import RUNS, call, given
 from test_migrations import ADD_COLUMN, NEXT, backups, install, version_of
@@ -112,7 +113,12 @@ def test_stores_that_cannot_be_opened(store: Path, tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at")
     with store.open("r+b") as file:
         file.truncate(5_000)
-    for path, name in ((tmp_path / "text.db", "schema"), (store, "schema"), (tmp_path / "none.db", "store")):
+    for path, name in (
+        (tmp_path / "text.db", "schema"),
+        (store, "schema"),
+        (tmp_path, "file"),
+        (tmp_path / "none.db", "store"),
+    ):
         assert states("--store", str(path), code=1)[name] == "fail", path
     assert not (tmp_path / "none.db").exists()
     assert states("--store", "nix://x", code=1)["store"] == "fail"
@@ -121,6 +127,24 @@ def test_stores_that_cannot_be_opened(store: Path, tmp_path: Path) -> None:
 def test_settings_that_matter_are_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARANGOPIPE_DISABLED", "1")
     assert states()["settings"] == "warn"
+
+
+def test_what_waits_in_the_spool_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with arangopipe.connect(f"sqlite:///{store}", capture=False) as pipe:
+
+        def fails(batch: object) -> None:
+            raise StoreUnavailable("away")
+
+        monkeypatch.setattr(pipe.store, "write", fails)
+        with pytest.warns(ArangopipeWarning, match="away"):
+            pipe.log_run(name="waiting")
+        assert states("--store", "none.db", code=1)["spool"] == "ok"
+    found = call("doctor", "--store", "none.db", code=1).stdout
+    assert "! spool        waiting: 1 batch of 1 run\n               → arangopipe spool replay\n" in found
+    assert [row["state"] for row in rows("spool", "list")] == ["waits"]
+    assert [row["store"] for row in rows("spool", "show")] == [f"sqlite:///{store}"]
+    call("spool", "replay")
+    assert states("--quick")["spool"] == "ok"
 
 
 def test_a_full_disk_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,25 @@ def test_racing_for_the_next_version_makes_distinct_ones(pool: ProcessPoolExecut
         assert {node.version for node in store.find("datasets", "versions")} == set(made)
 
 
+@pytest.mark.parametrize("attempt", range(4))
+def test_what_is_deployed_is_not_deleted_at_the_same_moment(
+    pool: ProcessPoolExecutor, url: str, attempt: int
+) -> None:
+    with writers.connect(url) as pipe:
+        run = writers.log_one(pipe, attempt)
+    futures = [
+        pool.submit(writers.change_service, url, 4, act, f"run/{run}") for act in ("delete", "deploy") * 2
+    ]
+    outcomes = [future.result(writers.SECONDS * 2) for future in futures]
+    with open_store(url) as store:
+        stands = store.get([f"run/{run}"]) != (None,)
+        placed = store.search("deployment").items
+        assert stands is bool(placed)
+        assert outcomes[0::2].count("done") == (0 if stands else 1)
+        assert outcomes[1::2].count("done") == len(placed)
+        assert [node.document["status"] for node in placed].count("active") == (1 if stands else 0)
+
+
 def test_annotations_by_several_processes_are_all_kept(pool: ProcessPoolExecutor, url: str) -> None:
     together(pool, 4, writers.annotate, url, "diabetes", 10)
     with ArangoPipe(url) as pipe:

@@ -89,6 +89,25 @@ def test_every_command_and_option_is_documented(pages: dict[str, str]) -> None:
                 assert parameter.opts[0] in page, f"{path} {parameter.opts[0]}"
 
 
+def test_pages_show_what_commands_print() -> None:
+    command = [sys.executable, str(DOCS / "transcripts.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_command_is_shown_at_work() -> None:
+    from arangopipe.cli import main
+
+    marked = [
+        path.read_text("utf-8")
+        for path in DOCS.rglob("*.md")
+        if "<!-- transcript -->" in path.read_text("utf-8")
+    ]
+    text = "\n".join(marked)
+    found = [path for path, command in commands(main, "arangopipe") if not isinstance(command, click.Group)]
+    assert [path for path in found if not re.search(rf"{path}\b", text)] == []
+
+
 def test_every_error_is_explained() -> None:
     from arangopipe import errors
 

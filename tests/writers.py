@@ -11,7 +11,7 @@ from typing import Any
 
 import arangopipe
 import arangopipe.store.sql.store  # what takes long to import, before the clock runs
-from arangopipe import AlreadyExists, ArangoPipe
+from arangopipe import AlreadyExists, ArangoPipe, Conflict, NotFound
 from arangopipe.model.graph import Node, Point
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.spool.files import files
@@ -232,6 +232,20 @@ def annotate(url: str, parties: int, name: str, count: int) -> int:
         for number in range(count):
             pipe.annotate(f"dataset:{name}", {f"a-{os.getpid()}-{number}": number})
     return count
+
+
+def change_service(url: str, parties: int, act: str, run: str) -> str:
+    """Delete a run, or deploy it under the tag ``prod``, while others do; return what came of it."""
+    with connect(url) as pipe:
+        meet(parties)
+        try:
+            if act == "delete":
+                pipe.admin.delete(run)
+            else:
+                pipe.admin.register_deployment("prod", run=run)
+        except (Conflict, NotFound) as error:
+            return type(error).__name__
+        return "done"
 
 
 def log_by_pickle(pickled: bytes, number: int) -> str:

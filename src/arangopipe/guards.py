@@ -10,6 +10,7 @@ from arangopipe.model.entities import Deployment
 from arangopipe.model.expressions import Compare, Path
 from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.results import counted
 from arangopipe.store.base import MAX_PAGE, Store
 
 
@@ -50,7 +51,7 @@ def in_project(store: Store, node: Node) -> Iterator[str]:
         belongs = Compare(Path(("project",)), "=", node.name)
         for kind in store.vocabulary(reload=True).nodes:
             if count := store.count(kind, belongs).get(None, 0):
-                yield f"{count} of {kind} belong to it"
+                yield f"{counted(kind, count)} in it"
 
 
 def of_kind(store: Store, node: Node) -> Iterator[str]:

@@ -12,6 +12,7 @@ from arangopipe.cli.doctor import doctor
 from arangopipe.cli.init import init
 from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
+from arangopipe.cli.retain import retain
 from arangopipe.cli.root import main
 from arangopipe.cli.show import history, show
 from arangopipe.cli.spool import spool
@@ -38,6 +39,7 @@ for _command in (
     lineage,
     models,
     projects,
+    retain,
     runs,
     search,
     show,

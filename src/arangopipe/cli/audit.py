@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.options import AS_OF, Moment, verb
+from arangopipe.cli.options import AS_OF, Moment, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 
@@ -25,12 +25,20 @@ def audit() -> None:
     "arangopipe audit log --kind deployment",
     "arangopipe audit log --since 2026-01-01 --limit 5 --json",
     csv=True,
+    see=("history", "audit verify"),
 )
-@click.option("--actor", metavar="NAME", help="Only what this user changed.")
+@click.option("--actor", metavar="NAME", shell_complete=lazily("actors"), help="Only what this user changed.")
 @click.option("--since", type=Moment(), metavar="WHEN", help="Only from this time or change on.")
 @click.option("--until", type=Moment(), metavar="WHEN", help="Only up to this time or change.")
-@click.option("--kind", metavar="KIND", help="Only changes of this kind of thing.")
-@click.option("--action", metavar="TEXT", help="Only changes of this action, such as 'log run'.")
+@click.option(
+    "--kind", metavar="KIND", shell_complete=lazily("kinds"), help="Only changes of this kind of thing."
+)
+@click.option(
+    "--action",
+    metavar="TEXT",
+    shell_complete=lazily("actions"),
+    help="Only changes of this action, such as 'log run'.",
+)
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="How many at most."
 )
@@ -54,7 +62,13 @@ def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
             changes.show(terminal, found, cursor)
 
 
-@verb("verify", "arangopipe audit verify", "arangopipe audit verify --json")
+@verb(
+    "verify",
+    "arangopipe audit verify",
+    "arangopipe audit verify --json",
+    fails="a record that is broken",
+    see=("audit log", "doctor"),
+)
 @pass_terminal
 @click.pass_context
 def verify(context: click.Context, terminal: Terminal) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.text import Text
 
+from arangopipe.cli.tables import LONGEST
 from arangopipe.cli.terminal import Terminal, clean
+from arangopipe.cli.words import shortened
 
 WIDTH = 30
 
@@ -31,7 +33,7 @@ def progress(terminal: Terminal, doing: str) -> Iterator[Progress | None]:
 
 def chart(counts: Mapping[Any, int], width: int = WIDTH) -> Text:
     """Return counts as a bar chart: a line for each, the longest bar `width` wide."""
-    names = {key: clean(str(key)) for key in counts}
+    names = {key: shortened(clean(str(key)), LONGEST) for key in counts}
     room = max(map(len, names.values()), default=0)
     most = max(counts.values(), default=0) or 1
     digits = max((len(f"{count:,}") for count in counts.values()), default=0)

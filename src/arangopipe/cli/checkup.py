@@ -25,6 +25,8 @@ from arangopipe.errors import ArangopipeError, StoreUnavailable
 from arangopipe.model import times
 from arangopipe.model.entities import Run
 from arangopipe.references import listed
+from arangopipe.spool.files import files
+from arangopipe.spool.overview import summary
 from arangopipe.store import inspection
 from arangopipe.store.base import Condition, Maintenance
 from arangopipe.store.settings import SETTINGS, disabled
@@ -43,6 +45,7 @@ def conditions(terminal: Terminal, quick: bool) -> Iterator[Condition]:
     yield _versions()
     yield _extras()
     yield _settings()
+    yield _spool()
     yield from _of_store(terminal, quick)
 
 
@@ -63,7 +66,7 @@ def _extras() -> Condition:
     for need in needs:
         name = re.match(r"[\w.-]+", need)
         extra = re.search(r"extra == ['\"]([\w.-]+)['\"]", need)
-        if name and extra and name[0] != "arangopipe":
+        if name and extra and name[0] != "arangopipe" and extra[1] != "all":
             extras.setdefault(extra[1], []).append(name[0])
     here = sorted(extra for extra, names in extras.items() if all(map(_installed, names)))
     missing = joined(sorted(extras.keys() - set(here)))
@@ -89,6 +92,24 @@ def _settings() -> Condition:
     return Condition("settings", "ok", said)
 
 
+def _spool() -> Condition:
+    """Say what waits on disk for a store that was away, whichever that is."""
+    try:
+        found = [each for each in map(summary, files()) if not each.in_use]
+    except OSError as error:
+        return Condition("spool", "fail", f"it cannot be read: {error}", "mend the permissions of its folder")
+    if not found:
+        return Condition("spool", "ok", "nothing waits")
+    runs = sum(each.runs for each in found)
+    batches = sum(each.batches for each in found)
+    said = f"waiting: {count(batches, 'batch', 'batches')} of {count(runs, 'run')}"
+    refused = sum(each.state == "refused" for each in found)
+    if refused:
+        more = f"{said}; {count(refused, 'file')} was refused by its store"
+        return Condition("spool", "warn", more, "arangopipe spool list")
+    return Condition("spool", "warn", said, "arangopipe spool replay")
+
+
 def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
     try:
         look = inspection(terminal.url)
@@ -102,8 +123,8 @@ def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
         return
     known = [] if look is None else list(look.conditions())
     yield from known
-    if any(condition.name == "schema" and condition.state != "ok" for condition in known):
-        return  # to open it would upgrade it
+    if any(condition.name in ("file", "schema") and condition.state != "ok" for condition in known):
+        return  # to open it would fail, or upgrade it
     try:
         with terminal.pipe() as pipe:
             yield Condition("store", "ok", f"{terminal.place} opens")
@@ -124,16 +145,15 @@ def _structures(terminal: Terminal, pipe: ArangoPipe) -> Condition:
     if found:
         said = f"{count(len(found), 'problem')}: {listed(found)}"
         return Condition("structures", "fail", said, "keep a copy of the file and restore a backup")
-    return Condition("structures", "ok", "the file and its indexes agree")
+    return Condition("structures", "ok", "they agree with each other")
 
 
 def _chain(terminal: Terminal, pipe: ArangoPipe) -> Condition:
     with progress(terminal, "Verifying changes") as tell:
         found = verify(pipe.store, tell)
     if found.ok:
-        return Condition(
-            "audit chain", "ok", f"{count(found.changes, 'change')}, head {(found.head or '')[:12]}"
-        )
+        said = f"{count(found.changes, 'change')}, head {found.head[:12]}" if found.head else "no change yet"
+        return Condition("audit chain", "ok", said)
     return Condition(
         "audit chain", "fail", f"first bad entry: {found.problems[0]}", "arangopipe audit verify"
     )

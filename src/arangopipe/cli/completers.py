@@ -16,6 +16,7 @@ from arangopipe.errors import ArangopipeError
 from arangopipe.model.expressions import Like, Path
 from arangopipe.model.filters import path_text
 from arangopipe.model.vocabulary import NODE_KINDS
+from arangopipe.store.settings import home
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -25,6 +26,7 @@ Completer = Callable[[click.Context, click.Parameter, str], Items]
 
 OFFERED = 100
 SAMPLED = 50
+RECENT = 1_000
 
 _NAMED = ("dataset", "featureset", "model", "deployment", "project")
 _KIND_OF_VERB = {
@@ -114,6 +116,34 @@ def spooled(context: click.Context, incomplete: str) -> Items:
 
     names = [file.name for file in files()]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@_calm
+def actors(context: click.Context, incomplete: str) -> Items:
+    """Offer who made the last changes."""
+    return _of_changes(context, incomplete, "actor")
+
+
+@_calm
+def actions(context: click.Context, incomplete: str) -> Items:
+    """Offer what the last changes did."""
+    return _of_changes(context, incomplete, "action")
+
+
+def _of_changes(context: click.Context, incomplete: str, word: str) -> Items:
+    with _pipe(context) as pipe:
+        head = pipe.store.head()
+        last = pipe.store.changes(max(0, (head.number if head else 0) - RECENT))
+        found = sorted({getattr(change, word) for change in last})
+    return [CompletionItem(text) for text in found if text.startswith(incomplete)]
+
+
+@_calm
+def stores(context: click.Context, incomplete: str) -> Items:
+    """Offer the stores of this user, and files."""
+    kept = sorted((home() / "databases").glob("*.db"))
+    found = [CompletionItem(str(path)) for path in kept if str(path).startswith(incomplete)]
+    return [*found, CompletionItem(incomplete, type="file")]
 
 
 @_calm

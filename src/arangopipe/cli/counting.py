@@ -102,8 +102,9 @@ def show(terminal: Terminal, found: Mapping[str, Any]) -> None:
         )
     )
     counts = found["things"]
-    terminal.show("", heading("Things"))
-    terminal.show(chart({things(kind, 2).partition(" ")[2]: number for kind, number in counts.items()}))
+    if counts:
+        named = {things(kind, 2).partition(" ")[2]: number for kind, number in counts.items()}
+        terminal.show("", heading("Things"), chart(named))
     for what, title in (("project", "project"), ("status", "status"), ("month", "month started")):
         if found["runs"][what]:
             terminal.show("", heading(f"Runs by {title}"), chart(found["runs"][what]))

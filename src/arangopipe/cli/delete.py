@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     "arangopipe delete run:broken --dry-run",
     "arangopipe delete dataset:diabetes --force --reason 'asked to by law' --yes",
     "arangopipe delete run:curve --erase --reason 'holds a name' --yes",
+    fails='what is in use, or a "no" to its question',
+    see=("impact", "retain", "history"),
 )
 @reference()
 @click.option("--force", is_flag=True, help="Delete it although it is in use; needs --reason.")

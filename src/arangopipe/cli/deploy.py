@@ -19,6 +19,8 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
     "arangopipe deploy prod --archive --reason 'bad predictions' --yes",
     "arangopipe deploy next --activate --yes",
     "arangopipe deploy next --run 00000009 --schedule 2099-06-01T09:00 --yes",
+    fails='a "no" to its question',
+    see=("deployments", "history"),
 )
 @click.argument("tag", metavar="TAG", shell_complete=lazily("tags"))
 @click.option("--run", metavar="REF", shell_complete=lazily("runs"), help="Deploy this run.")

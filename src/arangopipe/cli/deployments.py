@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from arangopipe.cli.listing import Request, list_options
-from arangopipe.cli.options import Moment, verb
+from arangopipe.cli.options import Moment, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 
@@ -19,9 +19,10 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
     "arangopipe deployments --tag prod --json",
     "arangopipe deployments \"status = 'scheduled'\"",
     csv=True,
+    see=("deploy", "impact"),
 )
 @list_options
-@click.option("--tag", metavar="TAG", help="Only deployments of this tag.")
+@click.option("--tag", metavar="TAG", shell_complete=lazily("tags"), help="Only deployments of this tag.")
 @click.option(
     "--live-at", type=Moment(numbers=False), metavar="TIME", help="Only what was live at this time."
 )

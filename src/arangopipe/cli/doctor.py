@@ -14,6 +14,8 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
     "arangopipe doctor --quick",
     "arangopipe doctor --json",
     csv=True,
+    fails="a check that failed",
+    see=("audit verify", "stats"),
 )
 @click.option(
     "--quick", is_flag=True, help="Leave out what reads the whole store: integrity and audit chain."

@@ -12,6 +12,7 @@ from arangopipe.cli.terminal import Terminal, pass_terminal
     "init",
     "arangopipe init",
     "arangopipe init --store runs.db --project diabetes",
+    see=("stores", "demo"),
 )
 @click.option("--project", metavar="NAME", help="Register this project too.")
 @click.option("--description", metavar="TEXT", help="What the project is about.")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "arangopipe lineage deployment:prod --mermaid",
     "arangopipe lineage dataset:diabetes --csv",
     csv=True,
+    see=("impact", "show"),
 )
 @reference()
 @click.option("--up", is_flag=True, help="Only what it came from.")
@@ -109,6 +110,7 @@ def _write_nodes(graph: Graph, states: Mapping[str, str] | None = None) -> None:
     "arangopipe impact featureset:base+s5 --json",
     "arangopipe impact dataset:diabetes --csv",
     csv=True,
+    see=("lineage", "deployments"),
 )
 @reference()
 @PROJECT

@@ -23,6 +23,7 @@ def _show(terminal: Terminal, kind: str, options: dict[str, Any]) -> None:
     "arangopipe projects",
     "arangopipe projects \"name like 'dia%'\" --json",
     csv=True,
+    see=("init",),
 )
 @add_options(LIST_OPTIONS)
 @pass_terminal
@@ -40,6 +41,7 @@ def projects(terminal: Terminal, **options: Any) -> None:
     "arangopipe datasets \"source = 'scikit-learn'\"",
     "arangopipe datasets --columns name,version,location --csv",
     csv=True,
+    see=("lineage", "impact"),
 )
 @list_options
 @pass_terminal
@@ -59,6 +61,7 @@ def datasets(terminal: Terminal, **options: Any) -> None:
     "arangopipe featuresets",
     "arangopipe featuresets \"dataset.name = 'diabetes'\" --order name",
     csv=True,
+    see=("lineage", "datasets"),
 )
 @list_options
 @pass_terminal
@@ -79,6 +82,7 @@ def featuresets(terminal: Terminal, **options: Any) -> None:
     "arangopipe models \"technique in ('ridge', 'lasso')\"",
     "arangopipe models --project diabetes --columns name,task,technique",
     csv=True,
+    see=("runs", "lineage"),
 )
 @list_options
 @pass_terminal
@@ -101,6 +105,7 @@ def models(terminal: Terminal, **options: Any) -> None:
     "arangopipe runs --columns model.name,params.alpha,metrics.rmse --csv",
     "arangopipe runs --order metrics.rmse --limit 3 --json",
     csv=True,
+    see=("search", "show"),
 )
 @list_options
 @pass_terminal
@@ -123,6 +128,7 @@ def runs(terminal: Terminal, **options: Any) -> None:
     "arangopipe search servingperf --order start --columns population,rmse,rows",
     "arangopipe search dataset --json",
     csv=True,
+    see=("runs", "show"),
 )
 @click.argument("kind", metavar="KIND", shell_complete=lazily("kinds"))
 @list_options

@@ -47,6 +47,23 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return keep
 
 
+Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[str]]"]
+
+
+def lazily(name: str) -> Completer:
+    """Return a completer that is imported when a shell asks for it."""
+
+    def complete(
+        context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from arangopipe.cli import completers
+
+        found: list[CompletionItem[str]] = getattr(completers, name)(context, parameter, incomplete)
+        return found
+
+    return complete
+
+
 STORE_DEFAULT = "$ARANGOPIPE_URL, else arangopipe.db in the working directory"
 
 
@@ -58,6 +75,7 @@ def store_option(default: str = STORE_DEFAULT) -> Decorator[Any]:
         expose_value=False,
         callback=_set("store"),
         is_eager=True,
+        shell_complete=lazily("stores"),
         help=f"The store: an address, the path of a file, or 'legacy', which code for Arangopipe 0.0.x "
         f"used last. [default: {default}]",
     )
@@ -121,21 +139,55 @@ AS_OF: Decorator[Any] = click.option(
 )
 
 
-class Verb(click.Command):
-    """A command with examples: they end its help, and tests run them."""
+EXIT_CODES = {
+    0: "it worked",
+    1: "an error",
+    2: "the command line is wrong",
+    3: "a reference names nothing",
+    130: "interrupted",
+}
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+
+def exit_codes(fails: str = "") -> str:
+    """Return the lines that explain exit codes; `fails` is what else ends with code 1."""
+    meanings = {**EXIT_CODES, 1: f"{EXIT_CODES[1]}{f', or {fails}' if fails else ''}"}
+    return "\n".join(f"  {code:<3}  {text}" for code, text in meanings.items())
+
+
+class Verb(click.Command):
+    """A command with examples, which end its help and which tests run, exit codes, and others to see."""
+
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        fails: str = "",
+        see: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self.examples = tuple(examples)
-        if examples:
-            lines = "\n".join(f"  {line}" for line in examples)
-            self.epilog = f"\b\nExamples:\n{lines}"
+        self.see = tuple(see)
+        lines = "\n".join(f"  {line}" for line in examples)
+        parts = [f"\b\nExamples:\n{lines}", f"\b\nExit codes:\n{exit_codes(fails)}"]
+        if see:
+            parts.append(f"See also: {', '.join(f'arangopipe {name}' for name in see)}")
+        self.epilog = "\n\n".join(parts)
 
 
 def verb(
-    name: str, *examples: str, json: bool = True, csv: bool = False, store: str = STORE_DEFAULT
+    name: str,
+    *examples: str,
+    json: bool = True,
+    csv: bool = False,
+    store: str = STORE_DEFAULT,
+    fails: str = "",
+    see: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Verb]:
-    """Return a decorator that makes a command with the options every command has."""
+    """Return a decorator that makes a command with the options every command has.
+
+    `fails` says what else ends it with exit code 1, `see` which commands go with it.
+    """
 
     def decorate(function: Callable[..., Any]) -> Verb:
         forms = [*([AS_JSON] if json else []), *([AS_CSV] if csv else [])]
@@ -145,26 +197,9 @@ def verb(
         function.__click_params__ = []  # type: ignore[attr-defined]
         add_options(shared)(function)
         function.__click_params__ += parameters  # type: ignore[attr-defined]
-        return click.command(name, cls=Verb, examples=examples)(function)
+        return click.command(name, cls=Verb, examples=examples, fails=fails, see=see)(function)
 
     return decorate
-
-
-Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[str]]"]
-
-
-def lazily(name: str) -> Completer:
-    """Return a completer that is imported when a shell asks for it."""
-
-    def complete(
-        context: click.Context, parameter: click.Parameter, incomplete: str
-    ) -> list[CompletionItem[str]]:
-        from arangopipe.cli import completers
-
-        found: list[CompletionItem[str]] = getattr(completers, name)(context, parameter, incomplete)
-        return found
-
-    return complete
 
 
 def reference(required: bool = True) -> Decorator[Any]:

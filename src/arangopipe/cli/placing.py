@@ -90,6 +90,7 @@ def show_impact(terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact,
         if kind not in ("modelparams", "devperf"):
             named = kind not in ("run", "servingperf")
             names = [label(other) for other in found.graph.of_kind(kind) if other.name] if named else []
+            names = list(dict.fromkeys(names))
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
             shown = joined(names[:NAMES_SHOWN]) + more
             text = Text(f"  {things(kind, number)}")

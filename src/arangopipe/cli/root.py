@@ -12,19 +12,21 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.options import NO_COLOR, store_option
+from arangopipe.cli.options import NO_COLOR, exit_codes, store_option
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.errors import ArangopipeError, FilterSyntaxError, NotFound
 
-EXIT_CODES = {
-    0: "it worked",
-    1: "an error, or a record that 'audit verify' found broken",
-    2: "the command line is wrong",
-    3: "a reference names nothing",
-    130: "interrupted",
+SECTIONS = {
+    "Start": ("demo", "init"),
+    "Ask": (
+        *("projects", "datasets", "featuresets", "models", "runs", "deployments", "search"),
+        *("show", "history", "lineage", "impact", "compare"),
+    ),
+    "Change": ("deploy", "delete", "retain"),
+    "Look after": ("stats", "doctor", "audit", "stores", "upgrade", "spool"),
+    "Move and keep": ("export", "import", "copy", "backup", "restore"),
 }
-
-_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<3}  {text}" for code, text in EXIT_CODES.items())
+"""The commands as the help lists them; any other comes last."""
 
 
 class Root(click.Group):
@@ -83,12 +85,30 @@ class Root(click.Group):
             return 1
         return result if isinstance(result, int) else 0
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what one wants to do."""
+        left = self.list_commands(ctx)
+        for title, names in (*SECTIONS.items(), ("More", tuple(left))):
+            found = [name for name in names if name in left]
+            left = [name for name in left if name not in found]
+            commands = [(name, self.commands[name]) for name in found]
+            # Room for the longest name, and for the blanks around it.
+            limit = formatter.width - 6 - max(map(len, self.commands))
+            rows = [
+                (name, command.get_short_help_str(limit)) for name, command in commands if not command.hidden
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one is answered with near names."""
+        """Find the command; ``help X`` is ``X --help``, an unknown one is answered with near names."""
         from arangopipe.model.vocabulary import near
 
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"] if args[1:] else ["--help"]
         name = args[0] if args else ""
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             known = self.list_commands(ctx)
@@ -153,7 +173,7 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 @click.command(
     cls=Root,
-    epilog=_EPILOG,
+    epilog=f"\b\nExit codes:\n{exit_codes('a check that failed')}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @store_option()

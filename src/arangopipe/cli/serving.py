@@ -126,6 +126,8 @@ def _do(pipe: ArangoPipe, step: Step, outlook: Outlook) -> Deployment:
 def _show(terminal: Terminal, pipe: ArangoPipe, step: Step, outlook: Outlook) -> None:
     verbs = {"archive": "Take out of service", "rollback": "Roll back", "activate": "Activate"}
     doing = verbs.get(step.way, "Deploy" if step.schedule is None else "Schedule")
+    if any(one.status == "scheduled" for one in outlook.ends):
+        doing = "Call off"
     terminal.show(Text.assemble((f"{doing} ", ""), (clean(step.tag), "bold"), _moment(step)))
     rows = [_row(pipe, one) for one in outlook.ends]
     if outlook.run is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     "arangopipe show dataset:diabetes",
     "arangopipe show deployment:prod",
     "arangopipe show model:ridge --json",
+    see=("history", "lineage"),
 )
 @reference()
 @PROJECT
@@ -42,6 +43,7 @@ def show(terminal: Terminal, ref: str, project: str | None, as_of: When) -> None
     "arangopipe history dataset:diabetes",
     "arangopipe history deployment:prod --json",
     csv=True,
+    see=("audit log", "show"),
 )
 @reference()
 @PROJECT

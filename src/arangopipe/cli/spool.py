@@ -26,7 +26,14 @@ _NAMES: Decorator[Any] = click.argument(
 )
 
 
-@verb("list", "arangopipe spool list", "arangopipe spool list --json", store=_EVERY)
+@verb(
+    "list",
+    "arangopipe spool list",
+    "arangopipe spool list --json",
+    csv=True,
+    store=_EVERY,
+    see=("spool replay", "doctor"),
+)
 @pass_terminal
 def list_(terminal: Terminal) -> None:
     """List what waits: for which store, since when, how much, and why.
@@ -39,7 +46,14 @@ def list_(terminal: Terminal) -> None:
     spooled.show_list(terminal, spooled.chosen(terminal, ()))
 
 
-@verb("show", "arangopipe spool show", "arangopipe spool show --json", store=_EVERY)
+@verb(
+    "show",
+    "arangopipe spool show",
+    "arangopipe spool show --json",
+    csv=True,
+    store=_EVERY,
+    see=("spool list",),
+)
 @_NAMES
 @pass_terminal
 def show(terminal: Terminal, names: tuple[str, ...]) -> None:
@@ -49,7 +63,14 @@ def show(terminal: Terminal, names: tuple[str, ...]) -> None:
     spooled.show_batches(terminal, spooled.chosen(terminal, names))
 
 
-@verb("replay", "arangopipe spool replay", "arangopipe spool replay --json", store=_EVERY)
+@verb(
+    "replay",
+    "arangopipe spool replay",
+    "arangopipe spool replay --json",
+    store=_EVERY,
+    fails="something that stays",
+    see=("spool list",),
+)
 @_NAMES
 @pass_terminal
 @click.pass_context
@@ -66,7 +87,13 @@ def replay(context: click.Context, terminal: Terminal, names: tuple[str, ...]) -
         context.exit(1)
 
 
-@verb("drop", "arangopipe spool drop --all --yes", "arangopipe spool drop --all --yes --json", store=_EVERY)
+@verb(
+    "drop",
+    "arangopipe spool drop --all --yes",
+    "arangopipe spool drop --all --yes --json",
+    store=_EVERY,
+    see=("spool show",),
+)
 @_NAMES
 @click.option("--all", "everything", is_flag=True, help="Drop all that waits and is not in use.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.tables import Column, heading, show_table
+from arangopipe.cli.tables import Column, heading, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, as_url, clean
 from arangopipe.cli.words import count, joined, short_key, shortened, title, when
 from arangopipe.errors import ArangopipeError, Conflict, NotFound, StoreError
@@ -45,6 +45,9 @@ def show_list(terminal: Terminal, found: Sequence[Summary]) -> None:
     if terminal.as_json:
         terminal.give({"items": [each.to_dict() for each in found]})
         return
+    if terminal.as_csv:
+        write_rows([each.to_dict() for each in found])
+        return
     if not found:
         terminal.note("Nothing waits.")
         return
@@ -68,19 +71,27 @@ def _lines(each: Summary) -> Iterator[str]:
 def show_batches(terminal: Terminal, found: Sequence[Summary]) -> None:
     """Print each batch that waits."""
     lines = [(each, line.entry) for each in found for line in each.file.lines()]
+    rows = [
+        {
+            "name": each.file.name,
+            "store": entry.store,
+            "time": times.to_text(entry.time),
+            "why": entry.why,
+            "dropped": entry.dropped,
+            "batch": None if entry.batch is None else batch_dict(entry.batch),
+        }
+        for each, entry in lines
+    ]
     if terminal.as_json:
-        items = [
-            {
-                "name": each.file.name,
-                "store": entry.store,
-                "time": times.to_text(entry.time),
-                "why": entry.why,
-                "dropped": entry.dropped,
-                "batch": None if entry.batch is None else batch_dict(entry.batch),
-            }
-            for each, entry in lines
-        ]
-        terminal.give({"items": items})
+        terminal.give({"items": rows})
+        return
+    if terminal.as_csv:
+        write_rows(
+            [
+                {**row, "batch": entry.batch and entry.batch.id}
+                for row, (_, entry) in zip(rows, lines, strict=True)
+            ]
+        )
         return
     if not lines:
         terminal.note("Nothing waits.")

@@ -8,7 +8,14 @@ from arangopipe.cli.options import verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 
-@verb("stats", "arangopipe stats", "arangopipe stats --tables", "arangopipe stats --json", csv=True)
+@verb(
+    "stats",
+    "arangopipe stats",
+    "arangopipe stats --tables",
+    "arangopipe stats --json",
+    csv=True,
+    see=("doctor", "runs"),
+)
 @click.option("--tables", is_flag=True, help="Each table too: its rows, and its bytes with its indexes.")
 @pass_terminal
 def stats(terminal: Terminal, tables: bool) -> None:

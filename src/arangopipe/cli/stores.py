@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from arangopipe.store.base import Inspection
 
 
-@verb("stores", "arangopipe stores", "arangopipe stores --json", csv=True)
+@verb("stores", "arangopipe stores", "arangopipe stores --json", csv=True, see=("init", "doctor"))
 @pass_terminal
 def stores(terminal: Terminal) -> None:
     """List the stores that you have.
@@ -98,7 +98,13 @@ def _look(terminal: Terminal, url: str) -> dict[str, Any]:
     return row
 
 
-@verb("upgrade", "arangopipe upgrade --check", "arangopipe upgrade")
+@verb(
+    "upgrade",
+    "arangopipe upgrade --check",
+    "arangopipe upgrade",
+    fails="with --check, an upgrade that is needed",
+    see=("doctor", "stores"),
+)
 @click.option("--check", is_flag=True, help="Only say whether it is needed; exit code 1 if it is.")
 @pass_terminal
 @click.pass_context

@@ -78,12 +78,17 @@ class FileInspection(Inspection):
     def conditions(self) -> Iterator[Condition]:
         """Yield what is well and what is not with the file and the disk it is on."""
         yield self._access()
+        if not self.path.is_file():
+            return
         yield self._schema()
         yield self._journal()
         yield self._writers()
         yield self._disk()
 
     def _access(self) -> Condition:
+        if not self.path.is_file():
+            what = "is a folder, not a file" if self.path.is_dir() else "is not there"
+            return Condition("file", "fail", f"{self.path} {what}", "name the file of a store")
         for path in (self.path, self.path.parent):
             if not os.access(path, os.R_OK | os.W_OK):
                 return Condition(
