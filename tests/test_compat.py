@@ -640,6 +640,17 @@ def _(old: Old) -> None:
     assert old.ap.lookup_entity_by_id(receipt["_id"])["a"] == 1
 
 
+@rule("own types", "edges of built-in types are inserted too, and never the other way round")
+def _(old: Old) -> None:
+    used = old.used()
+    dataset = old.ap.register_dataset({"name": "second"})
+    featureset = old.ap.lookup_entity_by_id(f"featuresets/{used['featureset']}")
+    assert old.ap.insert_into_edge_type("featureset_dataset", dataset, featureset) is None
+    assert len(old.errors) == 1
+    assert old.ap.insert_into_edge_type("featureset_dataset", featureset, dataset)
+    assert len(old.pipe.edges(featureset["_id"])) == 2
+
+
 @rule("own types", "removed with what they hold, and made again")
 def _(old: Old) -> None:
     old.admin.add_vertex_to_arangopipe("notebook")
