@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 import arangopipe
 import oldcode
+from arangopipe.compat import nested
 from arangopipe.errors import AlreadyExists, InvalidInput, NotFound
 
 RECEIPT = {"_id", "_key", "_rev"}
@@ -119,6 +121,14 @@ def _(old: Old) -> None:
     }
     receipt = old.ap.register_dataset(given)
     assert old.ap.lookup_dataset("d") == {**given, **receipt}
+    old.project()
+    for model in (
+        {"name": "m", "type": "ridge"},
+        {"name": "n", "type": ["a"]},
+        {"name": "o", "technique": "b", "type": "c"},
+    ):
+        receipt = old.ap.register_model(model, project="P")
+        assert old.ap.lookup_model(model["name"]) == {**model, **receipt}
 
 
 @rule("register", "the caller's dict is not changed and can be used again")
@@ -207,6 +217,16 @@ def _(old: Old) -> None:
     old.used()
     old.admin.register_project({"name": "other"})
     assert old.ap.register_model({"name": "m"}, project="other") is None
+
+
+@rule("duplicates", "of many who register a name at once, one gets it", "nested")
+def _(old: Old) -> None:
+    pipes = [nested.ArangoPipe(old.config) for _ in range(6)]
+    with ThreadPoolExecutor(len(pipes)) as pool:
+        for name in "abcdef":
+            found = list(pool.map(lambda pipe, name=name: pipe.register_dataset({"name": name}), pipes))
+            assert len([receipt for receipt in found if receipt is not None]) == 1
+    assert old.pipe.count("datasets") == 6
 
 
 @rule("duplicates", "a taken name makes the next version; old lookups find the oldest", "flat")
@@ -618,6 +638,17 @@ def _(old: Old) -> None:
     assert old.ap.insert_into_edge_type("nothing", project, notebook) is None
     assert len(old.errors) == 5
     assert old.ap.lookup_entity_by_id(receipt["_id"])["a"] == 1
+
+
+@rule("own types", "edges of built-in types are inserted too, and never the other way round")
+def _(old: Old) -> None:
+    used = old.used()
+    dataset = old.ap.register_dataset({"name": "second"})
+    featureset = old.ap.lookup_entity_by_id(f"featuresets/{used['featureset']}")
+    assert old.ap.insert_into_edge_type("featureset_dataset", dataset, featureset) is None
+    assert len(old.errors) == 1
+    assert old.ap.insert_into_edge_type("featureset_dataset", featureset, dataset)
+    assert len(old.pipe.edges(featureset["_id"])) == 2
 
 
 @rule("own types", "removed with what they hold, and made again")

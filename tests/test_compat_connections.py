@@ -308,12 +308,10 @@ def test_a_database_and_the_name_of_a_graph_connect_too() -> None:
     assert later.lookup_dataset("d")
     assert nested.ArangoPipe(db=admin.db, graph_name="g").lookup_dataset("d")
 
-    class Handle:
-        name = admin.db.name
+    from arango import ArangoClient
 
-    assert nested.ArangoPipe(Handle(), "g").lookup_dataset("d"), (
-        "a handle of python-arango, which is not asked"
-    )
+    handle = ArangoClient(hosts="http://localhost:8529").db(admin.db.name, username="root", password="x")
+    assert nested.ArangoPipe(handle, "g").lookup_dataset("d"), "the server of a handle is not asked"
     for arguments, message in {
         (None, "g"): "db parameter is null",
         (admin.db,): "graph_name parameter is null",
