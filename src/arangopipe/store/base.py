@@ -134,6 +134,13 @@ class Store(ABC):
         """Return the edges, walked or not, that touch any of these nodes, in either direction."""
 
     @abstractmethod
+    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
+        """Stream all edges of these kinds, in no order, as equal-length columns in chunks.
+
+        The columns are ``kind``, ``source`` and ``target`` (ids) and ``document`` (its text).
+        """
+
+    @abstractmethod
     def traverse(
         self,
         start: Sequence[str],

@@ -40,6 +40,7 @@ from arangopipe.store.records import Record, Summary, needs, scalar, summarise, 
 from arangopipe.store.replica import Erased, Rows, check_all_follow, read_rows
 
 CHUNK = 10_000
+LINK = ("kind", "source", "target", "document")
 
 # One lock for all stores, so that a fork can wait for whoever holds it.
 _lock = threading.RLock()
@@ -314,9 +315,7 @@ class MemoryStore(Store, Maintenance, Replica):
                 (record.node.id, *(scalar(record.read(path)) for path in wanted.values()))
                 for record in self._matching(kind, where, wanted.values(), at)
             ]
-        chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
-        names = ("id", *wanted)
-        return (dict(zip(names, map(list, zip(*c, strict=True)), strict=True)) for c in chunks)
+        return _chunks(("id", *wanted), rows)
 
     def count(
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
@@ -340,6 +339,16 @@ class MemoryStore(Store, Maintenance, Replica):
             found = dict.fromkeys(edge for node_id in ids for edge in self._history.edges(node_id, at))
             wanted = [edge for edge in found if not kinds or edge.kind in kinds]
             return tuple(wanted[:limit])
+
+    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
+        with self._at(as_of) as at:
+            wanted = set(kinds) & self.vocabulary().edges.keys()
+            rows = [
+                (edge.kind, edge.source, edge.target, edge.text)
+                for edge in self._history.all_edges(at)
+                if edge.kind in wanted
+            ]
+        return _chunks(LINK, rows)
 
     def traverse(
         self,
@@ -443,6 +452,12 @@ def _erased_row(erased: Erased) -> Row:
     (what, id, project, since, until, number), digest = erased
     value = Node(*split_id(id), project=project) if what == "node" else Points(id, "", ())
     return Row(value, since, None, None, digest, until, erased=number)
+
+
+def _chunks(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[dict[str, list[Any]]]:
+    """Yield rows as columns of these names, in chunks."""
+    parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+    return (dict(zip(names, map(list, zip(*part, strict=True)), strict=True)) for part in parts)
 
 
 def _has_kinds(values: Iterable[Value]) -> bool:

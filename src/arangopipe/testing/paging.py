@@ -322,6 +322,41 @@ class Counting:
         cells = _columns(store, ["x", "y", "metrics.m", "metrics.n", "metrics.l"])
         assert cells == {"run/01": ["9007199254740993", "x" * 2_000, None, 1, None]}
 
+    def test_links_are_all_edges_of_some_kinds(self, store: Store) -> None:
+        """Give kind, ends and document of each edge once, as it was then; of unknown kinds nothing."""
+        a, b = run("01"), run("02")
+        data, model = named("datasets", "d"), named("models", "m")
+        used = edge("run_datasets", a, data, roles=["test"])
+        links = [used, edge("run_models", model, a), edge("run_models", model, b), edge("related", a, b)]
+        before = write(store, a, b, data, model, edges=links).number
+        write(store, edges=[edge("run_datasets", a, data, roles=["training"])], closes=[links[1]])
+        kinds = ["run_datasets", "run_models", "related", "none"]
+        assert _links(store, kinds, before) == {link[:3]: link.text for link in links}
+        now = _links(store, kinds)
+        assert now == {
+            **{link[:3]: link.text for link in links[2:]},
+            used[:3]: text({"roles": ["training"]}),
+        }
+        assert list(_links(store, ["related"])) == [links[3][:3]]
+        assert _links(store, []) == _links(store, ["none"]) == {}
+
+    def test_links_of_own_kinds_may_join_anything(self, store: Store) -> None:
+        """Give the edges of a kind whose ends may be of any kind."""
+        write(store, node_kind("patient"), edge_kind("about", None, "patient"), edge_kind("of", "run", None))
+        patient, a, data = named("patient", "p"), run("01"), named("datasets", "d")
+        links = [edge("about", a, patient), edge("about", data, patient), edge("of", a, data)]
+        number = write(store, patient, a, data, edges=links).number
+        for as_of in (None, number):
+            assert _links(store, ["about", "of"], as_of).keys() == {link[:3] for link in links}
+
+    def test_links_come_in_chunks_of_any_number_of_edges(self, store: Store) -> None:
+        """Stream thousands of edges, every one once."""
+        data, runs = named("datasets", "d"), [run(f"{i:05}") for i in range(12_000)]
+        write(store, data, *runs, edges=[edge("run_datasets", each, data) for each in runs])
+        chunks = list(store.links(["run_datasets"]))
+        assert all(len(set(map(len, chunk.values()))) == 1 for chunk in chunks)
+        assert sorted(source for chunk in chunks for source in chunk["source"]) == [r.id for r in runs]
+
     def test_count_counts_what_matches(self, store: Store) -> None:
         """Return the number under None."""
         assert store.count("run") == {None: 0}
@@ -415,6 +450,14 @@ def _paged(store: Store, where: str, order: str, as_of: AsOf, limit: int, kind: 
         found += page.items
         if (cursor := page.cursor) is None:
             return found
+
+
+def _links(store: Store, kinds: list[str], as_of: AsOf = None) -> dict[tuple[str, ...], str]:
+    names = ("kind", "source", "target", "document")
+    rows = [row for chunk in store.links(kinds, as_of) for row in zip(*map(chunk.get, names), strict=True)]
+    found = {row[:3]: row[3] for row in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def _columns(store: Store, paths: list[str], where: str = "", as_of: AsOf = None) -> dict[str, list[Any]]:

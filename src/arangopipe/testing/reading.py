@@ -240,6 +240,7 @@ class Reading:
             lambda: store.find("run", "n", as_of=as_of),
             lambda: store.search("run", as_of=as_of),
             lambda: list(store.columns("run", ["x"], as_of=as_of)),
+            lambda: list(store.links(["run_models"], as_of)),
             lambda: store.count("run", as_of=as_of),
             lambda: store.edges(["run/01"], as_of=as_of),
             lambda: store.traverse(["run/01"], "upstream", as_of=as_of),
@@ -298,6 +299,11 @@ def _answers(store: Store, as_of: Any) -> dict[str, Any]:
         "order": keys(search(store, "run", order="metrics.loss desc, key", as_of=as_of).items),
         "summary": keys(search(store, "run", "metrics.loss.min = 1", as_of=as_of).items),
         "columns": _cells(store, as_of),
+        "links": sorted(
+            row
+            for chunk in store.links(["run_models", "run_datasets"], as_of)
+            for row in zip(*chunk.values(), strict=True)
+        ),
         "count": store.count("run", by="x", as_of=as_of),
         "trained": store.count("run", by="model.name", as_of=as_of),
         "every": keys(every(store, "run", as_of, page=1)),

@@ -13,7 +13,7 @@ from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
 from arangopipe.store.base import AsOf, Inspection, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import check_batch, erasing
-from arangopipe.store.sql import maintenance, questions, reading, replica
+from arangopipe.store.sql import links, maintenance, questions, reading, replica
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, Reader
@@ -172,6 +172,10 @@ class SQLStore(Store, Maintenance, Replica):
         with self._read(as_of) as reader:
             rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
+
+    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
+        with self._read(as_of) as reader:
+            yield from links.links(reader, self._vocabulary_in(reader), kinds)
 
     def traverse(
         self,
