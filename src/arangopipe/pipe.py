@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from arangopipe import deployments
-from arangopipe.errors import Conflict, InvalidInput, NotFound
+from arangopipe.errors import Conflict, InvalidInput, MissingExtra, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.attributes import MEASURED
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
@@ -22,6 +22,7 @@ from arangopipe.store.base import Store
 
 if TYPE_CHECKING:
     from arangopipe.admin import ArangoPipeAdmin
+    from arangopipe.analysis import Analysis
     from arangopipe.run import ActiveRun
 
 
@@ -81,6 +82,18 @@ class ArangoPipe(Registry, Reader):
         from arangopipe.admin import ArangoPipeAdmin
 
         return ArangoPipeAdmin(self.store, project=self.project or None, actor=self.actor)
+
+    @property
+    def analysis(self) -> Analysis:
+        """The aggregate questions: what was tried, what of it helped, and how sure that is.
+
+        Raises `MissingExtra` without numpy, scipy and pandas.
+        """
+        try:
+            from arangopipe.analysis import Analysis
+        except ImportError as error:
+            raise MissingExtra(error.name or "scipy", "analysis") from error
+        return Analysis(self)
 
     def close(self) -> None:
         """Close the store, if this pipe opened it, and end the runs that are still open in it."""

@@ -135,7 +135,7 @@ class Store(ABC):
 
     @abstractmethod
     def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
-        """Stream all edges of these kinds, in no order, as equal-length columns in chunks.
+        """Stream all edges of these kinds, in no order, as equal-length columns in chunks of one kind.
 
         The columns are ``kind``, ``source`` and ``target`` (ids) and ``document`` (its text).
         """

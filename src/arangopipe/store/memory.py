@@ -342,13 +342,11 @@ class MemoryStore(Store, Maintenance, Replica):
 
     def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
         with self._at(as_of) as at:
-            wanted = set(kinds) & self.vocabulary().edges.keys()
-            rows = [
-                (edge.kind, edge.source, edge.target, edge.text)
-                for edge in self._history.all_edges(at)
-                if edge.kind in wanted
-            ]
-        return _chunks(LINK, rows)
+            rows: dict[str, list[tuple[str, ...]]] = {kind: [] for kind in kinds}
+            for edge in self._history.all_edges(at):
+                if edge.kind in rows and edge.kind in self.vocabulary().edges:
+                    rows[edge.kind].append((edge.kind, edge.source, edge.target, edge.text))
+        return (chunk for found in rows.values() for chunk in _chunks(LINK, found))
 
     def traverse(
         self,

@@ -454,7 +454,9 @@ def _paged(store: Store, where: str, order: str, as_of: AsOf, limit: int, kind: 
 
 def _links(store: Store, kinds: list[str], as_of: AsOf = None) -> dict[tuple[str, ...], str]:
     names = ("kind", "source", "target", "document")
-    rows = [row for chunk in store.links(kinds, as_of) for row in zip(*map(chunk.get, names), strict=True)]
+    chunks = list(store.links(kinds, as_of))
+    assert all(len(set(chunk["kind"])) == 1 for chunk in chunks)
+    rows = [row for chunk in chunks for row in zip(*map(chunk.__getitem__, names), strict=True)]
     found = {row[:3]: row[3] for row in rows}
     assert len(found) == len(rows)
     return found

@@ -1,0 +1,92 @@
+"""Who may be matched with whom; and where nobody can be, what stands in the way."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from arangopipe.analysis.answers import cell, listed, several
+from arangopipe.analysis.codes import Ints
+from arangopipe.analysis.factors import Comparison, Factor
+from arangopipe.analysis.matching import candidates, pair_up
+from arangopipe.analysis.material import rows_where
+
+_PARAMS_TRIED = 50
+_NAMED = 3
+
+
+def narrowed(comparison: Comparison) -> Comparison:
+    """Return a comparison of the runs alone that are equal to some other one in all but params."""
+    rows = rows_where(candidates(comparison.arm, comparison.circumstances))
+    return dataclasses.replace(
+        comparison,
+        material=comparison.material.taken(rows),
+        arm=comparison.arm[rows],
+        circumstances={name: codes[rows] for name, codes in comparison.circumstances.items()},
+        families=[comparison.families[row] for row in rows.tolist()],
+        units=comparison.units[rows],
+    )
+
+
+def with_params(comparison: Comparison) -> dict[str, Ints]:
+    """Return all circumstances of a comparison: also the seeds, and the params that are compared."""
+    seeds, params = comparison.material.seeds_and_params(comparison.compared)
+    found = {**comparison.circumstances, "seed": seeds, "params": params}
+    return {name: codes for name, codes in found.items() if name not in comparison.material.ignore}
+
+
+def obstacles(factor: Factor, comparisons: Sequence[Comparison]) -> str:
+    """Return why no run has a partner: what else the nearest ones differ in."""
+    having = sum(int(comparison.arm.sum()) for comparison in comparisons)
+    lacking = sum(int((~comparison.arm).sum()) for comparison in comparisons)
+    if not having:
+        return f"no run that could be compared has {factor.label}"
+    if not lacking:
+        return f"every run that could be compared has {factor.label}"
+    found: dict[str, int] = {}
+    for comparison in comparisons:
+        for name, pairs in _near_misses(comparison):
+            found[name] = found.get(name, 0) + pairs
+    if not found:
+        return f"no two runs differ by {factor.label} alone, all differ in several other things too"
+    best = sorted(found, key=lambda name: -found[name])[:_NAMED]
+    said = [f"{name} ({several(found[name], 'pair')} but for that)" for name in best]
+    return f"no two runs differ by {factor.label} alone; they also differ in {listed(said)}"
+
+
+def _near_misses(comparison: Comparison) -> Iterator[tuple[str, int]]:
+    """Yield what would have to be ignored for there to be pairs, and how many there would be."""
+    narrow = narrowed(comparison)
+    if not len(narrow.arm):
+        for name in comparison.circumstances:
+            rest = {other: codes for other, codes in comparison.circumstances.items() if other != name}
+            near = narrowed(dataclasses.replace(comparison, circumstances=rest))
+            if not len(near.arm):
+                continue
+            pairs = _count(near, with_params(near))
+            yield (name, pairs) if pairs else (f"{name} and params", _count(near, near.circumstances))
+        return
+    everything = with_params(narrow)
+    yield from ((name, pairs) for name, pairs in _without_one(narrow, everything) if name != "params")
+    names: dict[str, None] = {}
+    for params in narrow.material.params():
+        names.update(dict.fromkeys(params))
+    for name in list(names)[:_PARAMS_TRIED]:
+        ignored = narrow.material.ignore | {name}
+        material = dataclasses.replace(narrow.material, ignore=ignored, keys=None)
+        tried = dataclasses.replace(narrow, material=material)
+        if pairs := _count(tried, with_params(tried)):
+            yield f"param {cell(name)}", pairs
+
+
+def _without_one(comparison: Comparison, circumstances: Mapping[str, Ints]) -> Iterator[tuple[str, int]]:
+    for name in circumstances:
+        rest = {other: codes for other, codes in circumstances.items() if other != name}
+        if pairs := _count(comparison, rest):
+            yield name, pairs
+
+
+def _count(comparison: Comparison, circumstances: Mapping[str, Ints]) -> int:
+    return len(pair_up(comparison.arm, np.zeros(len(comparison.arm)), circumstances))
