@@ -233,7 +233,7 @@ class Param:
             ((name, value),) = given.items()
             return cls(str(name), value, versus)
         name, equals, text = given.partition("=")
-        return cls(name.strip(), _parsed(text.strip()) if equals else None, versus)
+        return cls(name.strip(), parsed(text.strip()) if equals else None, versus)
 
     @property
     def label(self) -> str:
@@ -307,7 +307,8 @@ class Param:
         )
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return the value that a text on a command line means: JSON, else the text itself."""
     try:
         return json.loads(text)
     except ValueError:

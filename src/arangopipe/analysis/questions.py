@@ -24,7 +24,7 @@ from arangopipe.analysis.wear import TestSetWear, test_set_wear
 from arangopipe.errors import InvalidInput, NotFound
 from arangopipe.model.entities import Run
 from arangopipe.model.graph import kind_of
-from arangopipe.reader import Reader
+from arangopipe.reader import Reader, Where
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, moment_of
 
@@ -33,10 +33,11 @@ class Analysis:
     """Questions over many runs at once; each answer is a frozen value.
 
     All take `project` (by default the pipe's), `since` and `until` (runs that started from then on, and
-    before), and `as_of` (as recorded then). `task` may be left out where there is one only. `better`,
-    "lower" or "higher", is needed for metrics that the table of metric names does not have. Runs that are
-    not finished, or have no finite number for the metric, are left out, and `notes` say how many. Unknown
-    names raise `NotFound` with near ones; what cannot be answered raises `InvalidInput` with the reason.
+    before), `where` (runs that a search text selects) and `as_of` (as recorded then). `task` may be left
+    out where there is one only. `better`, "lower" or "higher", is needed for metrics that the table of
+    metric names does not have. Runs that are not finished, or have no finite number for the metric, are
+    left out, and `notes` say how many. Unknown names raise `NotFound` with near ones; what cannot be
+    answered raises `InvalidInput` with the reason.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -52,6 +53,7 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> Techniques:
         """Return the techniques used for a task: runs, best, median and spread of a metric, first and last
@@ -59,7 +61,7 @@ class Analysis:
 
         Without `metric` it is the one that most runs have, of those in the table of metric names.
         """
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         runs, task = of_task(self._store, scope, task)
         metric = metric or _usual_metric(runs)
         found = measured(self._store, scope, metric, task)
@@ -72,10 +74,11 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> FeatureTechniques:
         """Return the transformations of the featuresets that a task used, and what each was applied to."""
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         runs, task = of_task(self._store, scope, task, links=("run_models", "run_featuresets"))
         return feature_techniques(runs, task)
 
@@ -89,13 +92,14 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> UsefulFeatures:
         """Return the effect of every attribute and transformation that some runs have and others have not.
 
         Ranked, with intervals, and with p-values corrected for many comparisons (`inference.adjusted`).
         """
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         material = Material.read(self._store, scope, metric, task, _names(ignore))
         return useful_features(material, direction(metric, better))
 
@@ -114,6 +118,7 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> Effect:
         """Return what adding one thing did to a metric, from matched pairs of runs, with a verdict.
@@ -126,7 +131,7 @@ class Analysis:
         comparable*, with the reason.
         """
         factor = factor_of(attribute, transformation, technique, param, versus)
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         material = Material.read(self._store, scope, metric, task, _names(ignore), factor.paths)
         return effect(factor, material, direction(metric, better))
 
@@ -138,13 +143,14 @@ class Analysis:
         *,
         per: str = "month",
         project: Ref | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> DatasetsUsed:
         """Return how many datasets were used and which, per day, week, month, quarter or year (UTC).
 
         Without `task` it is those of all tasks.
         """
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         links = ("run_models", "run_datasets")
         if task is None:
             runs = Runs.read(self._store, scope, ["start"], links)
@@ -162,12 +168,13 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> Leaderboard:
         """Return the best finished runs of a task by a metric."""
         if not isinstance(limit, int) or limit < 1:
             raise InvalidInput(f"limit is {limit!r}: it must be a whole number from 1")
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         links = ("run_models", "run_featuresets", "run_datasets")
         found = measured(self._store, scope, metric, task, links=links)
         return leaderboard(found, direction(metric, better), limit)
@@ -188,6 +195,7 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> Explanation:
         """Return what differs between two runs, models or deployments over their whole ancestry, ranked.
@@ -195,7 +203,7 @@ class Analysis:
         The rank of a difference is how often such a change, alone, moved the metric among the runs of the
         task. A deployment stands for its run, a model for its latest finished run.
         """
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         notes: list[str] = []
         runs = [self._run_of(ref, scope.project, as_of, notes) for ref in (a, b)]
         first, second = facts_of(self._reader, runs, moment_of(as_of), ancestry=True)
@@ -217,13 +225,14 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> Importance:
         """Return which hyper-parameters mattered: permutation importance of a random forest on unseen runs.
 
         See `importance.importance` for the method, its sources and its limits.
         """
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         return importance(Material.read(self._store, scope, metric, task, _names(ignore)))
 
     def test_set_wear(
@@ -236,6 +245,7 @@ class Analysis:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> TestSetWear:
         """Return how many choices were made against each evaluation set, or one, and what its best run is
@@ -244,7 +254,7 @@ class Analysis:
         Every run that was tested on a set (its edge has the role *test*) is a choice. See `winners` for the
         honest estimate, its sources and its assumptions.
         """
-        scope = Scope.of(self._reader, project, since, until, as_of)
+        scope = Scope.of(self._reader, project, since, until, where, as_of)
         wanted = None if dataset is None else self._reader.references(as_of).node("datasets", dataset).id
         material = Material.read(self._store, scope, metric, task)
         task = material.measured.task

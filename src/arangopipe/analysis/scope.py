@@ -8,7 +8,8 @@ from datetime import datetime
 from arangopipe.errors import InvalidInput
 from arangopipe.model import times
 from arangopipe.model.expressions import And, Compare, Expression, Path
-from arangopipe.reader import Reader
+from arangopipe.model.filters import parse
+from arangopipe.reader import Reader, Where
 from arangopipe.record import Time
 from arangopipe.references import Ref, When, moment_of
 from arangopipe.store.base import AsOf
@@ -16,11 +17,12 @@ from arangopipe.store.base import AsOf
 
 @dataclass(frozen=True)
 class Scope:
-    """The runs of a project ("": of all), started from `since` on and before `until`, as recorded `as_of`."""
+    """The runs of a project ("": of all), started from `since` on and before `until`, that match `only`."""
 
     project: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    only: Expression | None = None
     as_of: AsOf = None
 
     @classmethod
@@ -30,6 +32,7 @@ class Scope:
         project: Ref | None = None,
         since: Time | None = None,
         until: Time | None = None,
+        where: Where = None,
         as_of: When = None,
     ) -> Scope:
         """Return the scope of a question; raises `NotFound` for an unknown project."""
@@ -41,11 +44,12 @@ class Scope:
         )
         if first is not None and last is not None and last <= first:
             raise InvalidInput(f"until ({last:%Y-%m-%d %H:%M}) is not after since ({first:%Y-%m-%d %H:%M})")
-        return cls(name, first, last, moment_of(as_of))
+        only = parse(where) if isinstance(where, str) else where
+        return cls(name, first, last, only, moment_of(as_of))
 
     def where(self) -> Expression | None:
         """Return the filter on runs."""
-        parts: list[Expression] = []
+        parts: list[Expression] = [] if self.only is None else [self.only]
         if self.project:
             parts.append(Compare(Path(("project",)), "=", self.project))
         # Start times are recorded in UTC in one form, so that they compare as texts.
@@ -61,4 +65,5 @@ class Scope:
         parts = [f"in project {self.project}"] if self.project else []
         parts += [f"since {self.since.astimezone():%Y-%m-%d}"] if self.since else []
         parts += [f"before {self.until.astimezone():%Y-%m-%d}"] if self.until else []
+        parts += ["that match the filter"] if self.only is not None else []
         return "".join(f" {part}" for part in parts)

@@ -62,14 +62,14 @@ class UsefulFeatures(Answer):
         return [
             {
                 "name": item.name,
-                "kind": item.kind,
-                "helped": item.helped,
                 "difference": item.estimate,
                 "low": None if item.interval is None else item.interval[0],
                 "high": None if item.interval is None else item.interval[1],
-                "p": item.p_value,
                 "adjusted p": item.adjusted,
                 "verdict": item.verdict,
+                "kind": item.kind,
+                "helped": item.helped,
+                "p": item.p_value,
                 "pairs": item.pairs,
                 "clusters": item.clusters,
             }

@@ -1,6 +1,8 @@
 """The command line ``arangopipe``: its verbs are those of the API."""
 
+from arangopipe.cli.ask import ask
 from arangopipe.cli.audit import audit
+from arangopipe.cli.compare import compare
 from arangopipe.cli.completion import completion
 from arangopipe.cli.delete import delete
 from arangopipe.cli.demo.command import demo
@@ -19,7 +21,9 @@ from arangopipe.cli.stores import stores, upgrade
 __all__ = ["main"]
 
 for _command in (
+    ask,
     audit,
+    compare,
     completion,
     datasets,
     delete,

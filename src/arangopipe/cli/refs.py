@@ -44,6 +44,14 @@ def find(pipe: ArangoPipe, text: str, as_of: When = None) -> Node:
     return next(iter(found.values()))
 
 
+def find_run(pipe: ArangoPipe, text: str, as_of: When = None) -> Node:
+    """Return the run that a text means, or raise `NotFound`."""
+    node = find(pipe, text, as_of)
+    if node.kind != "run":
+        raise InvalidInput(f"{text!r} is a {NODE_KINDS[node.kind].singular}, a run is wanted here")
+    return node
+
+
 def _candidates(pipe: ArangoPipe, kind: str, text: str, as_of: When) -> Iterator[Node]:
     """Yield what has that name, the newest of each project, and what has a key with that end."""
     moment = moment_of(as_of)
