@@ -2,8 +2,8 @@
 
     python benchmarks/questions.py [--sizes 1000,10000,100000] [--folder DIR] [--only effect,techniques]
 
-Makes a store of each size (kept in the folder, and used again), asks each question three times, and prints the median
-time, that of the best SQL by hand for the same figures, and the ratio. The figures of both sides are compared.
+Makes a store of each size (kept in the folder, and used again), asks each question three times, and prints the
+median time, that of SQL by hand for the same figures, and the ratio. The figures of both sides are compared.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,19 +93,22 @@ SQL = {
     "effect": f"""
         WITH featureset AS MATERIALIZED (
             SELECT n.id, EXISTS (SELECT 1 FROM json_each(n.document, '$.columns') WHERE key = 's5') AS arm
-            FROM node n WHERE n.kind = {SETS}
-              AND (SELECT count(*) FROM json_each(n.document, '$.columns') WHERE key NOT IN ('a', 'b', 's5')) = 0),
+            FROM node n WHERE n.kind = {SETS} AND 0 = (
+              SELECT count(*) FROM json_each(n.document, '$.columns') WHERE key NOT IN ('a', 'b', 's5'))),
+        technique AS MATERIALIZED (SELECT node, value FROM value WHERE path = {TECHNIQUE}),
+        metric AS MATERIALIZED (SELECT node, value FROM value WHERE path = {RMSE}),
+        seed AS MATERIALIZED (SELECT node, value FROM value WHERE path = {SEED}),
         arm AS MATERIALIZED (
             SELECT f.arm, d.target AS data, t.value AS technique, s.value AS seed, p.document AS params,
                    v.value AS metric
             FROM featureset f CROSS JOIN edge e ON e.target = f.id AND e.kind = {FEATURES}
-            JOIN edge d ON d.source = e.source AND d.kind = {USED}
-            JOIN edge m ON m.target = e.source AND m.kind = {MODELS}
-            JOIN value t ON t.path = {TECHNIQUE} AND t.node = m.source
-            JOIN node n ON n.id = e.source
-            JOIN node p ON p.kind = {PARAMS} AND p.key = n.key
-            JOIN value v ON v.path = {RMSE} AND v.node = e.source
-            JOIN value s ON s.path = {SEED} AND s.node = e.source)
+            CROSS JOIN edge d ON d.source = e.source AND d.kind = {USED}
+            CROSS JOIN edge m ON m.target = e.source AND m.kind = {MODELS}
+            CROSS JOIN technique t ON t.node = m.source
+            CROSS JOIN node n ON n.id = e.source
+            CROSS JOIN node p ON p.kind = {PARAMS} AND p.key = n.key
+            CROSS JOIN metric v ON v.node = e.source
+            CROSS JOIN seed s ON s.node = e.source)
         SELECT technique, count(*), avg(d) FROM (
             SELECT technique, avg(CASE arm WHEN 1 THEN metric END) - avg(CASE arm WHEN 0 THEN metric END) AS d
             FROM arm GROUP BY data, technique, seed, params HAVING count(DISTINCT arm) = 2)
@@ -121,7 +125,8 @@ def answers(pipe: ArangoPipe) -> dict[str, Callable[[], Any]]:
     ask = pipe.analysis
     return {
         "techniques": lambda: [
-            (i.technique, i.counted, i.best) for i in sorted(ask.techniques("t", metric="rmse").items, key=str)
+            (i.technique, i.counted, i.best)
+            for i in sorted(ask.techniques("t", metric="rmse").items, key=str)
         ],
         "datasets_used": lambda: [
             (p.period, len(p.datasets), p.runs) for p in ask.datasets_used("t").periods
@@ -129,7 +134,9 @@ def answers(pipe: ArangoPipe) -> dict[str, Callable[[], Any]]:
         "leaderboard": lambda: [i.value for i in ask.leaderboard("t", metric="rmse").items],
         "effect": lambda: [
             (name, part.pairs, round(part.estimate, 9))
-            for name, part in sorted(ask.effect(attribute="s5", metric="rmse", task="t").per_technique.items())
+            for name, part in sorted(
+                ask.effect(attribute="s5", metric="rmse", task="t").per_technique.items()
+            )
         ],
         "test_set_wear": lambda: sorted(
             (i.choices, i.raw_best) for i in ask.test_set_wear(metric="rmse", task="t").items
@@ -168,6 +175,10 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return statistics.median(times) * 1000, answer
 
 
+def _rows(raw: sqlite3.Connection, sql: str) -> list[Any]:
+    return raw.execute(sql).fetchall()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000,100000")
@@ -188,7 +199,7 @@ def main() -> None:
                 if name not in SQL:
                     print(f"{name:<20}{size:>9,}{ours:>11.1f}")
                     continue
-                theirs, rows = timed(lambda: raw.execute(SQL[name]).fetchall())
+                theirs, rows = timed(partial(_rows, raw, SQL[name]))
                 if answer != figures(name, rows):
                     raise SystemExit(f"{name}: the answers differ\n{answer}\n{figures(name, rows)}")
                 print(f"{name:<20}{size:>9,}{ours:>11.1f}{theirs:>10.1f}{ours / theirs:>8.2f}", flush=True)

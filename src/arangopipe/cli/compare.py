@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 @PROJECT
 @AS_OF
 @pass_terminal
-def compare(
-    terminal: Terminal, refs: tuple[str, ...], project: str | None, as_of: When
-) -> None:
+def compare(terminal: Terminal, refs: tuple[str, ...], project: str | None, as_of: When) -> None:
     """Show what differs between runs.
 
     Params, metrics, data, features, code and environment; what is the same in all is only counted. Why

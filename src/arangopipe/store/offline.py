@@ -68,6 +68,9 @@ class OfflineStore(Store):
     ) -> tuple[Edge, ...]:
         self._refuse()
 
+    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
+        self._refuse()
+
     def traverse(
         self,
         start: Sequence[str],
