@@ -11,7 +11,7 @@ import numpy as np
 
 from arangopipe.analysis.codes import Ints, coded
 from arangopipe.analysis.features import Content, contents
-from arangopipe.analysis.runs import Measured, measured
+from arangopipe.analysis.runs import Measured, Runs, measured, of_task
 from arangopipe.analysis.scope import Scope
 from arangopipe.model import documents
 from arangopipe.model.vocabulary import ROLES
@@ -46,7 +46,13 @@ class Material:
         paths: Sequence[str] = (),
     ) -> Material:
         """Read the runs of a task that have a metric; `ignore` holds circumstances and names of params."""
-        found = measured(store, scope, metric, task, ["seed", *paths], USED)
+        runs, task = of_task(store, scope, task, ["seed", *paths], USED, metric)
+        return cls.of(runs, metric, task, ignore)
+
+    @classmethod
+    def of(cls, runs: Runs, metric: str, task: str, ignore: Iterable[str] = ()) -> Material:
+        """Return what has the metric of runs that were read with their seeds and all that they `USED`."""
+        found = measured(runs, metric, task)
         return cls(found, contents(found.runs), frozenset(ignore))
 
     def __len__(self) -> int:

@@ -15,8 +15,8 @@ from arangopipe.analysis.factors import factor_of
 from arangopipe.analysis.facts import facts_of
 from arangopipe.analysis.importance import Importance, importance
 from arangopipe.analysis.leaderboard import Leaderboard, leaderboard
-from arangopipe.analysis.material import Material
-from arangopipe.analysis.runs import NO_TASK, Runs, measured, metric_names, of_task
+from arangopipe.analysis.material import USED, Material
+from arangopipe.analysis.runs import NO_TASK, Runs, measured, metric_names, newest, of_task
 from arangopipe.analysis.scope import Scope
 from arangopipe.analysis.techniques import Techniques, techniques
 from arangopipe.analysis.useful import UsefulFeatures, useful_features
@@ -27,6 +27,7 @@ from arangopipe.model.graph import kind_of
 from arangopipe.reader import Reader, Where
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, moment_of
+from arangopipe.store.base import Store
 
 
 class Analysis:
@@ -62,10 +63,9 @@ class Analysis:
         Without `metric` it is the one that most runs have, of those in the table of metric names.
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        runs, task = of_task(self._store, scope, task)
-        metric = metric or _usual_metric(runs)
-        found = measured(self._store, scope, metric, task)
-        return techniques(runs, found, direction(metric, better))
+        metric = metric or _usual_metric(self._store, scope)
+        runs, task = of_task(self._store, scope, task, metric=metric)
+        return techniques(runs, measured(runs, metric, task), direction(metric, better))
 
     def feature_techniques(
         self,
@@ -79,7 +79,7 @@ class Analysis:
     ) -> FeatureTechniques:
         """Return the transformations of the featuresets that a task used, and what each was applied to."""
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        runs, task = of_task(self._store, scope, task, links=("run_models", "run_featuresets"))
+        runs, task = of_task(self._store, scope, task, links=["run_featuresets"])
         return feature_techniques(runs, task)
 
     def useful_features(
@@ -151,11 +151,10 @@ class Analysis:
         Without `task` it is those of all tasks.
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        links = ("run_models", "run_datasets")
         if task is None:
-            runs = Runs.read(self._store, scope, ["start"], links)
+            runs = Runs.read(self._store, scope, ["start"], ["run_datasets"])
             return datasets_used(runs, "", per)
-        runs, task = of_task(self._store, scope, task, links=links)
+        runs, task = of_task(self._store, scope, task, links=["run_datasets"])
         return datasets_used(runs, task, per)
 
     def leaderboard(
@@ -175,9 +174,7 @@ class Analysis:
         if not isinstance(limit, int) or limit < 1:
             raise InvalidInput(f"limit is {limit!r}: it must be a whole number from 1")
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        links = ("run_models", "run_featuresets", "run_datasets")
-        found = measured(self._store, scope, metric, task, links=links)
-        return leaderboard(found, direction(metric, better), limit)
+        return leaderboard(self._store, scope, task, metric, direction(metric, better), limit)
 
     def compare(self, runs: Sequence[Ref], *, as_of: When = None) -> Comparison:
         """Return what differs between runs: params, metrics, data, features, code, environment."""
@@ -256,9 +253,8 @@ class Analysis:
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
         wanted = None if dataset is None else self._reader.references(as_of).node("datasets", dataset).id
-        material = Material.read(self._store, scope, metric, task)
-        task = material.measured.task
-        runs, _ = of_task(self._store, scope, task, links=("run_models", "run_datasets"))
+        runs, task = of_task(self._store, scope, task, ["seed"], USED, metric)
+        material = Material.of(runs, metric, task)
         return test_set_wear(runs, material, direction(metric, better), wanted)
 
     def _run_of(self, ref: Ref, project: str, as_of: When, notes: list[str]) -> Run:
@@ -300,9 +296,10 @@ def _names(ignore: str | Iterable[str]) -> set[str]:
     return {ignore} if isinstance(ignore, str) else set(ignore)
 
 
-def _usual_metric(runs: Runs) -> str:
-    """Return the metric that most runs have; of equally common ones the first in the table."""
-    known = {name: count for name, count in metric_names(runs).items() if known_direction(name)}
+def _usual_metric(store: Store, scope: Scope) -> str:
+    """Return the metric that most of the newest runs have; of equally common ones the first in the table."""
+    found = metric_names(newest(store, scope))
+    known = {name: count for name, count in found.items() if known_direction(name)}
     if not known:
         raise InvalidInput(
             "which metric? None of these runs has one in the table of metric names: pass metric="

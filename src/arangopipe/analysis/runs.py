@@ -148,15 +148,17 @@ def of_task(
     scope: Scope,
     task: str | None,
     paths: Sequence[str] = (),
-    links: Sequence[str] = ("run_models",),
-    having: str | None = None,
+    links: Sequence[str] = (),
+    metric: str | None = None,
 ) -> tuple[Runs, str]:
     """Return the runs of a task, and the task: if none is named, the only one there is.
 
-    Where `having` is the path of a metric, that is the only one whose runs have it as a number: one name may
-    mean different things in different tasks.
+    With `metric` that is the only one whose runs have it as a number: one name may mean different things in
+    different tasks.
     """
-    runs = Runs.read(store, scope, ["status", "start", *paths], links)
+    having = None if metric is None else metric_path(metric)
+    wanted = ["status", "start", *([having] if having else []), *paths]
+    runs = Runs.read(store, scope, wanted, ("run_models", *links))
     if not len(runs):
         raise NotFound(f"there are no runs{scope.words}: nothing can be said of them")
     codes, names = runs.tasks
@@ -178,17 +180,9 @@ def numbers(runs: Runs, path: str) -> Floats:
     return np.array([_number(cell) for cell in runs.values[path].tolist()], dtype=float)
 
 
-def measured(
-    store: Store,
-    scope: Scope,
-    metric: str,
-    task: str | None = None,
-    paths: Sequence[str] = (),
-    links: Sequence[str] = (),
-) -> Measured:
+def measured(runs: Runs, metric: str, task: str) -> Measured:
     """Return the runs that a metric can compare; raises `NotFound` or `InvalidInput` with the reason."""
     path = metric_path(metric)
-    runs, task = of_task(store, scope, task, [path, *paths], ("run_models", *links), path)
     cells, values = runs.values[path], numbers(runs, path)
     if not np.isfinite(values).any():
         raise _no_metric(runs, metric, cells)
@@ -237,6 +231,12 @@ def _no_metric(runs: Runs, metric: str, cells: NDArray[np.object_]) -> Arangopip
         )
     hint = f" (known: {listed(list(known), 12)})" if known else ": these runs have no metrics"
     return NotFound(f"no run has a metric {metric!r}{near(metric, known)}{hint}")
+
+
+def newest(store: Store, scope: Scope) -> Runs:
+    """Return some hundred of the newest runs, with nothing but their ids."""
+    page = store.search("run", scope.where(), limit=_NAMES_READ, as_of=scope.as_of)
+    return Runs(store, scope, _objects([node.id for node in page.items]), {}, {}, {})
 
 
 def metric_names(runs: Runs) -> dict[str, int]:

@@ -12,7 +12,7 @@ from arangopipe.analysis.answers import cell
 from arangopipe.analysis.comparison import Comparison
 from arangopipe.analysis.effect import Effect
 from arangopipe.cli.strips import strips
-from arangopipe.cli.tables import Column, show_table, write_csv
+from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def reply(terminal: Terminal, answer: Answer) -> None:
     if terminal.as_json:
         terminal.give(answer.to_dict())
     elif terminal.as_csv:
-        rows = answer.rows()
-        names = list(rows[0]) if rows else []
-        write_csv([(name, [_flat(row[name]) for row in rows]) for name in names])
+        write_rows([{name: _flat(value) for name, value in row.items()} for row in answer.rows()])
     else:
         show(terminal, answer)
 

@@ -33,9 +33,10 @@ def columns(search: Search, paths: Mapping[str, Path]) -> Iterator[dict[str, lis
         return
     known = {name: dict(values) for name, values in indexed.items() if values is not None}
     while chunk := list(islice(matching, CHUNK)):
-        found: dict[str, list[Any]] = {"id": [node_id for _, node_id in chunk]}
+        ids, node_ids = zip(*chunk, strict=True)
+        found: dict[str, list[Any]] = {"id": list(node_ids)}
         for name, values in known.items():
-            found[name] = [values.get(id) for id, _ in chunk]
+            found[name] = list(map(values.get, ids))
         yield found
 
 

@@ -128,7 +128,12 @@ class Search:
                 f"{sql} AND node NOT IN (SELECT node FROM value WHERE path = ?)",
                 [term, element],
             )
-        return ((id, python_value(value)) for id, value in self._reader.rows(sql, params))
+        rows = self._reader.rows(sql, params)
+        # Booleans, which are blobs, sort last: one probe tells whether there are any to translate.
+        booleans = "SELECT 1 FROM value WHERE path = ? AND value >= x'' LIMIT 1"
+        if self._reader.cursor.execute(booleans, (term,)).fetchone() is None:
+            return rows
+        return ((id, python_value(value)) for id, value in rows)
 
     def ids(self) -> Iterator[tuple[int, str]] | None:
         """Yield (integer id, id) of every match; None where it cannot be said without documents."""
