@@ -590,6 +590,12 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     assert completed("arangopipe deploy p") == ["prod"]
     assert completed("arangopipe deploy prod --run 0000001") == ["00000011", "00000010"]
     assert completed("arangopipe audit log --actor ") == ["ann"]
+    assert completed("arangopipe ask techniques --metric r") == ["r2", "rmse"]
+    assert completed("arangopipe ask effect --param al") == ["alpha"]
+    assert completed("arangopipe ask effect --attribute ") == ["age", "s5"]
+    assert completed("arangopipe ask effect --technique ") == ["ridge"]
+    assert completed("arangopipe ask leaderboard --task ") == ["progression"]
+    assert completed("arangopipe ask test-set-wear d") == ["diabetes"]
     assert completed("arangopipe audit log --action register") == [
         *("register datasets", "register deployment", "register featuresets", "register kinds"),
         *("register models", "register patient", "register project"),
@@ -599,7 +605,7 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
 def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
     """All but what is new, or a text, a number or a moment."""
-    free = {"N", "TEXT", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
+    free = {"N", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
     for parameter in VERBS[path].params:
         words = parameter.metavar
         new = path == ("init",) and parameter.name == "project"

@@ -14,17 +14,26 @@ if TYPE_CHECKING:
     from arangopipe.analysis.answers import Answer
     from arangopipe.pipe import ArangoPipe
 
-METRIC = click.option("--metric", metavar="NAME", required=True, help="The metric, such as rmse.")
+METRIC = click.option(
+    "--metric",
+    metavar="NAME",
+    shell_complete=lazily("metrics"),
+    required=True,
+    help="The metric, such as rmse.",
+)
 BETTER = click.option(
     "--better",
     type=click.Choice(["lower", "higher"]),
     help="Which values are better; needed where the metric's name does not say.",
 )
-TASK = click.option("--task", metavar="NAME", help="Only runs of models with this task.")
+TASK = click.option(
+    "--task", metavar="NAME", shell_complete=lazily("tasks"), help="Only runs of models with this task."
+)
 IGNORE = click.option(
     "--ignore",
     multiple=True,
     metavar="NAME",
+    shell_complete=lazily("params"),
     help="What may differ between matched runs: a param, or seed, transformation, technique, …",
 )
 _SHARED: Sequence[Decorator[Any]] = (
@@ -77,7 +86,12 @@ def question(
     "arangopipe ask techniques --task progression --metric rmse --csv",
     options=[
         TASK,
-        click.option("--metric", metavar="NAME", help="The metric; by default the commonest."),
+        click.option(
+            "--metric",
+            metavar="NAME",
+            shell_complete=lazily("metrics"),
+            help="The metric; by default the commonest.",
+        ),
         BETTER,
     ],
 )
@@ -121,10 +135,22 @@ def useful_features(pipe: ArangoPipe, **given: Any) -> Answer:
     "arangopipe ask effect --technique ridge --metric rmse",
     "arangopipe ask effect --param alpha=1 --metric rmse --json",
     options=[
-        click.option("--attribute", metavar="NAME", help="A column of featuresets."),
+        click.option(
+            "--attribute", metavar="NAME", shell_complete=lazily("features"), help="A column of featuresets."
+        ),
         click.option("--transformation", metavar="TEXT", help="A transformation of featuresets."),
-        click.option("--technique", metavar="NAME", help="A technique, against all others."),
-        click.option("--param", metavar="NAME[=VALUE]", help="A value of a param, against its other values."),
+        click.option(
+            "--technique",
+            metavar="NAME",
+            shell_complete=lazily("techniques"),
+            help="A technique, against all others.",
+        ),
+        click.option(
+            "--param",
+            metavar="NAME[=VALUE]",
+            shell_complete=lazily("params"),
+            help="A value of a param, against its other values.",
+        ),
         click.option("--versus", metavar="VALUE", help="What to compare with, instead of all others."),
         TASK,
         METRIC,
@@ -206,7 +232,12 @@ def importance(pipe: ArangoPipe, **given: Any) -> Answer:
 @question(
     "test-set-wear",
     "arangopipe ask test-set-wear --metric rmse",
-    options=[click.argument("dataset", metavar="[DATASET]", required=False), TASK, METRIC, BETTER],
+    options=[
+        click.argument("dataset", metavar="[DATASET]", shell_complete=lazily("datasets"), required=False),
+        TASK,
+        METRIC,
+        BETTER,
+    ],
 )
 def test_set_wear(pipe: ArangoPipe, **given: Any) -> Answer:
     """How often was each evaluation set used, and what is the best run worth?
@@ -227,7 +258,12 @@ def test_set_wear(pipe: ArangoPipe, **given: Any) -> Answer:
     options=[
         click.argument("a", metavar="REF", shell_complete=lazily("references")),
         click.argument("b", metavar="REF", shell_complete=lazily("references")),
-        click.option("--metric", metavar="NAME", help="The metric; by default one that both have."),
+        click.option(
+            "--metric",
+            metavar="NAME",
+            shell_complete=lazily("metrics"),
+            help="The metric; by default one that both have.",
+        ),
     ],
 )
 def explain_difference(pipe: ArangoPipe, **given: Any) -> Answer:

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.words import short_key
 from arangopipe.errors import ArangopipeError
+from arangopipe.model.entities import Featureset
 from arangopipe.model.expressions import Like, Path
 from arangopipe.model.filters import path_text
 from arangopipe.model.vocabulary import NODE_KINDS
@@ -115,6 +116,60 @@ def spooled(context: click.Context, incomplete: str) -> Items:
     from arangopipe.spool.files import files
 
     names = [file.name for file in files()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@_calm
+def metrics(context: click.Context, incomplete: str) -> Items:
+    """Offer the names of metrics that the newest runs have."""
+    return _of_runs(context, incomplete, "metrics.")
+
+
+@_calm
+def params(context: click.Context, incomplete: str) -> Items:
+    """Offer the names of params that the newest runs have."""
+    return _of_runs(context, incomplete, "params.")
+
+
+def _of_runs(context: click.Context, incomplete: str, part: str) -> Items:
+    with _pipe(context) as pipe:
+        names = {name for row in pipe.search("run", limit=SAMPLED).rows() for name in row}
+    found = sorted(name.removeprefix(part) for name in names if name.startswith(part))
+    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+
+@_calm
+def tasks(context: click.Context, incomplete: str) -> Items:
+    """Offer the tasks of models."""
+    return _of_models(context, incomplete, "task")
+
+
+@_calm
+def techniques(context: click.Context, incomplete: str) -> Items:
+    """Offer the techniques of models."""
+    return _of_models(context, incomplete, "technique")
+
+
+def _of_models(context: click.Context, incomplete: str, path: str) -> Items:
+    with _pipe(context) as pipe:
+        found = sorted(value for value in pipe.store.count("models", by=path) if isinstance(value, str))
+    return [CompletionItem(value) for value in found if value.startswith(incomplete)]
+
+
+@_calm
+def features(context: click.Context, incomplete: str) -> Items:
+    """Offer the columns of featuresets."""
+    with _pipe(context) as pipe:
+        found = [item for item in pipe.search("featuresets", limit=SAMPLED) if isinstance(item, Featureset)]
+    names = sorted({name for item in found for name in item.columns})
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@_calm
+def datasets(context: click.Context, incomplete: str) -> Items:
+    """Offer the names of datasets."""
+    with _pipe(context) as pipe:
+        names = dict.fromkeys(node.name for node in pipe.store.search("datasets", limit=OFFERED).items)
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 

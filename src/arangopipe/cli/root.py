@@ -20,7 +20,7 @@ SECTIONS = {
     "Start": ("demo", "init"),
     "Ask": (
         *("projects", "datasets", "featuresets", "models", "runs", "deployments", "search"),
-        *("show", "history", "lineage", "impact", "compare"),
+        *("show", "history", "lineage", "impact", "ask", "compare"),
     ),
     "Change": ("deploy", "delete", "retain"),
     "Look after": ("stats", "doctor", "audit", "stores", "upgrade", "spool"),
