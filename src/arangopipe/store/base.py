@@ -59,7 +59,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model.expressions import Expression, OrderKey
-from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
+from arangopipe.model.graph import (
+    Batch,
+    Change,
+    Edge,
+    EdgeRef,
+    EdgeRevision,
+    Graph,
+    Node,
+    Page,
+    Point,
+    Points,
+    Revision,
+)
 from arangopipe.model.vocabulary import Direction, Vocabulary
 
 if TYPE_CHECKING:
@@ -274,6 +286,26 @@ class Replica(ABC):
         They must follow on the last change of this store, else `StoreError`, as where their rows do not
         give their digests. Afterwards this store answers as the other did at that change.
         """
+
+    @abstractmethod
+    def adopt(self, batch: Batch, past: Sequence[Node | Edge | Points] = ()) -> Change:
+        """Record a batch that another store recorded first (its `origin`), also one without effect here.
+
+        `past` are states that go into the history as superseded by this very change. Its time is later
+        than that of its origin, so that what is written here from now on is later too.
+        """
+
+    @abstractmethod
+    def numbers(self, batches: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the changes that these batches made here."""
+
+    @abstractmethod
+    def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+        """Return every state an edge had, the oldest first and the current one last."""
+
+    @abstractmethod
+    def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
+        """Return every edge that a node ever had."""
 
 
 def check_page(limit: int) -> None:

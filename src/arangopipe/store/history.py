@@ -139,6 +139,14 @@ class History:
         if isinstance(row.value, Node):
             self._names[_name(row.value)].remove(row.value.id)
 
+    def states(self, ref: EdgeRef) -> Sequence[Row]:
+        """Return every state of an edge."""
+        return self._edges.get(ref, ())
+
+    def ever_linked(self, node_id: str) -> tuple[EdgeRef, ...]:
+        """Return every edge that a node ever had."""
+        return tuple(self._touching.get(node_id, ()))
+
     def standing_points(self, points: Points) -> Row | None:
         """Return the row that stands now of points that were appended together."""
         rows = self._points.get(points.run, ())

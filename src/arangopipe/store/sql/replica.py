@@ -7,13 +7,14 @@ from sqlite3 import Cursor
 
 from arangopipe.errors import NotFound, StoreError
 from arangopipe.model import chain, documents, times
-from arangopipe.model.graph import Batch, Change, Edge, Node, Put
+from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, EdgeRevision, Node, Put
 from arangopipe.model.ids import split_id
-from arangopipe.store.replica import Erased, Row, Rows, check_follows, read_rows
+from arangopipe.store.replica import Erased, Row, Rows, Value, check_follows, read_rows
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, PointRow, Prepared
+from arangopipe.store.sql.reading import KIND, NAME, SOME, Reader, some
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import values_of
-from arangopipe.store.sql.writing import CHANGE, INSERT_CHANGE, Writer, change_of
+from arangopipe.store.sql.writing import CHANGE, INSERT_CHANGE, Writer, change_of, read_change
 
 PAST_NODE = (
     "INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, digest, "
@@ -68,6 +69,67 @@ def prepare(change: Change) -> tuple[Change, Rows, Prepared]:
     note = chain.note_text(change.batch, change.action, change.reason, change.origin)
     digest = chain.row_digest(rows.salt, note)
     return change, rows, Prepared(batch, tuple(nodes), tuple(edges), tuple(points), rows.salt, digest)
+
+
+def past_rows(values: Iterable[Value]) -> list[Row]:
+    """Return states with a salt and digest each."""
+    found = list(values)
+    return [
+        Row(value, salt, chain.row_digest(salt, chain.row_text(value)))
+        for value, salt in zip(found, chain.salts(len(found)), strict=True)
+    ]
+
+
+def adopt(cursor: Cursor, terms: NewTerms, prepared: Prepared, past: Sequence[Row]) -> Change:
+    """Record a batch of another store, inside a transaction that is already open."""
+    recorder = Recorder(cursor, terms, prepared, careful=True)
+    return recorder.run(lambda _: recorder.put_past(past))  # type: ignore[return-value]
+
+
+def edge_revisions(reader: Reader, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+    """Return every state an edge had, the oldest first and the current one last."""
+    kind = reader.terms.id(reader.cursor, ref.kind)
+    ends = [some(_every_id(reader, end)) for end in (ref.source, ref.target)]
+    where = f"kind = ? AND source IN {SOME} AND target IN {SOME}"
+    rows = reader.cursor.execute(
+        f"SELECT revision, coalesce(document, '{{}}'), closed FROM edge_past WHERE {where} UNION ALL "
+        f"SELECT revision, coalesce(document, '{{}}'), NULL FROM edge WHERE {where}",
+        (kind, *ends) * 2,
+    ).fetchall()
+    rows.sort(key=lambda row: (row[2] is None, row[0]))
+    return tuple(
+        EdgeRevision(
+            Edge(*ref, revision, text),
+            read_change(reader.cursor, revision),
+            None if closed is None else read_change(reader.cursor, closed),
+        )
+        for revision, text, closed in rows
+    )
+
+
+def ever_linked(reader: Reader, node_id: str) -> tuple[EdgeRef, ...]:
+    """Return every edge that a node ever had."""
+    ids = some(_every_id(reader, node_id))
+    found: dict[EdgeRef, None] = {}
+    for table in ("edge", "edge_past"):
+        sql = (
+            f"SELECT {KIND}, {NAME.format('source')}, {NAME.format('target')} FROM {table} "
+            f"WHERE source IN {SOME} OR target IN {SOME}"
+        )
+        found.update({EdgeRef(*row): None for row in reader.cursor.execute(sql, (ids, ids))})
+    return tuple(found)
+
+
+def _every_id(reader: Reader, node_id: str) -> list[int]:
+    """Return the integers that a node has and had: a new one each time it was made anew."""
+    kind, key = split_id(node_id)
+    term = reader.terms.id(reader.cursor, kind)
+    rows = reader.cursor.execute(
+        "SELECT id FROM node WHERE kind = ? AND key = ? UNION "
+        "SELECT id FROM node_past WHERE kind = ? AND key = ?",
+        (term, key, term, key),
+    )
+    return [id for (id,) in rows]
 
 
 class Recorder(Writer):

@@ -8,15 +8,28 @@ from typing import Any, TypeVar
 
 from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.model.filters import Expression, OrderKey, parse_path
-from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
+from arangopipe.model.graph import (
+    Batch,
+    Change,
+    Edge,
+    EdgeRef,
+    EdgeRevision,
+    Graph,
+    Node,
+    Page,
+    Point,
+    Points,
+    Revision,
+)
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
 from arangopipe.store.base import AsOf, Inspection, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import check_batch, erasing
+from arangopipe.store.replica import as_batch
 from arangopipe.store.sql import links, maintenance, questions, reading, replica
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, Reader
+from arangopipe.store.sql.reading import NODE, SOME, Reader, some
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import Clash, SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
@@ -255,3 +268,24 @@ class SQLStore(Store, Maintenance, Replica):
         prepared = [replica.prepare(change) for change in changes]
         self._write(lambda cursor, terms: replica.append(cursor, terms, prepared))
         self._vocabulary = None
+
+    def adopt(self, batch: Batch, past: Sequence[Node | Edge | Points] = ()) -> Change:
+        self._check(as_batch(batch.id, past))
+        prepared = prepare(batch, self._check(batch))
+        rows = replica.past_rows(past)
+        change = self._write(lambda cursor, terms: replica.adopt(cursor, terms, prepared, rows))
+        self._vocabulary = None if any(put.node.kind == "kinds" for put in batch.puts) else self._vocabulary
+        return change
+
+    def numbers(self, batches: Sequence[str]) -> dict[str, int]:
+        sql = f"SELECT batch, number FROM change WHERE batch IN {SOME}"
+        with self._read(None) as reader:
+            return dict(reader.cursor.execute(sql, (some(batches),)).fetchall())
+
+    def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+        with self._read(None) as reader:
+            return replica.edge_revisions(reader, ref)
+
+    def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
+        with self._read(None) as reader:
+            return replica.ever_linked(reader, node)
