@@ -16,26 +16,26 @@ STORES = 3
 DATA = ["d1", "d2"]
 
 
-def steps(moves: bool = True) -> st.SearchStrategy[list[tuple[Any, ...]]]:
-    """What happens: (store, action, arguments); what cannot happen there is passed over."""
-    name, content = st.sampled_from(DATA), st.integers(0, 2)
-    actions = [
-        st.tuples(st.just("register"), name, content),
-        st.tuples(st.just("revise"), name, content),
-        st.tuples(st.just("delete"), name),
-        st.tuples(st.just("log"), name, content),
-        st.tuples(st.just("log"), name, content),
-        st.tuples(st.just("append"), content),
-        st.tuples(st.just("annotate"), content),
-        st.tuples(st.just("measure"), content),
-        st.tuples(st.just("delete_run"), content),
-        st.tuples(st.just("link"), content),
-        st.tuples(st.just("unlink"), content),
-    ]
-    if moves:
-        actions += [st.tuples(st.just("take"), st.integers(0, STORES - 1))] * 3
+ACTIONS = ["register", "revise", "delete", "log", "append", "annotate", "measure", "delete_run", "link"]
+ACTIONS += ["unlink"]
+WITH_NAMES = {"register", "revise", "log"}
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    """What happens: (store, action, arguments); what cannot happen there is passed over.
+
+    Each history is made of a few actions only, so that they meet more often than in one of all.
+    """
+    chosen = draw(st.sets(st.sampled_from(ACTIONS), min_size=2, max_size=6)) | {"register", "log"}
+    names = draw(st.sampled_from([DATA[:1], DATA]))
+    name, content = st.sampled_from(names), st.integers(0, 2)
+    actions = [st.tuples(st.just("take"), st.integers(0, STORES - 1))] * 2
+    for action in sorted(chosen):
+        arguments = {"delete": [name]}.get(action, [name, content] if action in WITH_NAMES else [content])
+        actions.append(st.tuples(st.just(action), *arguments))
     step = st.tuples(st.integers(0, STORES - 1), st.one_of(actions))
-    return st.lists(step, min_size=1, max_size=25)
+    return draw(st.lists(step, min_size=4, max_size=25))
 
 
 class World:

@@ -51,7 +51,7 @@ once, at its least depth; nodes of a leaf kind are expanded only as the start. I
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -306,6 +306,14 @@ class Replica(ABC):
     @abstractmethod
     def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
         """Return every edge that a node ever had."""
+
+
+class Backup(ABC):
+    """Ability: copy itself as it is at one moment, while others write."""
+
+    @abstractmethod
+    def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
+        """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
 
 
 def check_page(limit: int) -> None:

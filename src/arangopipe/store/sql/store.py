@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from arangopipe.errors import InvalidInput, StoreError
@@ -23,10 +24,19 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import AsOf, Inspection, Maintenance, Replica, Store, check_bound, check_page
+from arangopipe.store.base import (
+    AsOf,
+    Backup,
+    Inspection,
+    Maintenance,
+    Replica,
+    Store,
+    check_bound,
+    check_page,
+)
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
-from arangopipe.store.sql import links, maintenance, questions, reading, replica
+from arangopipe.store.sql import backups, links, maintenance, questions, reading, replica
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, SOME, Reader, some
@@ -44,7 +54,7 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica):
+class SQLStore(Store, Maintenance, Replica, Backup, Inspection):
     """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
 
     Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
@@ -263,6 +273,11 @@ class SQLStore(Store, Maintenance, Replica):
         change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, batch))
         self._database.rewrite()
         return change
+
+    def backup(self, path: Path, progress: backups.Progress | None = None) -> None:
+        with self._read(None) as reader:
+            reading.head(reader.cursor, None)  # now the transaction has begun to read: nothing moves any more
+            backups.copy_pages(reader.cursor.connection, path, progress)
 
     def append(self, changes: Sequence[Change]) -> None:
         prepared = [replica.prepare(change) for change in changes]
