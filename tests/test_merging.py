@@ -158,6 +158,30 @@ def test_the_last_revision_stands_and_the_others_are_history(world: World) -> No
     assert [conflict.what for conflict in result.conflicts] == ["revised differently"]
 
 
+def test_what_was_made_twice_with_equal_content_is_one_thing(world: World) -> None:
+    a, b, *_ = world.stores
+    world.register(a, "d1", 0)
+    world.revise(a, "d1", 1)
+    world.register(b, "d1", 0)
+    world.log(b, "d1", 0)
+    state = all_orders(world, 0, 1)
+    assert data_of(state) == ['{"content":1,"revised":true}']
+    assert uses_of(state) == ["run/r1"]
+    assert world.move(b, a).conflicts == ()
+    assert canonical(a) == {**state, "nodes": [n for n in state["nodes"] if n.name != "own"]}
+
+
+def test_what_was_made_differently_is_reported(world: World) -> None:
+    a, b, *_ = world.stores
+    world.register(a, "d1", 0)
+    world.register(b, "d1", 1)
+    assert data_of(all_orders(world, 0, 1)) == ['{"content":1}']
+    for source, target in ((a, b), (b, a)):
+        (conflict,) = world.move(source, target).conflicts
+        assert conflict.what == "made differently"
+        assert "stands" in str(conflict)
+
+
 def test_a_change_that_comes_through_a_third_store_is_known(world: World) -> None:
     a, b, c, d = world.stores
     for store in world.stores:

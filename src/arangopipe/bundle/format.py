@@ -164,6 +164,8 @@ class Bundle:
             raise InvalidInput(f"{self.path} is no bundle that 'arangopipe export' has written") from error
         except OSError as error:
             raise StoreUnavailable(f"{self.path} cannot be read: {error.strerror or error}") from error
+        except SchemaMismatch:
+            raise
         except StoreError as error:
             raise self._damaged(str(error)) from error
         except InvalidInput:

@@ -65,7 +65,7 @@ def import_bundle(
     if known is not None:
         new = take_over(store, (change for change in told(bundle.changes()) if change.number > known))
         return Imported(*where, True, new, total - new)
-    merger = Merger(store, bundle.header.store, actor)
+    merger = Merger(store, bundle.header.store, actor, bundle.header.whole)
     for change in told(bundle.changes()):
         merger.merge(change)
     return Imported(*where, False, merger.new, merger.known, tuple(merger.conflicts))

@@ -38,7 +38,7 @@ class Conflict:
     other: str
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.name}) was {self.what}: {self.kept} stands, {self.other} is in its history"
+        return f"{self.id} ({self.name}) was {self.what}: {self.kept} stands, {self.other} is history"
 
 
 @dataclass
@@ -111,6 +111,10 @@ class Merger:
         for written in operations.writes:
             if isinstance(written.value, Node):
                 self._write_node(plan, written, written.value)
+        # Of what was erased before it was exported only a trace is left, which edges hang on.
+        traces = [ref for ref in operations.closes if isinstance(ref, str) and not self._life(ref).known]
+        for trace in traces:
+            self._close(plan, trace, operations.closes.pop(trace))
         for written in operations.writes:
             if isinstance(written.value, Edge) and self._has(written.value.source, written.value.target):
                 self._write(plan, written.value.ref, written)
@@ -161,37 +165,44 @@ class Merger:
     def _write(self, plan: _Plan, ref: Ref, written: Written) -> None:
         """Record a state: as the one that stands if it is the last one, else in the history."""
         life, value = self._life(ref), written.value
-        current = life.value if life.stands else None
-        last = life.write(plan.stamp, value, written.new)
-        stands = self._stands(ref)
-        if stands and last and not _equal(current, value):
+        current = life.content if life.stands else None
+        life.write(plan.stamp, value, written.new)
+        stands, content = self._stands(ref), life.content
+        wins = stands and content is not None and content[0] == plan.stamp
+        if wins and not (current and _equal(current[1], value)):
             plan.write(value)
-            if current is not None and written.new and not always_new(ref):
-                plan.new.add(name_of(ref))
+            if current is None:
+                life.stands = stands
+                return
         else:
             plan.past.append(value)
-            if written.new and not always_new(ref):
-                plan.new.add(name_of(ref))
-            if stands and current is None and life.value is not None:
-                plan.write(life.value)
-                plan.back.add(name_of(ref))
+            if stands and current is None:
+                self._write_back(plan, ref)
+        if written.new and not always_new(ref):
+            plan.new.add(name_of(ref))
         life.stands = stands
+
+    def _write_back(self, plan: _Plan, ref: Ref) -> None:
+        """Record what was written before, as what stands from now on."""
+        content = self._life(ref).content
+        if content is not None:
+            plan.write(content[1])
+            plan.back.add(name_of(ref))
+            self._life(ref).stands = True
 
     def _bring_back(self, plan: _Plan, node_id: str) -> None:
         """Bring back what was written for a thing while it was not there, and may be there now."""
         kind, key = split_id(node_id)
         refs: list[Ref] = [f"{owned}/{key}" for owned in OWNED_BY_RUN if kind == "run"]
         for ref in [*refs, *self._replica.ever_linked(node_id)]:
-            life = self._life(ref)
-            if not life.stands and life.value is not None and self._stands(ref):
-                plan.write(life.value)
-                plan.back.add(name_of(ref))
-                life.stands = True
+            if not self._life(ref).stands and self._stands(ref):
+                self._write_back(plan, ref)
 
     # Closing
 
     def _close(self, plan: _Plan, ref: Ref, value: Node | Edge) -> None:
         life = self._life(ref)
+        before = life.content
         if not life.close(plan.stamp) or not self._ends_known(ref):
             return
         stood, life.stands = life.stands, self._stands(ref)
@@ -200,6 +211,8 @@ class Merger:
             return
         plan.past.append(value)
         plan.stale.add(name_of(ref))
+        if life.stands and before and life.content and not _equal(before[1], life.content[1]):
+            self._write_back(plan, ref)
         if life.stands and isinstance(ref, str):
             # What was linked before it was made again goes all the same.
             gone = (edge.ref for edge in self._store.edges([ref]) if not self._stands(edge.ref))
@@ -255,19 +268,20 @@ class Merger:
 
     def _note_conflict(self, plan: _Plan, written: Written, node: Node, life: Life) -> None:
         """Note where two stores wrote one thing differently, not knowing of each other."""
-        here = life.value
-        if not life.stands or not isinstance(here, Node) or life.written is None or _equal(here, node):
+        if not life.stands or life.content is None or _equal(life.content[1], node):
             return
+        stamp, here = life.content
         if written.new:
-            if not any(after(stamp, life.closed) for stamp in life.made):
+            made = [value for stamp, value in life.made.items() if after(stamp, life.closed)]
+            if any(_equal(value, node) for value in made):
                 return
             what = "made differently"
-        elif _equal(written.base, here) or always_new(node.id):
+        elif always_new(node.id) or written.base is None or _equal(written.base, here):
             return
         else:
             what = "revised differently"
-        first, last = sorted([life.written, plan.stamp])
-        self.conflicts.append(Conflict(node.id, here.label, what, last.batch, first.batch))
+        first, last = (f"{times.to_text(s.time)} (batch {s.batch})" for s in sorted([stamp, plan.stamp]))
+        self.conflicts.append(Conflict(node.id, node.label, what, last, first))
 
     def _rename(self, plan: _Plan) -> None:
         """Give things whose name another one has, under another key, a version of their own."""
@@ -280,5 +294,5 @@ class Merger:
                 self.conflicts.append(Conflict(node.id, node.label, what, others[0].id, node.id))
 
 
-def _equal(one: Node | Edge | None, other: Node | Edge) -> bool:
-    return one is not None and one._replace(revision=0) == other._replace(revision=0)
+def _equal(one: Node | Edge, other: Node | Edge) -> bool:
+    return one._replace(revision=0) == other._replace(revision=0)

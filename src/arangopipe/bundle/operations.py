@@ -36,7 +36,7 @@ class _Rows:
 
     written: dict[bytes, Node | Edge] = field(default_factory=dict)
     ended: dict[bytes, Node | Edge] = field(default_factory=dict)
-    erased: bool = False
+    erased: Node | Edge | None = None
 
 
 def operations_of(change: Change) -> Operations:
@@ -54,7 +54,7 @@ def operations_of(change: Change) -> Operations:
             if entry.closed:
                 rows.ended[digest] = value
             elif entry.text is None:
-                rows.erased = True
+                rows.erased = value
             else:
                 rows.written[digest] = value
     notes = notes_of(change)
@@ -78,8 +78,9 @@ def _read(found: Operations, ref: str | EdgeRef, rows: _Rows, new: bool, stale: 
             found.closes[ref] = value
         else:
             found.writes.append(Written(value, new or always_new(ref)))
-    if base is not None and not lasting and not rows.erased:
-        found.closes[ref] = base
+    gone = base or rows.erased  # whatever was written and is erased was closed, too
+    if gone is not None and not lasting:
+        found.closes[ref] = gone
 
 
 def _value(entry: Entry) -> Node | Edge | Points | None:

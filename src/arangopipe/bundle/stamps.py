@@ -4,7 +4,8 @@ Two stores agree on what stands if they order the same changes in the same way. 
 `Stamp`: when it was first recorded, as which change of that store, and its batch; a copy of it in a
 third store has the same one. Local times are no use for that: they say when a store got to know.
 
-* A thing is there if it was made after it was last closed. Its content is what was written last.
+* A thing is there if it was made after it was last closed. Its content is what was written last; to make
+  it once more with equal content, as another store does that does not know of it, writes nothing new.
 * An edge is there if it was made after it was last closed, and after both its ends were made.
 * Points are there if they came after their run was made.
 
@@ -17,6 +18,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from arangopipe.model.graph import Change, Edge, EdgeRef, Node
@@ -73,12 +75,12 @@ def always_new(ref: str | EdgeRef) -> bool:
 
 @dataclass
 class Life:
-    """When a node or edge was made, last written and last closed; `value` is what was written last."""
+    """When a node or edge was made, last written and last closed, and whether it stands in the store."""
 
-    value: Node | Edge | None = None
     written: Stamp | None = None
     closed: Stamp | None = None
     made: dict[Stamp, Node | Edge] = field(default_factory=dict)
+    revised: tuple[Stamp, Node | Edge] | None = None
     stands: bool = False
 
     @property
@@ -91,14 +93,27 @@ class Life:
         """When what is there now was made; None where it is not there."""
         return min((stamp for stamp in self.made if after(stamp, self.closed)), default=None)
 
-    def write(self, stamp: Stamp, value: Node | Edge, new: bool) -> bool:
-        """Note that a value was written, and return whether it is the last one."""
+    @property
+    def content(self) -> tuple[Stamp, Node | Edge] | None:
+        """What was written last, and when."""
+        found = [] if self.revised is None else [self.revised]
+        seen = set()
+        for stamp in sorted(self.made):
+            value = self.made[stamp]
+            if isinstance(value, Edge) or value.kind in OWNED_BY_RUN:
+                found.append((stamp, value))
+            elif after(stamp, self.closed) and (said := value._replace(revision=0)) not in seen:
+                seen.add(said)
+                found.append((stamp, value))
+        return max(found, key=itemgetter(0), default=None)
+
+    def write(self, stamp: Stamp, value: Node | Edge, new: bool) -> None:
+        """Note that a value was written."""
         if new:
             self.made[stamp] = value
-        last = after(stamp, self.written)
-        if last:
-            self.written, self.value = stamp, value
-        return last
+        elif self.revised is None or stamp > self.revised[0]:
+            self.revised = (stamp, value)
+        self.written = stamp if after(stamp, self.written) else self.written
 
     def close(self, stamp: Stamp) -> bool:
         """Note that it was closed, and return whether that was the last time."""
