@@ -59,8 +59,7 @@ def copy(source: Store, target: Store, *, actor: str, progress: Progress | None 
         compared = _compare(source, target, total)
         return Copied(source.url, target.url, True, new, total - new, compared)
     merger = Merger(target, identity(source), actor)
-    for change in told(source.changes(0, total, entries=True)):
-        merger.merge(change)
+    merger.merge(told(source.changes(0, total, entries=True)))
     conflicts = tuple(merger.conflicts)
     return Copied(source.url, target.url, False, merger.new, merger.known, 0, conflicts)
 

@@ -66,8 +66,7 @@ def import_bundle(
         new = take_over(store, (change for change in told(bundle.changes()) if change.number > known))
         return Imported(*where, True, new, total - new)
     merger = Merger(store, bundle.header.store, actor, bundle.header.whole)
-    for change in told(bundle.changes()):
-        merger.merge(change)
+    merger.merge(told(bundle.changes()))
     return Imported(*where, False, merger.new, merger.known, tuple(merger.conflicts))
 
 

@@ -7,8 +7,10 @@ superseded at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 
 from arangopipe.bundle.operations import Operations, Written, operations_of
 from arangopipe.bundle.stamps import Life, Notes, Stamp, after, always_new, life_of, name_of
@@ -17,10 +19,13 @@ from arangopipe.model import documents, times
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Origin, Points, Put
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN
-from arangopipe.store.base import Replica, Store
+from arangopipe.store.base import Adoption, Replica, Store
 
 AHEAD = timedelta(days=1)
 """How far ahead of this machine's clock another's may have been."""
+
+CHUNK = 100
+"""Changes recorded in one transaction."""
 
 _LIVES = 20_000
 
@@ -80,31 +85,45 @@ class Merger:
         self._actor = actor
         self._whole = whole
         self._lives: dict[Ref, Life] = {}
+        self._planned: list[tuple[_Plan, Change]] = []
         self._latest = times.now() + AHEAD
         self.new = 0
         self.known = 0
         self.conflicts: list[Conflict] = []
 
-    def merge(self, change: Change) -> None:
-        """Record a change, unless its batch is known."""
-        if self._replica.numbers([change.batch]):
-            self.known += 1
-            return
+    def merge(self, changes: Iterable[Change]) -> None:
+        """Record those of these changes whose batches are not known."""
+        stream = iter(changes)
+        while chunk := list(islice(stream, CHUNK)):
+            known = self._replica.numbers([change.batch for change in chunk])
+            for change in chunk:
+                if change.batch in known:
+                    self.known += 1
+                else:
+                    self._merge(change)
+            self._flush()
+            if len(self._lives) > _LIVES:
+                self._lives.clear()
+
+    def _merge(self, change: Change) -> None:
         operations = operations_of(change)
         if operations.stamp.time > self._latest:
             raise InvalidInput(
                 f"change {change.number} was recorded at {times.to_text(operations.stamp.time)}, over a day "
                 "ahead of this machine's clock: set whichever clock is wrong"
             )
+        if operations.closes:
+            self._flush()
         plan = _Plan(operations.stamp)
         try:
             self._plan(plan, operations)
-            self._record(plan, change)
         except NotFound as error:
+            self._flush()
             raise NotFound(f"change {change.number} cannot be recorded: {error}") from error
-        self.new += 1
-        if plan.closes or len(self._lives) > _LIVES:
-            # What is closed takes more along than is known here.
+        self._planned.append((plan, change))
+        if plan.closes or any(node.kind == "kinds" for node in plan.puts.values()):
+            # What is closed takes more along than is known here, and kinds must be known to be used.
+            self._flush()
             self._lives.clear()
 
     def _plan(self, plan: _Plan, operations: Operations) -> None:
@@ -129,16 +148,22 @@ class Merger:
             del plan.edges[edge.ref]
             plan.back.discard(name_of(edge.ref))
 
-    def _record(self, plan: _Plan, change: Change) -> None:
-        first = change.origin or Origin(self._source, change.number, change.time, change.actor)
-        origin = first._replace(merged=plan.merged())
+    def _flush(self) -> None:
+        """Record what was planned, in one transaction if no name is taken."""
+        planned, self._planned = self._planned, []
         try:
-            self._adopt(plan, change, origin)
+            self._replica.adopt([self._adoption(*each) for each in planned])
         except AlreadyExists:
-            self._rename(plan)
-            self._adopt(plan, change, origin)
+            for plan, change in planned:
+                try:
+                    self._replica.adopt([self._adoption(plan, change)])
+                except AlreadyExists:
+                    self._rename(plan)
+                    self._replica.adopt([self._adoption(plan, change)])
+        self.new += len(planned)
 
-    def _adopt(self, plan: _Plan, change: Change, origin: Origin) -> None:
+    def _adoption(self, plan: _Plan, change: Change) -> Adoption:
+        first = change.origin or Origin(self._source, change.number, change.time, change.actor)
         batch = Batch(
             change.batch,
             tuple(Put(node, "any") for node in plan.puts.values()),
@@ -148,9 +173,9 @@ class Merger:
             self._actor,
             change.action,
             change.reason,
-            origin,
+            first._replace(merged=plan.merged()),
         )
-        self._replica.adopt(batch, plan.past)
+        return Adoption(batch, plan.past)
 
     # Writing
 
@@ -165,22 +190,20 @@ class Merger:
     def _write(self, plan: _Plan, ref: Ref, written: Written) -> None:
         """Record a state: as the one that stands if it is the last one, else in the history."""
         life, value = self._life(ref), written.value
-        current = life.content if life.stands else None
+        before = life.content if life.stands else None
         life.write(plan.stamp, value, written.new)
-        stands, content = self._stands(ref), life.content
-        wins = stands and content is not None and content[0] == plan.stamp
-        if wins and not (current and _equal(current[1], value)):
+        life.stands, content = self._stands(ref), life.content
+        changes = life.stands and content is not None and not (before and _equal(before[1], content[1]))
+        if changes and content is not None and content[0] == plan.stamp:
             plan.write(value)
-            if current is None:
-                life.stands = stands
-                return
+            known_as_new = before is None
         else:
             plan.past.append(value)
-            if stands and current is None:
+            known_as_new = False
+            if changes:
                 self._write_back(plan, ref)
-        if written.new and not always_new(ref):
+        if written.new and not known_as_new and not always_new(ref):
             plan.new.add(name_of(ref))
-        life.stands = stands
 
     def _write_back(self, plan: _Plan, ref: Ref) -> None:
         """Record what was written before, as what stands from now on."""
@@ -194,6 +217,7 @@ class Merger:
         """Bring back what was written for a thing while it was not there, and may be there now."""
         kind, key = split_id(node_id)
         refs: list[Ref] = [f"{owned}/{key}" for owned in OWNED_BY_RUN if kind == "run"]
+        self._flush()
         for ref in [*refs, *self._replica.ever_linked(node_id)]:
             if not self._life(ref).stands and self._stands(ref):
                 self._write_back(plan, ref)
@@ -258,7 +282,8 @@ class Merger:
         life = self._lives.get(ref)
         if life is None:
             if isinstance(ref, EdgeRef):
-                life = life_of(ref, self._replica.edge_revisions(ref))
+                new = any(self._life(end).fresh for end in (ref.source, ref.target))
+                life = life_of(ref, () if new else self._replica.edge_revisions(ref))
             else:
                 life = life_of(ref, self._store.revisions(ref))
             self._lives[ref] = life

@@ -82,6 +82,8 @@ class Life:
     made: dict[Stamp, Node | Edge] = field(default_factory=dict)
     revised: tuple[Stamp, Node | Edge] | None = None
     stands: bool = False
+    fresh: bool = False
+    """Whether the store had never heard of it."""
 
     @property
     def known(self) -> bool:
@@ -134,7 +136,7 @@ State = tuple[Node | Edge, Change, Change | None]
 
 def life_of(ref: str | EdgeRef, states: Sequence[State]) -> Life:
     """Return the life of a node or edge from all its states."""
-    name, life, every = name_of(ref), Life(), always_new(ref)
+    name, life, every = name_of(ref), Life(fresh=not states), always_new(ref)
     lasting = [state for state in states if not _at_once(state)]
     began = {change.number for _, change, _ in lasting}
     replaced = {end.number for _, _, end in lasting if end is not None}

@@ -276,6 +276,13 @@ class Inspection(ABC):
         """Yield what is well and what is not with what surrounds the store."""
 
 
+class Adoption(NamedTuple):
+    """A batch to adopt; `past` are states that go into the history as superseded by this very change."""
+
+    batch: Batch
+    past: Sequence[Node | Edge | Points] = ()
+
+
 class Replica(ABC):
     """Ability: take over the changes of another store."""
 
@@ -288,11 +295,11 @@ class Replica(ABC):
         """
 
     @abstractmethod
-    def adopt(self, batch: Batch, past: Sequence[Node | Edge | Points] = ()) -> Change:
-        """Record a batch that another store recorded first (its `origin`), also one without effect here.
+    def adopt(self, adoptions: Sequence[Adoption]) -> None:
+        """Record batches that another store recorded first (their `origin`), all or nothing.
 
-        `past` are states that go into the history as superseded by this very change. Its time is later
-        than that of its origin, so that what is written here from now on is later too.
+        Each becomes a change, also one without effect here; one that is known is passed over. The time of
+        each is later than that of its origin, so that what is written here from now on is later too.
         """
 
     @abstractmethod

@@ -139,9 +139,10 @@ class History:
         if isinstance(row.value, Node):
             self._names[_name(row.value)].remove(row.value.id)
 
-    def states(self, ref: EdgeRef) -> Sequence[Row]:
-        """Return every state of an edge."""
-        return self._edges.get(ref, ())
+    def states(self, ref: EdgeRef | str) -> list[Row]:
+        """Return every state of an edge or a node, the oldest first and the current one last."""
+        rows = self.nodes.get(ref, ()) if isinstance(ref, str) else self._edges.get(ref, ())
+        return sorted(rows, key=lambda row: (row.until is None, row.since))
 
     def ever_linked(self, node_id: str) -> tuple[EdgeRef, ...]:
         """Return every edge that a node ever had."""

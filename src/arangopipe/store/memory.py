@@ -34,7 +34,7 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import AsOf, Maintenance, Replica, Store, check_bound, check_page
+from arangopipe.store.base import Adoption, AsOf, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Value, merged, owned
 from arangopipe.store.records import Record, Summary, needs, scalar, summarise, tally
@@ -378,14 +378,13 @@ class MemoryStore(Store, Maintenance, Replica):
     def revisions(self, node: str) -> tuple[Revision, ...]:
         with self._at(None):
             split_id(node)
-            rows = self._history.nodes.get(node, ())
             return tuple(
                 Revision(
                     row.value,
                     self._changes[row.since - 1],
                     self._changes[row.until - 1] if row.until else None,
                 )
-                for row in rows
+                for row in self._history.states(node)
             )
 
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
@@ -430,13 +429,13 @@ class MemoryStore(Store, Maintenance, Replica):
             for change, rows in [(change, read_rows(change)) for change in changes]:
                 self._append(change._replace(entries=()), rows)
 
-    def adopt(self, batch: Batch, past: Sequence[Node | Edge | Points] = ()) -> Change:
+    def adopt(self, adoptions: Sequence[Adoption]) -> None:
         with self._at(None):
-            if batch.id in self._batches:
-                return self._batches[batch.id]
-            check_batch(as_batch(batch.id, past), self.vocabulary())
-            fresh, ended = self._checked(batch)
-            return self._record(batch, fresh, ended, past=past)
+            for batch, past in adoptions:
+                if batch.id not in self._batches:
+                    check_batch(as_batch(batch.id, past), self.vocabulary())
+                    fresh, ended = self._checked(batch)
+                    self._record(batch, fresh, ended, past=past)
 
     def numbers(self, batches: Sequence[str]) -> dict[str, int]:
         with self._at(None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from sqlite3 import Cursor
 
 from arangopipe.errors import NotFound, StoreError
@@ -80,10 +81,11 @@ def past_rows(values: Iterable[Value]) -> list[Row]:
     ]
 
 
-def adopt(cursor: Cursor, terms: NewTerms, prepared: Prepared, past: Sequence[Row]) -> Change:
-    """Record a batch of another store, inside a transaction that is already open."""
-    recorder = Recorder(cursor, terms, prepared, careful=True)
-    return recorder.run(lambda _: recorder.put_past(past))  # type: ignore[return-value]
+def adopt(cursor: Cursor, terms: NewTerms, adoptions: Iterable[tuple[Prepared, list[Row]]]) -> None:
+    """Record batches of another store, inside a transaction that is already open."""
+    for prepared, past in adoptions:
+        recorder = Recorder(cursor, terms, prepared, careful=True)
+        recorder.run(partial(recorder.put_past, past))
 
 
 def edge_revisions(reader: Reader, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
@@ -135,10 +137,9 @@ def _every_id(reader: Reader, node_id: str) -> list[int]:
 class Recorder(Writer):
     """Writes a batch of another store, and states that are not current though it wrote them."""
 
-    def put_past(self, rows: Iterable[Row]) -> list[bytes]:
+    def put_past(self, rows: Iterable[Row], number: int) -> list[bytes]:
         """Record states as superseded by the very change that writes them; return their digests."""
         digests: list[bytes] = []
-        number = self._number
         for value, salt, digest in rows:
             if isinstance(value, Node):
                 self._put_past_node(value, salt)
@@ -191,7 +192,7 @@ class Replayer(Recorder):
 
     def replay(self) -> None:
         """Record the change."""
-        self.run(lambda _: [*self.put_past(self._rows.past), *self._rows.unwritten])
+        self.run(lambda number: [*self.put_past(self._rows.past, number), *self._rows.unwritten])
 
     def _put_nodes(self, next_id: int) -> None:
         super()._put_nodes(next_id)

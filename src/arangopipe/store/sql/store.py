@@ -19,12 +19,12 @@ from arangopipe.model.graph import (
     Node,
     Page,
     Point,
-    Points,
     Revision,
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
 from arangopipe.store.base import (
+    Adoption,
     AsOf,
     Backup,
     Inspection,
@@ -54,7 +54,7 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica, Backup, Inspection):
+class SQLStore(Store, Maintenance, Replica, Backup):
     """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
 
     Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
@@ -284,13 +284,13 @@ class SQLStore(Store, Maintenance, Replica, Backup, Inspection):
         self._write(lambda cursor, terms: replica.append(cursor, terms, prepared))
         self._vocabulary = None
 
-    def adopt(self, batch: Batch, past: Sequence[Node | Edge | Points] = ()) -> Change:
-        self._check(as_batch(batch.id, past))
-        prepared = prepare(batch, self._check(batch))
-        rows = replica.past_rows(past)
-        change = self._write(lambda cursor, terms: replica.adopt(cursor, terms, prepared, rows))
-        self._vocabulary = None if any(put.node.kind == "kinds" for put in batch.puts) else self._vocabulary
-        return change
+    def adopt(self, adoptions: Sequence[Adoption]) -> None:
+        prepared = []
+        for batch, past in adoptions:
+            self._check(as_batch(batch.id, past))
+            prepared.append((prepare(batch, self._check(batch)), replica.past_rows(past)))
+        self._write(lambda cursor, terms: replica.adopt(cursor, terms, prepared))
+        self._vocabulary = None
 
     def numbers(self, batches: Sequence[str]) -> dict[str, int]:
         sql = f"SELECT batch, number FROM change WHERE batch IN {SOME}"
