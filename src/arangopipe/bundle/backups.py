@@ -41,11 +41,11 @@ def backup(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
-    verifying: Progress | None = None,
 ) -> Backed:
     """Copy a store into a file while others write, verify the copy, and move it to its name.
 
     The copy holds all that was acknowledged before it began. It is a store itself: open it to read it.
+    `progress` is told of pages as they are copied, then of changes as they are verified.
     """
     if not isinstance(store, Backup):
         raise Unsupported(f"{store.url} cannot copy itself into a file: use 'arangopipe export'")
@@ -53,7 +53,7 @@ def backup(
     check_free(target, overwrite)
     with _beside(target) as part:
         store.backup(part, progress)
-        found = _verified(part, verifying)
+        found = _verified(part, progress)
         part.replace(target)
     return Backed(str(path), found.changes, found.head, target.stat().st_size)
 
@@ -64,7 +64,6 @@ def restore(
     *,
     force: bool = False,
     progress: Progress | None = None,
-    verifying: Progress | None = None,
 ) -> Backed:
     """Put a backup where a store is to be; one that is there already is kept beside it under `force`.
 
@@ -82,7 +81,7 @@ def restore(
             if not isinstance(store, Backup):
                 raise Unsupported(f"{source} is no file of a store")
             store.backup(part, progress)
-        found = _verified(part, verifying)
+        found = _verified(part, progress)
         kept = backups.put_in_place(part, target)
     size = target.stat().st_size
     return Backed(str(target), found.changes, found.head, size, None if kept is None else str(kept))

@@ -173,7 +173,7 @@ class Merger:
             self._actor,
             change.action,
             change.reason,
-            first._replace(merged=plan.merged()),
+            origin=first._replace(merged=plan.merged()),
         )
         return Adoption(batch, plan.past)
 

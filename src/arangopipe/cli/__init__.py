@@ -12,8 +12,8 @@ from arangopipe.cli.doctor import doctor
 from arangopipe.cli.init import init
 from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
-from arangopipe.cli.retain import retain
 from arangopipe.cli.moving import backup, copy, export, import_, restore
+from arangopipe.cli.retain import retain
 from arangopipe.cli.root import main
 from arangopipe.cli.show import history, show
 from arangopipe.cli.spool import spool

@@ -40,9 +40,9 @@ def export(terminal: Terminal, file: Path, force: bool, **wanted: Any) -> None:
     whole.
     """
     from arangopipe import bundle
-    from arangopipe.cli.bars import bar
+    from arangopipe.cli.bars import progress
 
-    with terminal.pipe() as pipe, bar(terminal, "Exporting changes") as (told,):
+    with terminal.pipe() as pipe, progress(terminal, "Exporting changes") as told:
         done = bundle.export(pipe.store, file, overwrite=force, progress=told, **wanted)
     if terminal.as_json:
         terminal.give(done.to_dict())
@@ -66,9 +66,10 @@ def import_(terminal: Terminal, file: Path) -> None:
     differently, what was written last stands. A damaged FILE changes nothing.
     """
     from arangopipe import bundle
-    from arangopipe.cli.bars import bar
+    from arangopipe.cli.bars import progress
 
-    with terminal.pipe(create=True) as pipe, bar(terminal, "Importing changes") as (told,):
+    bundle.Bundle(file)  # so that no store is made for a file that is none
+    with terminal.pipe(create=True) as pipe, progress(terminal, "Importing changes") as told:
         done = bundle.import_bundle(pipe.store, file, actor=pipe.actor, progress=told)
     if terminal.as_json:
         terminal.give(done.to_dict())
@@ -88,10 +89,10 @@ def backup(terminal: Terminal, file: Path, force: bool) -> None:
     a store itself: 'arangopipe runs --store FILE' reads it.
     """
     from arangopipe import bundle
-    from arangopipe.cli.bars import bar
+    from arangopipe.cli.bars import progress
 
-    with terminal.pipe() as pipe, bar(terminal, "Copying pages", "Verifying changes") as told:
-        done = bundle.backup(pipe.store, file, overwrite=force, progress=told[0], verifying=told[1])
+    with terminal.pipe() as pipe, progress(terminal, "Copying and verifying") as told:
+        done = bundle.backup(pipe.store, file, overwrite=force, progress=told)
     if terminal.as_json:
         terminal.give(done.to_dict())
         return
@@ -114,10 +115,10 @@ def restore(terminal: Terminal, file: Path, force: bool) -> None:
     is kept under another name, where programs that have it open go on with it: stop them first.
     """
     from arangopipe import bundle
-    from arangopipe.cli.bars import bar
+    from arangopipe.cli.bars import progress
 
-    with bar(terminal, "Copying pages", "Verifying changes") as told:
-        done = bundle.restore(file, terminal.url, force=force, progress=told[0], verifying=told[1])
+    with progress(terminal, "Copying and verifying") as told:
+        done = bundle.restore(file, terminal.url, force=force, progress=told)
     if terminal.as_json:
         terminal.give(done.to_dict())
         return
@@ -131,8 +132,8 @@ def restore(terminal: Terminal, file: Path, force: bool) -> None:
     "arangopipe copy store.db copy.db",
     "arangopipe copy store.db sqlite:///team.db --json",
 )
-@click.argument("source", metavar="FROM")
-@click.argument("target", metavar="TO")
+@click.argument("source", metavar="FROM", shell_complete=lazily("stores"))
+@click.argument("target", metavar="TO", shell_complete=lazily("stores"))
 @pass_terminal
 def copy(terminal: Terminal, source: str, target: str) -> None:
     """Copy one store into another.
@@ -142,13 +143,13 @@ def copy(terminal: Terminal, source: str, target: str) -> None:
     it merges, as 'arangopipe import' does.
     """
     from arangopipe import bundle
-    from arangopipe.cli.bars import bar
+    from arangopipe.cli.bars import progress
 
     taken, given = Terminal(store=source), Terminal(store=target)
     with (
         taken.pipe() as pipe,
         given.pipe(create=True) as other,
-        bar(terminal, "Copying changes") as (told,),
+        progress(terminal, "Copying changes") as told,
     ):
         done = bundle.copy(pipe.store, other.store, actor=pipe.actor, progress=told)
     if terminal.as_json:
