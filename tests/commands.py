@@ -83,13 +83,19 @@ def fill_deployments(pipe: ArangoPipe) -> None:
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cli") / "store.db"
     fill(f"sqlite:///{path}")
+    with arangopipe.connect("memory://") as pipe:
+        pipe.register_dataset("theirs")
+        pipe.admin.export(path.with_name("theirs.bundle"))
+    with arangopipe.connect(f"sqlite:///{path}") as pipe:
+        pipe.admin.backup(path.with_name("nightly.backup"))
     return path
 
 
 @pytest.fixture
 def store(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "store.db"
-    shutil.copy(original, path)
+    for file in (original, *original.parent.glob("*.b*")):
+        shutil.copy(file, tmp_path)
     (tmp_path / "rules.yaml").write_text(RULES)
     monkeypatch.setenv("ARANGOPIPE_URL", f"sqlite:///{path}")
     monkeypatch.setenv("TZ", "UTC")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from arangopipe import deployments as placed
 from arangopipe import guards
@@ -20,6 +21,9 @@ from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
 from arangopipe.session import Session
 from arangopipe.store.base import Maintenance
+
+if TYPE_CHECKING:
+    from arangopipe.bundle import Backed, Exported, Imported
 
 DeploymentStatus = Literal["scheduled", "active", "archived"]
 
@@ -276,6 +280,46 @@ class ArangoPipeAdmin(Session):
             return since
 
         return self.retried(checked, lambda since: store.erase(ids, self.actor, reason, rest, since))
+
+    # --- bundles and backups ---------------------------------------------------------------------
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        project: str | None = None,
+        since: When = None,
+        until: When = None,
+        overwrite: bool = False,
+    ) -> Exported:
+        """Write the store into one file, a bundle, that another store can import.
+
+        All changes, those of one `project` (cut to what belongs to it and what that depends on), those
+        from `since` up to `until` (times or change numbers). A file that is there already raises
+        `InvalidInput` unless it may be overwritten.
+        """
+        from arangopipe.bundle import export
+
+        first, last = moment_of(since), moment_of(until)
+        return export(self.store, path, project=project, since=first, until=last, overwrite=overwrite)
+
+    def import_bundle(self, path: str | os.PathLike[str]) -> Imported:
+        """Take the changes of a bundle into the store and return how many were new, known, in conflict.
+
+        An empty store takes over a whole bundle as it is; any other merges it. A file that was cut short
+        or altered raises `InvalidInput` before anything is recorded.
+        """
+        from arangopipe.bundle import import_bundle
+
+        return import_bundle(self.store, path, actor=self.actor)
+
+    def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Backed:
+        """Copy the store into a file while others write, and verify the copy, which is a store itself."""
+        from arangopipe.bundle import backup
+
+        return backup(self.store, path, overwrite=overwrite)
+
+    # --- what deleting would break ---------------------------------------------------------------
 
     def check_free(self, ref: Ref, done: str = "deleted", *, force: bool = False) -> None:
         """Raise `Conflict`, with the list of reasons, where `delete` would refuse a thing."""

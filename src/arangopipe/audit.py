@@ -117,7 +117,8 @@ def log(
     after: int = 0,
     limit: int | None = None,
 ) -> Iterator[Change]:
-    """Yield the changes after a number in order: those of one actor, from `since` to `until` inclusive."""
+    """Yield the changes after a number in order: those of one actor (here, or where they
+    were first recorded), from `since` to `until` inclusive."""
     if limit is not None and limit <= 0:
         return
     if since is not None:
@@ -128,7 +129,7 @@ def log(
     for change in store.changes(after):
         if end is not None and change.time > end:
             return
-        if actor is None or change.actor == actor:
+        if actor in (None, change.actor, change.origin and change.origin.actor):
             yield change
             count += 1
             if count == limit:

@@ -12,6 +12,7 @@ from arangopipe.cli.doctor import doctor
 from arangopipe.cli.init import init
 from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
+from arangopipe.cli.moving import backup, copy, export, import_, restore
 from arangopipe.cli.retain import retain
 from arangopipe.cli.root import main
 from arangopipe.cli.show import history, show
@@ -25,21 +26,26 @@ for _command in (
     ask,
     audit,
     compare,
+    backup,
     completion,
+    copy,
     datasets,
     delete,
     demo,
     deploy,
     deployments,
     doctor,
+    export,
     featuresets,
     history,
     impact,
+    import_,
     init,
     lineage,
     models,
     projects,
     retain,
+    restore,
     runs,
     search,
     show,

@@ -14,7 +14,7 @@ from arangopipe.cli.bars import progress
 from arangopipe.cli.pages import change_dict
 from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import count, short_key, title, when
+from arangopipe.cli.words import count, short_key, title, when, who
 from arangopipe.model.graph import Change, Entry
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import When, moment_of
@@ -77,7 +77,8 @@ def _before(change: Change, moment: When) -> bool:
 
 
 def _fits(change: Change, wanted: Wanted) -> bool:
-    return wanted.actor in (None, change.actor) and wanted.action in (None, change.action)
+    actors = (None, change.actor, change.origin and change.origin.actor)
+    return wanted.actor in actors and wanted.action in (None, change.action)
 
 
 class Thing(NamedTuple):
@@ -134,7 +135,7 @@ def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> Non
     columns = [
         Column("change", [change.number for change in found], 0),
         Column("time", [when(change.time) for change in found], 0),
-        Column("actor", [clean(change.actor) for change in found], 1),
+        Column("actor", [who(change) for change in found], 1),
         Column("action", [clean(change.action) for change in found], 1, "cyan"),
         Column("what", [_what(change) for change in found], 2),
         Column("reason", [clean(change.reason) for change in found], 3),

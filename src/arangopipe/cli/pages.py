@@ -15,7 +15,7 @@ from arangopipe.cli.phrases import phrase
 from arangopipe.cli.tables import facts, heading
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.walks import GROUPED_ABOVE
-from arangopipe.cli.words import count, label, length, number, title, when, zone
+from arangopipe.cli.words import count, label, length, number, title, when, who, zone
 from arangopipe.model import times
 from arangopipe.model.entities import Entity, Run
 from arangopipe.model.graph import Change, Edge, Node, edge_dict
@@ -50,14 +50,18 @@ def as_json(pipe: ArangoPipe, node: Node, as_of: When) -> dict[str, Any]:
 
 
 def change_dict(change: Change) -> dict[str, Any]:
-    """Return who made a change, when and why as JSON-able values."""
-    return {
+    """Return who made a change, when and why as JSON-able values, and where it was first recorded."""
+    found = {
         "change": change.number,
         "time": times.to_text(change.time),
         "actor": change.actor,
         "action": change.action,
         "reason": change.reason,
     }
+    if change.origin is not None:
+        store, number, time, actor, _ = change.origin
+        found["origin"] = {"store": store, "change": number, "time": times.to_text(time), "actor": actor}
+    return found
 
 
 def show(terminal: Terminal, pipe: ArangoPipe, node: Node, as_of: When) -> None:
@@ -89,7 +93,7 @@ def _facts(pipe: ArangoPipe, thing: Entity) -> list[tuple[str, Any]]:
         took = f" and took {length(thing.end - thing.start)}" if thing.end is not None else ""
         rows.append(("started", f"{when(thing.start)}{took}"))
     if last is not None:
-        said = f"{when(last.time)} {zone(last.time)} by {clean(last.actor)}: {clean(last.action)}"
+        said = f"{when(last.time)} {zone(last.time)} by {who(last)}: {clean(last.action)}"
         reason = f" ({clean(last.reason)})" if last.reason else ""
         rows.append(("written", f"{said}{reason}, change {last.number}"))
     return rows

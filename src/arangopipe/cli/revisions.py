@@ -14,7 +14,7 @@ from arangopipe.cli.pages import change_dict
 from arangopipe.cli.refs import find
 from arangopipe.cli.tables import write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import plain, shortened, when
+from arangopipe.cli.words import plain, shortened, when, who
 from arangopipe.errors import NotFound
 from arangopipe.model.entities import entity_of
 from arangopipe.model.filters import path_text
@@ -136,7 +136,7 @@ def show(terminal: Terminal, revisions: Sequence[Revision]) -> None:
     for step in steps(revisions):
         said = "deleted" if step.revision is None else step.change.action
         title = Text.assemble("\n", (f"change {step.change.number}", "bold"), f"  {when(step.change.time)}")
-        title.append(f"  {clean(step.change.actor)}: {clean(said)}")
+        title.append(f"  {who(step.change)}: {clean(said)}")
         if step.change.reason:
             title.append(f" ({clean(step.change.reason)})", style="italic")
         terminal.show(title)

@@ -12,7 +12,7 @@ from typing import Any
 from arangopipe.cli.terminal import clean
 from arangopipe.model import times
 from arangopipe.model.entities import Entity
-from arangopipe.model.graph import Node
+from arangopipe.model.graph import Change, Node
 from arangopipe.model.vocabulary import NODE_KINDS
 
 SHORT_KEY = 8
@@ -34,6 +34,13 @@ def when(moment: datetime | None, seconds: bool = True) -> str:
     if moment is None:
         return MISSING
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def who(change: Change) -> str:
+    """Return who made a change: where it was first recorded and, if that was elsewhere, who imported it."""
+    if change.origin is None:
+        return clean(change.actor)
+    return clean(f"{change.origin.actor} (imported by {change.actor})")
 
 
 def zone(moment: datetime) -> str:

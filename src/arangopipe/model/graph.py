@@ -187,6 +187,14 @@ class Revision(NamedTuple):
     closed_by: Change | None
 
 
+class EdgeRevision(NamedTuple):
+    """One state of an edge: written by `change`, and ended by the change `closed_by` (None: current)."""
+
+    edge: Edge
+    change: Change
+    closed_by: Change | None
+
+
 class Page(NamedTuple):
     """One page of a search; `cursor` continues it, None where it ends."""
 

@@ -51,7 +51,7 @@ once, at its least depth; nodes of a leaf kind are expanded only as the start. I
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -59,7 +59,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model.expressions import Expression, OrderKey
-from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
+from arangopipe.model.graph import (
+    Batch,
+    Change,
+    Edge,
+    EdgeRef,
+    EdgeRevision,
+    Graph,
+    Node,
+    Page,
+    Point,
+    Points,
+    Revision,
+)
 from arangopipe.model.vocabulary import Direction, Vocabulary
 
 if TYPE_CHECKING:
@@ -264,6 +276,13 @@ class Inspection(ABC):
         """Yield what is well and what is not with what surrounds the store."""
 
 
+class Adoption(NamedTuple):
+    """A batch to adopt; `past` are states that go into the history as superseded by this very change."""
+
+    batch: Batch
+    past: Sequence[Node | Edge | Points] = ()
+
+
 class Replica(ABC):
     """Ability: take over the changes of another store."""
 
@@ -274,6 +293,34 @@ class Replica(ABC):
         They must follow on the last change of this store, else `StoreError`, as where their rows do not
         give their digests. Afterwards this store answers as the other did at that change.
         """
+
+    @abstractmethod
+    def adopt(self, adoptions: Sequence[Adoption]) -> None:
+        """Record batches that another store recorded first (their `origin`), all or nothing.
+
+        Each becomes a change, also one without effect here; one that is known is passed over. The time of
+        each is later than that of its origin, so that what is written here from now on is later too.
+        """
+
+    @abstractmethod
+    def numbers(self, batches: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the changes that these batches made here."""
+
+    @abstractmethod
+    def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+        """Return every state an edge had, the oldest first and the current one last."""
+
+    @abstractmethod
+    def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
+        """Return every edge that a node ever had."""
+
+
+class Backup(ABC):
+    """Ability: copy itself as it is at one moment, while others write."""
+
+    @abstractmethod
+    def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
+        """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
 
 
 def check_page(limit: int) -> None:

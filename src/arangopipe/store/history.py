@@ -139,6 +139,15 @@ class History:
         if isinstance(row.value, Node):
             self._names[_name(row.value)].remove(row.value.id)
 
+    def states(self, ref: EdgeRef | str) -> list[Row]:
+        """Return every state of an edge or a node, the oldest first and the current one last."""
+        rows = self.nodes.get(ref, ()) if isinstance(ref, str) else self._edges.get(ref, ())
+        return sorted(rows, key=lambda row: (row.until is None, row.since))
+
+    def ever_linked(self, node_id: str) -> tuple[EdgeRef, ...]:
+        """Return every edge that a node ever had."""
+        return tuple(self._touching.get(node_id, ()))
+
     def standing_points(self, points: Points) -> Row | None:
         """Return the row that stands now of points that were appended together."""
         rows = self._points.get(points.run, ())

@@ -22,6 +22,7 @@ from arangopipe.model.graph import (
     Change,
     Edge,
     EdgeRef,
+    EdgeRevision,
     Graph,
     Node,
     Page,
@@ -33,11 +34,11 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import AsOf, Maintenance, Replica, Store, check_bound, check_page
+from arangopipe.store.base import Adoption, AsOf, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Value, merged, owned
 from arangopipe.store.records import Record, Summary, needs, scalar, summarise, tally
-from arangopipe.store.replica import Erased, Rows, check_all_follow, read_rows
+from arangopipe.store.replica import Erased, Rows, as_batch, check_all_follow, read_rows
 
 CHUNK = 10_000
 LINK = ("kind", "source", "target", "document")
@@ -95,17 +96,26 @@ class MemoryStore(Store, Maintenance, Replica):
         with self._at(None):
             if batch.id in self._batches:
                 return self._batches[batch.id]
-            check_batch(batch, self.vocabulary())
-            self._check_unchanged(batch)
-            nodes = [put.node for put in batch.puts if self._is_news(put)]
-            self._check_names(nodes)
-            self._check_ends(batch)
-            edges = {edge.ref: edge for edge in batch.edges if self._is_new_edge(edge)}.values()
-            fresh: list[Value] = [*nodes, *edges, *merged(batch.points)]
-            revised = (self._history.current(value) for value in fresh if not isinstance(value, Points))
-            ended = [row for row in revised if row is not None] + self._rows_to_close(batch.closes)
-            self._check_kinds(nodes, ended)
+            fresh, ended = self._checked(batch)
+            if not (fresh or ended):
+                if not self._changes:
+                    raise InvalidInput("the batch is empty: there is nothing to record")
+                return self._changes[-1]
             return self._record(batch, fresh, ended)
+
+    def _checked(self, batch: Batch) -> tuple[list[Value], list[Row]]:
+        """Return what a batch writes anew, and the rows that it ends; raise for what it may not do."""
+        check_batch(batch, self.vocabulary())
+        self._check_unchanged(batch)
+        nodes = [put.node for put in batch.puts if self._is_news(put)]
+        self._check_names(nodes)
+        self._check_ends(batch)
+        edges = {edge.ref: edge for edge in batch.edges if self._is_new_edge(edge)}.values()
+        fresh: list[Value] = [*nodes, *edges, *merged(batch.points)]
+        revised = (self._history.current(value) for value in fresh if not isinstance(value, Points))
+        ended = [row for row in revised if row is not None] + self._rows_to_close(batch.closes)
+        self._check_kinds(nodes, ended)
+        return fresh, ended
 
     def _check_unchanged(self, batch: Batch) -> None:
         for name in batch.unchanged:
@@ -186,31 +196,30 @@ class MemoryStore(Store, Maintenance, Replica):
         batch: Batch,
         fresh: Sequence[Value],
         ended: Sequence[Row],
-        erased: Sequence[Row] | None = None,
+        erased: Sequence[Row] = (),
+        past: Sequence[Value] = (),
     ) -> Change:
         """Record as the next change what has been checked."""
-        if not (fresh or ended or erased is not None):
-            if not self._changes:
-                raise InvalidInput("the batch is empty: there is nothing to record")
-            return self._changes[-1]
         number = len(self._changes) + 1
-        texts = [
-            chain.note_text(batch.id, batch.action, batch.reason, batch.origin),
-            *map(chain.row_text, fresh),
-        ]
+        texts = [chain.note_text(batch.id, batch.action, batch.reason, batch.origin)]
+        texts += map(chain.row_text, (*fresh, *past))
         note, *rows = [
             Row(value, number, text, salt, chain.row_digest(salt, text))
-            for value, text, salt in zip((None, *fresh), texts, chain.salts(len(texts)), strict=True)
+            for value, text, salt in zip((None, *fresh, *past), texts, chain.salts(len(texts)), strict=True)
         ]
-        digests = [row.digest for row in (note, *rows)]
-        digests += [chain.close_digest(row.digest) for row in ended]
-        digests += [chain.row_digest(chain.OPEN_SALT, row.left()) for row in erased or ()]
+        rows, buried = rows[: len(fresh)], rows[len(fresh) :]
+        digests = [row.digest for row in (note, *rows, *buried)]
+        digests += [chain.close_digest(row.digest) for row in (*ended, *buried)]
+        digests += [chain.row_digest(chain.OPEN_SALT, row.left()) for row in erased]
         change = self._next_change(batch, chain.change_digest(digests))
         self._history.note(note)
         for row in ended:
             self._history.end(row, number)
         for row in rows:
             self._history.begin(row)
+        for row in buried:
+            row.until = number
+            self._history.bury(row)
         if _has_kinds([row.value for row in (*rows, *ended)]):
             self._vocabulary = None
         self._changes.append(change)
@@ -369,14 +378,13 @@ class MemoryStore(Store, Maintenance, Replica):
     def revisions(self, node: str) -> tuple[Revision, ...]:
         with self._at(None):
             split_id(node)
-            rows = self._history.nodes.get(node, ())
             return tuple(
                 Revision(
                     row.value,
                     self._changes[row.since - 1],
                     self._changes[row.until - 1] if row.until else None,
                 )
-                for row in rows
+                for row in self._history.states(node)
             )
 
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
@@ -420,6 +428,33 @@ class MemoryStore(Store, Maintenance, Replica):
             check_all_follow(changes, self._changes[-1] if self._changes else None)
             for change, rows in [(change, read_rows(change)) for change in changes]:
                 self._append(change._replace(entries=()), rows)
+
+    def adopt(self, adoptions: Sequence[Adoption]) -> None:
+        with self._at(None):
+            for batch, past in adoptions:
+                if batch.id not in self._batches:
+                    check_batch(as_batch(batch.id, past), self.vocabulary())
+                    fresh, ended = self._checked(batch)
+                    self._record(batch, fresh, ended, past=past)
+
+    def numbers(self, batches: Sequence[str]) -> dict[str, int]:
+        with self._at(None):
+            return {batch: self._batches[batch].number for batch in batches if batch in self._batches}
+
+    def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+        with self._at(None):
+            return tuple(
+                EdgeRevision(
+                    row.value,
+                    self._changes[row.since - 1],
+                    self._changes[row.until - 1] if row.until else None,
+                )
+                for row in self._history.states(ref)
+            )
+
+    def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
+        with self._at(None):
+            return self._history.ever_linked(node)
 
     def _append(self, change: Change, rows: Rows) -> None:
         number = change.number

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from arangopipe.errors import StoreError
 from arangopipe.model import chain
-from arangopipe.model.graph import Change, Edge, EdgeRef, Left, Node, Points
+from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Left, Node, Points, Put
 
 Value = Node | Edge | Points
 
@@ -103,3 +103,11 @@ def check_all_follow(changes: Sequence[Change], last: Change | None) -> None:
     for change in changes:
         check_follows(change, last)
         last = change
+
+
+def as_batch(id: str, values: Sequence[Value]) -> Batch:
+    """Return a batch that would write these values, so that they can be checked as such."""
+    nodes = {value.id: Put(value, "any") for value in values if isinstance(value, Node)}
+    edges = {value.ref: value for value in values if isinstance(value, Edge)}
+    points = tuple(value for value in values if isinstance(value, Points))
+    return Batch(id, tuple(nodes.values()), tuple(edges.values()), (), points)

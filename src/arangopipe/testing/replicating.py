@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from arangopipe.errors import StoreError
-from arangopipe.model.graph import Change, Entry
-from arangopipe.store.base import Maintenance, Replica, Store
+from arangopipe.errors import ArangopipeError, StoreError
+from arangopipe.model import times
+from arangopipe.model.graph import Batch, Change, EdgeRef, Entry, Origin, Put
+from arangopipe.store.base import Adoption, Maintenance, Replica, Store
 from arangopipe.store.memory import MemoryStore
-from arangopipe.testing.build import busy, named, node_kind, recorded, run, write
+from arangopipe.testing.build import busy, edge, named, node_kind, one, points, recorded, run, write
 from arangopipe.testing.verify import verify_chain
 
 
@@ -115,3 +116,64 @@ class Replicating:
             with pytest.raises(StoreError, match=r"change 1 (is damaged|does not)"):
                 store.append([wrong])
         assert store.head() is None
+
+    def test_what_another_store_wrote_is_adopted(self, store: Store) -> None:
+        """Record current and past states, closings and changes without effect, each with its origin."""
+        if not isinstance(store, Replica):
+            return
+        busy(store)
+        data, gone = named("datasets", "d", rows=2), named("datasets", "gone", x=1)
+        link = edge("run_datasets", "run/01", data, roles=["test"])
+        later = Origin("0123456789abcdef", 7, times.now() + timedelta(hours=1), "eva", '{"new":["x"]}')
+        adoptions = [
+            Adoption(
+                Batch("b1", (Put(run("07"), "any"),), actor="bob", origin=later),
+                [data._replace(text='{"rows":9}'), gone, link, points("run/01", "loss", 2.5)],
+            ),
+            Adoption(Batch("b2", closes=(EdgeRef(*link[:3]),), actor="bob", origin=later)),
+            Adoption(Batch("b3", actor="bob", origin=later)),
+        ]
+        head = store.head()
+        assert head is not None
+        store.adopt(adoptions)
+        store.adopt(adoptions)
+        n = head.number
+        assert store.numbers(["b1", "no", "b3"]) == {"b1": n + 1, "b3": n + 3}
+        made = list(store.changes(n))
+        assert [change.origin for change in made] == [later] * 3
+        assert all(change.time > later.time for change in made)
+        assert write(store, run("08")).time > later.time
+        assert one(store, gone) is None
+        (state,) = store.revisions(gone.id)
+        assert state.closed_by == state.change == made[0]
+        *_, last = store.revisions(data.id)
+        assert (last.closed_by, last.node.text) == (None, '{"rows":2}')
+        states = store.edge_revisions(link.ref)
+        assert [found.edge.text for found in states][-2:] == ["{}", link.text]
+        assert states[-1].closed_by == made[0]
+        assert link.ref in store.ever_linked(data.id)
+        assert {"run_models", "run_datasets"} <= {ref.kind for ref in store.ever_linked("run/01")}
+        verify_chain(store)
+        if isinstance(store, Maintenance):
+            assert list(store.check()) == []
+        with MemoryStore() as other:
+            other.append(list(store.changes(entries=True)))
+            assert _answers(store) == _answers(other)
+
+    def test_what_cannot_be_recorded_is_not_adopted(self, store: Store) -> None:
+        """Record nothing of a batch that cannot be, and check past states as present ones."""
+        if not isinstance(store, Replica):
+            return
+        origin = Origin("0123456789abcdef", 7, times.now(), "eva")
+        good = Adoption(Batch("b1", (Put(run("07")),), origin=origin))
+        for wrong in (
+            Adoption(Batch("b2", closes=("run/99",), origin=origin)),
+            Adoption(Batch("b2", origin=origin), [named("no_such_kind", "x")]),
+            Adoption(Batch("b2", origin=origin), [run("08")._replace(text="[]")]),
+        ):
+            before = store.head()
+            with pytest.raises(ArangopipeError):
+                store.adopt([wrong])
+            assert store.head() == before
+        store.adopt([good])
+        assert verify_chain(store) == 1

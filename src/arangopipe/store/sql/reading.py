@@ -238,15 +238,15 @@ def changes_with_entries(cursor: Cursor, after: int, limit: int) -> Iterator[Cha
 
 
 # The id of a node, current or not, whose integer is {0}.
-_NAME = (
+NAME = (
     "coalesce((SELECT (SELECT text FROM term WHERE id = kind) || '/' || key FROM node WHERE id = {0}), "
     "(SELECT (SELECT text FROM term WHERE id = kind) || '/' || key FROM node_past WHERE id = {0} LIMIT 1))"
 )
-_KIND = "(SELECT text FROM term WHERE id = kind)"
-_NODE_ENTRY = f"{_KIND}, key, coalesce(name, ''), coalesce(version, ''), project, document"
-_EDGE_ENTRY = f"{_KIND}, {_NAME.format('source')}, {_NAME.format('target')}, coalesce(document, '{{}}')"
+KIND = "(SELECT text FROM term WHERE id = kind)"
+_NODE_ENTRY = f"{KIND}, key, coalesce(name, ''), coalesce(version, ''), project, document"
+_EDGE_ENTRY = f"{KIND}, {NAME.format('source')}, {NAME.format('target')}, coalesce(document, '{{}}')"
 _METRIC = "(SELECT substr(text, 2) FROM term WHERE id = name)"
-_POINT_ENTRY = f"{_NAME.format('run')}, {_METRIC}, document"
+_POINT_ENTRY = f"{NAME.format('run')}, {_METRIC}, document"
 _WRITTEN, _ENDED = ("revision",), ("revision", "closed")
 _LAST = "9223372036854775807"
 _ENTRIES: tuple[tuple[str, str, str, Sequence[str], Callable[..., str]], ...] = (
@@ -258,8 +258,8 @@ _ENTRIES: tuple[tuple[str, str, str, Sequence[str], Callable[..., str]], ...] = 
 )
 # Of the tables whose rows can be erased: what is left of one (`graph.Left`), and its digest.
 _LEFT = {
-    "node_past": (f"'node', {_KIND} || '/' || key, project", "revision, closed, erased, digest"),
-    "point": (f"'points', {_NAME.format('run')}, {_METRIC}", "revision, closed, erased, digest"),
+    "node_past": (f"'node', {KIND} || '/' || key, project", "revision, closed, erased, digest"),
+    "point": (f"'points', {NAME.format('run')}, {_METRIC}", "revision, closed, erased, digest"),
 }
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from sqlite3 import Cursor
 
 from arangopipe.errors import NotFound, StoreError
 from arangopipe.model import chain, documents, times
-from arangopipe.model.graph import Batch, Change, Edge, Node, Put
+from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, EdgeRevision, Node, Put
 from arangopipe.model.ids import split_id
-from arangopipe.store.replica import Erased, Row, Rows, check_follows, read_rows
+from arangopipe.store.replica import Erased, Row, Rows, Value, check_follows, read_rows
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, PointRow, Prepared
+from arangopipe.store.sql.reading import KIND, NAME, SOME, Reader, some
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import values_of
-from arangopipe.store.sql.writing import CHANGE, INSERT_CHANGE, Writer, change_of
+from arangopipe.store.sql.writing import CHANGE, INSERT_CHANGE, Writer, change_of, read_change
 
 PAST_NODE = (
     "INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, digest, "
@@ -70,13 +72,74 @@ def prepare(change: Change) -> tuple[Change, Rows, Prepared]:
     return change, rows, Prepared(batch, tuple(nodes), tuple(edges), tuple(points), rows.salt, digest)
 
 
+def past_rows(values: Iterable[Value]) -> list[Row]:
+    """Return states with a salt and digest each."""
+    found = list(values)
+    return [
+        Row(value, salt, chain.row_digest(salt, chain.row_text(value)))
+        for value, salt in zip(found, chain.salts(len(found)), strict=True)
+    ]
+
+
+def adopt(cursor: Cursor, terms: NewTerms, adoptions: Iterable[tuple[Prepared, list[Row]]]) -> None:
+    """Record batches of another store, inside a transaction that is already open."""
+    for prepared, past in adoptions:
+        recorder = Recorder(cursor, terms, prepared, careful=True)
+        recorder.run(partial(recorder.put_past, past))
+
+
+def edge_revisions(reader: Reader, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+    """Return every state an edge had, the oldest first and the current one last."""
+    kind = reader.terms.id(reader.cursor, ref.kind)
+    ends = [some(_every_id(reader, end)) for end in (ref.source, ref.target)]
+    where = f"kind = ? AND source IN {SOME} AND target IN {SOME}"
+    rows = reader.cursor.execute(
+        f"SELECT revision, coalesce(document, '{{}}'), closed FROM edge_past WHERE {where} UNION ALL "
+        f"SELECT revision, coalesce(document, '{{}}'), NULL FROM edge WHERE {where}",
+        (kind, *ends) * 2,
+    ).fetchall()
+    rows.sort(key=lambda row: (row[2] is None, row[0]))
+    return tuple(
+        EdgeRevision(
+            Edge(*ref, revision, text),
+            read_change(reader.cursor, revision),
+            None if closed is None else read_change(reader.cursor, closed),
+        )
+        for revision, text, closed in rows
+    )
+
+
+def ever_linked(reader: Reader, node_id: str) -> tuple[EdgeRef, ...]:
+    """Return every edge that a node ever had."""
+    ids = some(_every_id(reader, node_id))
+    found: dict[EdgeRef, None] = {}
+    for table in ("edge", "edge_past"):
+        sql = (
+            f"SELECT {KIND}, {NAME.format('source')}, {NAME.format('target')} FROM {table} "
+            f"WHERE source IN {SOME} OR target IN {SOME}"
+        )
+        found.update({EdgeRef(*row): None for row in reader.cursor.execute(sql, (ids, ids))})
+    return tuple(found)
+
+
+def _every_id(reader: Reader, node_id: str) -> list[int]:
+    """Return the integers that a node has and had: a new one each time it was made anew."""
+    kind, key = split_id(node_id)
+    term = reader.terms.id(reader.cursor, kind)
+    rows = reader.cursor.execute(
+        "SELECT id FROM node WHERE kind = ? AND key = ? UNION "
+        "SELECT id FROM node_past WHERE kind = ? AND key = ?",
+        (term, key, term, key),
+    )
+    return [id for (id,) in rows]
+
+
 class Recorder(Writer):
     """Writes a batch of another store, and states that are not current though it wrote them."""
 
-    def put_past(self, rows: Iterable[Row]) -> list[bytes]:
+    def put_past(self, rows: Iterable[Row], number: int) -> list[bytes]:
         """Record states as superseded by the very change that writes them; return their digests."""
         digests: list[bytes] = []
-        number = self._number
         for value, salt, digest in rows:
             if isinstance(value, Node):
                 self._put_past_node(value, salt)
@@ -129,7 +192,7 @@ class Replayer(Recorder):
 
     def replay(self) -> None:
         """Record the change."""
-        self.run(lambda _: [*self.put_past(self._rows.past), *self._rows.unwritten])
+        self.run(lambda number: [*self.put_past(self._rows.past, number), *self._rows.unwritten])
 
     def _put_nodes(self, next_id: int) -> None:
         super()._put_nodes(next_id)

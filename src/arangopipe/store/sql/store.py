@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.model.filters import Expression, OrderKey, parse_path
-from arangopipe.model.graph import Batch, Change, Edge, Graph, Node, Page, Point, Revision
+from arangopipe.model.graph import (
+    Batch,
+    Change,
+    Edge,
+    EdgeRef,
+    EdgeRevision,
+    Graph,
+    Node,
+    Page,
+    Point,
+    Revision,
+)
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import AsOf, Inspection, Maintenance, Replica, Store, check_bound, check_page
+from arangopipe.store.base import (
+    Adoption,
+    AsOf,
+    Backup,
+    Inspection,
+    Maintenance,
+    Replica,
+    Store,
+    check_bound,
+    check_page,
+)
 from arangopipe.store.checks import check_batch, erasing
-from arangopipe.store.sql import links, maintenance, questions, reading, replica
+from arangopipe.store.replica import as_batch
+from arangopipe.store.sql import backups, links, maintenance, questions, reading, replica
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, Reader
+from arangopipe.store.sql.reading import NODE, SOME, Reader, some
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import Clash, SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
@@ -31,7 +54,7 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica):
+class SQLStore(Store, Maintenance, Replica, Backup):
     """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
 
     Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
@@ -251,7 +274,33 @@ class SQLStore(Store, Maintenance, Replica):
         self._database.rewrite()
         return change
 
+    def backup(self, path: Path, progress: backups.Progress | None = None) -> None:
+        with self._read(None) as reader:
+            reading.head(reader.cursor, None)  # now the transaction has begun to read: nothing moves any more
+            backups.copy_pages(reader.cursor.connection, path, progress)
+
     def append(self, changes: Sequence[Change]) -> None:
         prepared = [replica.prepare(change) for change in changes]
         self._write(lambda cursor, terms: replica.append(cursor, terms, prepared))
         self._vocabulary = None
+
+    def adopt(self, adoptions: Sequence[Adoption]) -> None:
+        prepared = []
+        for batch, past in adoptions:
+            self._check(as_batch(batch.id, past))
+            prepared.append((prepare(batch, self._check(batch)), replica.past_rows(past)))
+        self._write(lambda cursor, terms: replica.adopt(cursor, terms, prepared))
+        self._vocabulary = None
+
+    def numbers(self, batches: Sequence[str]) -> dict[str, int]:
+        sql = f"SELECT batch, number FROM change WHERE batch IN {SOME}"
+        with self._read(None) as reader:
+            return dict(reader.cursor.execute(sql, (some(batches),)).fetchall())
+
+    def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
+        with self._read(None) as reader:
+            return replica.edge_revisions(reader, ref)
+
+    def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
+        with self._read(None) as reader:
+            return replica.ever_linked(reader, node)

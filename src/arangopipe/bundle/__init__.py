@@ -1,0 +1,22 @@
+"""Moving and merging: stores, and parts of them, as files; backups; copies."""
+
+from arangopipe.bundle.backups import Backed, backup, restore
+from arangopipe.bundle.copying import Copied, copy
+from arangopipe.bundle.exporting import Exported, export
+from arangopipe.bundle.format import Bundle
+from arangopipe.bundle.importing import Imported, import_bundle
+from arangopipe.bundle.merging import Conflict
+
+__all__ = [
+    "Backed",
+    "Bundle",
+    "Conflict",
+    "Copied",
+    "Exported",
+    "Imported",
+    "backup",
+    "copy",
+    "export",
+    "import_bundle",
+    "restore",
+]

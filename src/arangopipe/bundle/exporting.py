@@ -1,0 +1,120 @@
+"""Writing a store, a part of it, or a project of it into one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from arangopipe.bundle.cutting import Cut
+from arangopipe.bundle.format import Header, Progress, write
+from arangopipe.errors import InvalidInput
+from arangopipe.model import times
+from arangopipe.model.graph import Change
+from arangopipe.store.base import Store
+
+_STEP = 100
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote: where, how much of which changes, and the identity of their store."""
+
+    path: str
+    store: str
+    changes: int
+    entries: int
+    first: int
+    last: int
+    whole: bool
+    project: str | None
+    bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON-able values."""
+        return dict(vars(self))
+
+
+def export(
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    project: str | None = None,
+    since: datetime | int | None = None,
+    until: datetime | int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write the changes of a store into a bundle: all, those of a project, those of a span of time.
+
+    `since` and `until` are times or change numbers, both inclusive. Memory stays bounded; of a project it
+    grows with the number of its things. The file appears under its name when it is whole.
+    """
+    target = Path(path)
+    check_free(target, overwrite)
+    first, last = _span(store, since, until)
+    cut = None if project is None else Cut.to_project(store, project, last)
+    found = store.changes(first - 1, max(last - first + 1, 0), entries=True)
+    header = Header(
+        identity(store),
+        first,
+        last,
+        cut is None and first == 1,
+        project,
+        times.to_text(times.now()),
+        _version(),
+    )
+    changes = found if cut is None else cut.changes(found)
+    footer = write(target, header, _counted(changes, progress, first, last))
+    return Exported(
+        str(target),
+        header.store,
+        footer.changes,
+        footer.entries,
+        first,
+        last,
+        header.whole,
+        project,
+        target.stat().st_size,
+    )
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise `InvalidInput` for a file that is there already, unless it may be overwritten, or no folder."""
+    if path.exists() and not (overwrite and path.is_file()):
+        raise InvalidInput(f"{path} is there already: take another name, or say that it may be overwritten")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"{path} cannot be written: there is no folder {path.parent}")
+
+
+def identity(store: Store) -> str:
+    """Return by what a store is known: the start of the first link of its chain, "" for an empty one."""
+    first = next(store.changes(limit=1), None)
+    return "" if first is None else first.chain[:16]
+
+
+def _span(store: Store, since: datetime | int | None, until: datetime | int | None) -> tuple[int, int]:
+    """Return the first and last number of the changes that are asked for."""
+    first = since if isinstance(since, int) else 1
+    if isinstance(since, datetime):
+        before = store.head(since - timedelta(microseconds=1))
+        first = 1 if before is None else before.number + 1
+    head = store.head(until)
+    return max(first, 1), 0 if head is None else head.number
+
+
+def _counted(changes: Iterable[Change], progress: Progress | None, first: int, last: int) -> Iterator[Change]:
+    """Pass changes through and tell how far they have come."""
+    for change in changes:
+        yield change
+        if progress is not None and (change.number % _STEP == 0 or change.number == last):
+            progress(change.number - first + 1, last - first + 1)
+
+
+def _version() -> str:
+    from arangopipe import __version__
+
+    return __version__
