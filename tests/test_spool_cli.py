@@ -18,8 +18,8 @@ from test_cli import completed
 from test_spool import keep
 
 
-def call(*arguments: str, code: int = 0, **more: Any) -> Result:
-    result = CliRunner().invoke(main, ["spool", *arguments], prog_name="arangopipe", **more)
+def call(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["spool", *arguments], prog_name="arangopipe")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output
@@ -136,16 +136,17 @@ def test_a_store_that_is_still_away_does_not_hold_up_another(
     assert [item["state"] for item in given("list")["items"]] == ["waits"]
 
 
-def test_drop_shows_and_asks(waits: spool.File, url: str) -> None:
+def test_drop_shows_what_it_would_drop_and_asks(waits: spool.File) -> None:
     call("drop", code=2)
     call("drop", waits.name, "--all", code=2)
-    call("drop", waits.name, "--json", code=2)
-    result = call("drop", waits.name, input="n\n")
+    assert "nobody can be asked here" in call("drop", waits.name, code=2).stderr
+    result = call("drop", waits.name, "--dry-run")
     assert "ARANGOPIPE_OFFLINE is set" in result.stdout
-    assert "Drop 4 batches, never to be recorded?" in result.stderr
-    assert "Nothing was dropped." in result.stderr
+    assert "Nothing was changed" in result.stderr
+    assert not given("drop", "--all", "--dry-run")["dropped"]
     assert spool.files()
-    assert call("drop", waits.name, input="y\n").stdout.endswith(f"Dropped {waits.name}.\n")
+    (item,) = given("drop", waits.name, "--yes")["items"]
+    assert item["batches"] == 4
     assert not spool.files()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from arangopipe.cli.asking import DRY_RUN, YES
 from arangopipe.cli.options import Decorator, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
@@ -89,16 +90,17 @@ def replay(context: click.Context, terminal: Terminal, names: tuple[str, ...]) -
 
 @verb(
     "drop",
+    "arangopipe spool drop --all --dry-run",
     "arangopipe spool drop --all --yes",
-    "arangopipe spool drop --all --yes --json",
     store=_EVERY,
     see=("spool show",),
 )
 @_NAMES
 @click.option("--all", "everything", is_flag=True, help="Drop all that waits and is not in use.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@DRY_RUN
+@YES
 @pass_terminal
-def drop(terminal: Terminal, names: tuple[str, ...], everything: bool, yes: bool) -> None:
+def drop(terminal: Terminal, names: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> None:
     """Remove the files named, for good: what they hold is never recorded.
 
     Shows what that is and why it waited, and asks before it does so.
@@ -107,9 +109,7 @@ def drop(terminal: Terminal, names: tuple[str, ...], everything: bool, yes: bool
 
     if bool(names) == everything:
         raise click.UsageError("name what is to be dropped (see 'arangopipe spool list'), or say --all")
-    if terminal.as_json and not yes:
-        raise click.UsageError("--json cannot ask: say --yes")
-    spooled.drop(terminal, spooled.chosen(terminal, names), yes)
+    spooled.drop(terminal, spooled.chosen(terminal, names), dry_run, yes)
 
 
 for _command in (list_, show, replay, drop):

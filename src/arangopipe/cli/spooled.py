@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from itertools import count as count_up
 from typing import Any
 
-import click
-
+from arangopipe.cli.asking import proceed
+from arangopipe.cli.bars import progress
 from arangopipe.cli.tables import Column, heading, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, as_url, clean
-from arangopipe.cli.words import count, joined, short_key, shortened, title, when
+from arangopipe.cli.words import count, joined, short_key, title, when
 from arangopipe.errors import ArangopipeError, Conflict, NotFound, StoreError
 from arangopipe.model import times
 from arangopipe.model.graph import Batch
@@ -127,10 +127,13 @@ def replay(terminal: Terminal, found: Sequence[Summary]) -> bool:
     """Replay files into their stores; say what came of it, and return whether all is recorded."""
     stores = dict.fromkeys(address(each.store) for each in found if each.store)
     outcomes = []
-    with _bar(terminal, sum(each.bytes for each in found)) as progress:
+    total = sum(each.batches + each.damaged for each in found)
+    with progress(terminal, "Replaying") as shown:
+        done = count_up(1)
+        step = (lambda: shown(next(done), total)) if shown else None
         for store in stores:
             wanted = [each for each in found if each.store and address(each.store) == store]
-            outcomes.append(_replay_store(terminal, wanted, progress))
+            outcomes.append(_replay_store(terminal, wanted, step))
     damaged = [each for each in found if not each.store]
     if terminal.as_json:
         terminal.give({"items": outcomes, "damaged": [each.file.name for each in damaged]})
@@ -143,7 +146,7 @@ def replay(terminal: Terminal, found: Sequence[Summary]) -> bool:
 
 
 def _replay_store(
-    terminal: Terminal, found: Sequence[Summary], progress: Callable[[int], None]
+    terminal: Terminal, found: Sequence[Summary], step: Callable[[], object] | None
 ) -> dict[str, Any]:
     url = _url_of(terminal, found[0].store)
     outcome = {
@@ -156,7 +159,7 @@ def _replay_store(
     }
     try:
         with open_store(url) as store:
-            work = Replay(store, again=True, progress=progress)
+            work = Replay(store, again=True, progress=step)
             for each in found:
                 if not work.file(each.file):
                     break
@@ -193,39 +196,22 @@ def _say(terminal: Terminal, outcome: dict[str, Any]) -> None:
         terminal.show(f"The rest waits on: {clean(outcome['error'])}")
 
 
-@contextmanager
-def _bar(terminal: Terminal, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar where someone watches; gives what is told of bytes that were worked off."""
-    if not terminal.err.is_terminal or terminal.as_json or not total:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=terminal.err, transient=True) as bar:
-        task = bar.add_task("Replaying", total=total)
-        yield lambda done: bar.advance(task, done)
-
-
 # --- dropping ------------------------------------------------------------------------------------
 
 
-def drop(terminal: Terminal, found: Sequence[Summary], yes: bool) -> None:
+def drop(terminal: Terminal, found: Sequence[Summary], dry_run: bool, yes: bool) -> None:
     """Remove files for good, once that is confirmed."""
     if used := [each.file.name for each in found if each.in_use]:
         raise Conflict(f"{joined(used)}: in use by a program that is running; end it first")
     if not terminal.as_json:
         show_list(terminal, found)
-    batches = count(sum(each.batches for each in found), "batch", "batches")
-    if found and not yes and not click.confirm(f"Drop {batches}, never to be recorded?", err=True):
-        terminal.note("Nothing was dropped.")
-        return
-    for each in found:
-        with each.file.locked() as locked:
-            if locked is None:
-                raise Conflict(f"{each.file.name}: in use by another program meanwhile")
-            each.file.path.unlink()
+    if found and proceed(terminal, dry_run, yes):
+        for each in found:
+            with each.file.locked() as locked:
+                if locked is None:
+                    raise Conflict(f"{each.file.name}: in use by another program meanwhile")
+                each.file.path.unlink()
+        if not terminal.as_json:
+            terminal.show("Dropped: none of it will be recorded.")
     if terminal.as_json:
-        terminal.give({"dropped": [each.to_dict() for each in found]})
-    elif found:
-        terminal.show(f"Dropped {shortened(joined([each.file.name for each in found]), 200)}.")
+        terminal.give({"items": [each.to_dict() for each in found], "dropped": not dry_run})

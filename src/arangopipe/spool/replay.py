@@ -70,14 +70,14 @@ def _whole(put: Put, there: Node | None) -> Put:
 class Replay:
     """One replay into a store, and what came of it.
 
-    `again` tries what was refused again. `progress` is told of each number of bytes that was worked off.
+    `again` tries what was refused again. `progress` is called after each batch.
     `blocked` holds, by process, the ids that it was refused to write. `failure` is the error of the store
     that ended the replay.
     """
 
     store: Store
     again: bool = False
-    progress: Callable[[int], None] = lambda _: None
+    progress: Callable[[], object] | None = None
     recorded: int = 0
     reasons: list[str] = field(default_factory=list)
     blocked: dict[str, set[str]] = field(default_factory=dict)
@@ -112,7 +112,8 @@ class Replay:
                     if not self._settle(raw, kept, blocked):
                         left.unlink(missing_ok=True)
                         return False
-                    self.progress(len(raw))
+                    if self.progress is not None:
+                        self.progress()
                     continue
                 with own:
                     stream.seek(place)

@@ -81,6 +81,8 @@ AsOf = int | datetime | None
 
 MAX_PAGE = 10_000
 MAX_NODES = 1_000_000
+RETRIES = 20
+"""How often what others keep from being written is read and written again."""
 
 RETRIES = 20
 """How often who rests on what was read tries again because others wrote meanwhile."""
