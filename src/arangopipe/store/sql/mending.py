@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from sqlite3 import Connection
 
-from arangopipe.model import chain
+from arangopipe.model import chain, times
 from arangopipe.model.graph import Point
 from arangopipe.model.ids import named_key, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
@@ -32,7 +32,7 @@ IDENTITY = {
     "point": "run, name, revision, digest, salt",
 }
 KINDED = ("node", "node_past", "edge", "edge_past")
-MAX_TIME = 253_402_300_799_999_999  # the end of the year 9999 in microseconds
+_CLOCKS_DIFFER = 86_400_000_000  # a day, in microseconds
 KIND_TERMS = "(SELECT id FROM term WHERE text NOT GLOB '*[:=]*')"
 KNOWN_NODES = "(SELECT id FROM state)"
 _OF_RUNS = f"(SELECT id FROM term WHERE text IN {OWNED_BY_RUN})"
@@ -346,7 +346,8 @@ def _ends(db: Connection, lost: Lost) -> None:
 
 def _changes(db: Connection, lost: Lost) -> None:
     """Stand in for changes of which only the rows are left."""
-    db.execute("UPDATE change SET time = 0 WHERE time NOT BETWEEN 0 AND ?", (MAX_TIME,))
+    latest = times.to_microseconds(times.now()) + _CLOCKS_DIFFER
+    db.execute("UPDATE change SET time = 0 WHERE time NOT BETWEEN 0 AND ?", (latest,))
     named = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
         for table, columns in NUMBERED.items()
