@@ -27,7 +27,7 @@ from filled import Put, fill, fill_secret, named, points, run_parts, write
 pytestmark = [pytest.mark.slow, pytest.mark.fault, pytest.mark.xdist_group("salvage")]
 
 PAGE = 4_096
-TIMES = 150 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 8
+TIMES = 150 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 5
 
 
 @pytest.fixture(scope="module")

@@ -203,10 +203,6 @@ def _term(db: Connection, text: str) -> int:
     return int(row[0])
 
 
-def _of_kind(kind: str) -> str:
-    return f"kind = (SELECT id FROM term WHERE text = '{kind}')"
-
-
 # --- documents -----------------------------------------------------------------------------------
 
 
@@ -265,11 +261,8 @@ def _nodes(db: Connection, lost: Lost) -> None:
 
 
 def _next_id(db: Connection) -> int:
-    return int(
-        db.execute("SELECT max(id) + 1 FROM (SELECT id FROM state UNION ALL SELECT id FROM used)").fetchone()[
-            0
-        ]
-    )
+    named = "SELECT id FROM state UNION ALL SELECT id FROM used"
+    return int(db.execute(f"SELECT max(id) + 1 FROM ({named})").fetchone()[0])
 
 
 def _hinted(db: Connection) -> Iterator[tuple[str, str, int]]:
@@ -303,8 +296,8 @@ def _reopened(db: Connection, id: int) -> bool:
 
 
 def _known_by_key(db: Connection, kind: str, key: str) -> bool:
-    row = db.execute(f"SELECT 1 FROM node WHERE {_of_kind(kind)} AND key = ?", (key,)).fetchone()
-    return row is not None
+    of_kind = "kind = (SELECT id FROM term WHERE text = ?)"
+    return db.execute(f"SELECT 1 FROM node WHERE {of_kind} AND key = ?", (kind, key)).fetchone() is not None
 
 
 def _put_stub(db: Connection, id: int, kind: str, key: str) -> None:

@@ -26,7 +26,7 @@ class Replayed:
     """How many changes were taken over as they are, which are not whole, and what could not be recorded."""
 
     verbatim: int = 0
-    broken: tuple[int, ...] = ()
+    broken: list[int] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
 
@@ -45,7 +45,7 @@ def replay(scratch: Connection, target: SQLStore, told: Callable[[str, int, int]
         if change.number == 1:
             source = change.chain[:16] or UNKNOWN
         if not _is_whole(change):
-            replayed.broken += (change.number,)
+            replayed.broken.append(change.number)
         elif (
             replayed.verbatim == place - 1
             and (unbroken or not _forgets(change))

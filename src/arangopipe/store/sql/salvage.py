@@ -129,7 +129,7 @@ def _salvage(damaged: Path, target: Path, folder: Path, told: Progress) -> Repor
         head.number,
         replayed.verbatim,
         recovered,
-        replayed.broken,
+        tuple(replayed.broken),
         (*lost, *replayed.lost),
     )
 
