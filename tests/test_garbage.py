@@ -30,7 +30,10 @@ from arangopipe.run import ActiveRun
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("garbage")]
 
 KEPT = {"close"}
-WITHIN = {"batch", "put", "send", "send_fresh", "retried", "references", "entity", "entities"}
+WITHIN = {
+    *("batch", "put", "send", "send_fresh", "retried", "record", "deliver"),
+    *("references", "entity", "entities"),
+}
 """What the methods are made of: it takes values of the model, which are checked where they are made."""
 
 
@@ -219,7 +222,7 @@ def test_any_argument_is_taken_or_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     method = methods(kind)[name]
-    examples = min(settings().max_examples, 1_000) // (2 if url == "memory://" else 6)
+    examples = min(settings().max_examples, 1_000) // (3 if url == "memory://" else 8)
     with filled(url) as pipe:
         owner = pipe if kind is ArangoPipe else pipe.admin
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from sqlite3 import Connection
 
-from arangopipe.model import chain
+from arangopipe.model import chain, times
 from arangopipe.model.graph import Point
 from arangopipe.model.ids import named_key, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
@@ -32,7 +32,7 @@ IDENTITY = {
     "point": "run, name, revision, digest, salt",
 }
 KINDED = ("node", "node_past", "edge", "edge_past")
-MAX_TIME = 253_402_300_799_999_999  # the end of the year 9999 in microseconds
+_CLOCKS_DIFFER = 86_400_000_000  # a day, in microseconds
 KIND_TERMS = "(SELECT id FROM term WHERE text NOT GLOB '*[:=]*')"
 KNOWN_NODES = "(SELECT id FROM state)"
 _OF_RUNS = f"(SELECT id FROM term WHERE text IN {OWNED_BY_RUN})"
@@ -203,10 +203,6 @@ def _term(db: Connection, text: str) -> int:
     return int(row[0])
 
 
-def _of_kind(kind: str) -> str:
-    return f"kind = (SELECT id FROM term WHERE text = '{kind}')"
-
-
 # --- documents -----------------------------------------------------------------------------------
 
 
@@ -265,11 +261,8 @@ def _nodes(db: Connection, lost: Lost) -> None:
 
 
 def _next_id(db: Connection) -> int:
-    return int(
-        db.execute("SELECT max(id) + 1 FROM (SELECT id FROM state UNION ALL SELECT id FROM used)").fetchone()[
-            0
-        ]
-    )
+    named = "SELECT id FROM state UNION ALL SELECT id FROM used"
+    return int(db.execute(f"SELECT max(id) + 1 FROM ({named})").fetchone()[0])
 
 
 def _hinted(db: Connection) -> Iterator[tuple[str, str, int]]:
@@ -303,8 +296,8 @@ def _reopened(db: Connection, id: int) -> bool:
 
 
 def _known_by_key(db: Connection, kind: str, key: str) -> bool:
-    row = db.execute(f"SELECT 1 FROM node WHERE {_of_kind(kind)} AND key = ?", (key,)).fetchone()
-    return row is not None
+    of_kind = "kind = (SELECT id FROM term WHERE text = ?)"
+    return db.execute(f"SELECT 1 FROM node WHERE {of_kind} AND key = ?", (kind, key)).fetchone() is not None
 
 
 def _put_stub(db: Connection, id: int, kind: str, key: str) -> None:
@@ -346,7 +339,8 @@ def _ends(db: Connection, lost: Lost) -> None:
 
 def _changes(db: Connection, lost: Lost) -> None:
     """Stand in for changes of which only the rows are left."""
-    db.execute("UPDATE change SET time = 0 WHERE time NOT BETWEEN 0 AND ?", (MAX_TIME,))
+    latest = times.to_microseconds(times.now()) + _CLOCKS_DIFFER
+    db.execute("UPDATE change SET time = 0 WHERE time NOT BETWEEN 0 AND ?", (latest,))
     named = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
         for table, columns in NUMBERED.items()

@@ -3,46 +3,101 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from sqlite3 import Connection
 from typing import Any
 
-from arangopipe.errors import ArangopipeError, StoreUnavailable
+from arangopipe.errors import ArangopipeError, StoreError, StoreUnavailable
 from arangopipe.model import chain, documents
-from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Point, Points, Put
+from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Origin, Point, Points, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store.base import Store
+from arangopipe.store.replica import check_follows
 from arangopipe.store.sql import reading
+from arangopipe.store.sql.store import SQLStore
+
+UNKNOWN = "lost"
+"""Origin of the changes of a store whose first link, by which stores are known, is lost."""
 
 
 @dataclass
 class Replayed:
-    """Numbers of the changes that are not whole, and in words what could not be recorded."""
+    """How many changes were taken over as they are, which are not whole, and what could not be recorded."""
 
-    broken: tuple[int, ...] = ()
+    verbatim: int = 0
+    broken: list[int] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
 
-def replay(scratch: Connection, target: Store, told: Callable[[str, int, int], None]) -> Replayed:
-    """Record each change of a scratch database in a new store, in order."""
+def replay(scratch: Connection, target: SQLStore, told: Callable[[str, int, int], None]) -> Replayed:
+    """Record each change of a scratch database in a new store, in order.
+
+    Up to the first that is not whole they are taken over with their links of the chain; from there on
+    each is a new change, which says whence it comes.
+    """
     replayed = Replayed()
-    total, last = scratch.execute("SELECT count(*), coalesce(max(number), 0) FROM change").fetchone()
-    for place, change in enumerate(reading.changes_with_entries(scratch.cursor(), 0, last), 1):
+    total = scratch.execute("SELECT count(*) FROM change").fetchone()[0]
+    unbroken = _is_unbroken(_changes(scratch))
+    source = UNKNOWN
+    for place, change in enumerate(_changes(scratch), 1):
         told("recording changes", place, total)
+        if change.number == 1:
+            source = change.chain[:16] or UNKNOWN
         if not _is_whole(change):
-            replayed.broken += (change.number,)
-        batch = _present(target, batch_of(change))
+            replayed.broken.append(change.number)
+        elif (
+            replayed.verbatim == place - 1
+            and (unbroken or not _forgets(change))
+            and _taken_over(change, target)
+        ):
+            replayed.verbatim += 1
+            continue
+        batch = _present(target, batch_of(change, source))
         replayed.lost += [f"change {change.number}: {words}" for words in _record(target, batch)]
     return replayed
+
+
+def _changes(scratch: Connection) -> Iterator[Change]:
+    last = scratch.execute("SELECT max(number) FROM change").fetchone()[0]
+    return reading.changes_with_entries(scratch.cursor(), 0, last or 0)
+
+
+def _is_unbroken(changes: Iterable[Change]) -> bool:
+    """Whether all changes are whole, and each follows on the one before."""
+    last = None
+    for change in changes:
+        try:
+            check_follows(change, last)
+        except StoreError:
+            return False
+        if not _is_whole(change):
+            return False
+        last = change
+    return True
+
+
+def _forgets(change: Change) -> bool:
+    """Whether rows of a change were erased since: what is left of them names that later change."""
+    return any(entry.digest is not None for entry in change.entries)
 
 
 def _is_whole(change: Change) -> bool:
     return chain.change_digest(map(chain.entry_digest, change.entries)).hex() == change.digest
 
 
-def batch_of(change: Change) -> Batch:
-    """Return the batch that makes a change again; what was erased since is left out."""
+def _taken_over(change: Change, target: SQLStore) -> bool:
+    try:
+        target.append([change])
+    except StoreUnavailable:
+        raise
+    except ArangopipeError:
+        return False
+    return True
+
+
+def batch_of(change: Change, source: str) -> Batch:
+    """Return the batch that makes a change of a store again; what was erased since is left out."""
     puts, edges, points = [], [], []
     closed_nodes: dict[str, None] = {}
     closed_edges: dict[EdgeRef, None] = {}
@@ -74,7 +129,7 @@ def batch_of(change: Change) -> Batch:
         change.actor,
         change.action,
         change.reason,
-        origin=change.origin,
+        origin=change.origin or Origin(source, change.number, change.time, change.actor),
     )
 
 

@@ -2,8 +2,8 @@
 
 1. A copy of the file is read page by page (`pages`); the shape of a row says of which table it is.
 2. The rows go into a scratch database of the same tables, where they are made to fit together (`mending`).
-3. Each change is recorded in the new store with its batch id, actor, action and reason (`replaying`). A
-   change whose rows still give the digest that it was recorded with is whole.
+3. The changes go into the new store (`replaying`): as they were up to the first that is not whole, that is,
+   whose rows do not give the digest it was recorded with; from there on as new changes with their origin.
 
 Nothing is guessed: what is recorded stood in the file. A node of which only the name is left has an empty
 document.
@@ -51,12 +51,14 @@ HINTS = {
 class Report:
     """What was read of a damaged file, and what was not.
 
-    `recovered` counts the nodes by kind, the edges and the rows of points that stand in the new store;
-    `broken` holds the numbers of the changes that are not whole; `lost` says in words what is missing.
+    Of the `changes` in the new store the first `verbatim` ones are as they were, chain included. `recovered`
+    counts the nodes by kind, the edges and the points that stand there; `broken` holds the numbers of the
+    changes that are not whole; `lost` says in words what is missing.
     """
 
     file: str
     changes: int
+    verbatim: int
     recovered: dict[str, int]
     broken: tuple[int, ...]
     lost: tuple[str, ...]
@@ -68,7 +70,7 @@ class Report:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {what}" for what, count in self.recovered.items() if count)
-        lines = [f"{self.changes:,} changes recorded anew: {counts or 'nothing'}"]
+        lines = [f"{self.changes:,} changes, {self.verbatim:,} of them as they were: {counts or 'nothing'}"]
         if self.broken:
             lines.append(f"not whole: {listed(self.broken)}")
         more = [f"and {len(self.lost) - SHOWN:,} more such lines"] if len(self.lost) > SHOWN else []
@@ -80,6 +82,7 @@ class Report:
             "file": self.file,
             "whole": self.whole,
             "changes": self.changes,
+            "verbatim": self.verbatim,
             "recovered": self.recovered,
             "broken": list(self.broken),
             "lost": list(self.lost),
@@ -124,8 +127,9 @@ def _salvage(damaged: Path, target: Path, folder: Path, told: Progress) -> Repor
     return Report(
         str(damaged),
         head.number,
+        replayed.verbatim,
         recovered,
-        replayed.broken,
+        tuple(replayed.broken),
         (*lost, *replayed.lost),
     )
 
