@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from context import Bench
+from coprocess import Failed
 from environments import MLFLOW
 from result import LIMIT, Result
 
@@ -51,10 +52,15 @@ def start(bench: Bench, stores: dict[int, Path]) -> None:
         path = bench.folder / "peer-start.db"
         connect = f"import mlflow; mlflow.MlflowClient('sqlite:///{path}').get_experiment('0')"
         size, code = max(connects.items())
-        cases += [
-            Case("import", imports, "import mlflow", IMPORT_OF_PEER, python, MLFLOW.name),
-            Case(f"connect, {size:,} runs", code, connect, None, python, MLFLOW.name, "empty store"),
-        ]
+        try:
+            _interpreter(bench.folder, python, connect)
+        except Failed as error:
+            bench.leave_out(MLFLOW.name, error)
+        else:
+            cases += [
+                Case("import", imports, "import mlflow", IMPORT_OF_PEER, python, MLFLOW.name),
+                Case(f"connect, {size:,} runs", code, connect, None, python, MLFLOW.name, "empty store"),
+            ]
     _take_turns(bench, cases, fresh)
     if _STATUS.exists():
         for case in cases:
@@ -99,7 +105,8 @@ def _interpreter(folder: Path, python: str | Path, code: str) -> tuple[float, st
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
-    done = subprocess.run(
-        [str(python), "-c", code], check=True, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    return time.perf_counter() - start, done.stdout
+    done = subprocess.run([str(python), "-c", code], env=environment, capture_output=True, text=True)
+    taken = time.perf_counter() - start
+    if done.returncode:
+        raise Failed(done.stderr.strip().splitlines()[-1])
+    return taken, done.stdout

@@ -32,11 +32,11 @@ class Trainer:
         """Return how long a call to log takes, and one of a function that does nothing."""
         return {"seconds": _loop(self.log, count), "empty": _loop(_nothing, 20_000)}
 
-    def train(self, seconds: float) -> dict[str, Any]:
-        """Train for a while."""
+    def train(self, seconds: float, most: int) -> dict[str, Any]:
+        """Train for a while, but not for more than so many steps."""
         steps, spent, worst, errors, said = 0, 0.0, 0.0, 0, ""
         until = time.perf_counter() + seconds
-        while time.perf_counter() < until:
+        while time.perf_counter() < until and steps < most:
             sha256(BATCH).digest()
             start = time.perf_counter()
             try:

@@ -25,6 +25,9 @@ Trouble = Callable[[Path, float], AbstractContextManager[None]]
 
 OURS, SYNCHRONOUS, ASYNCHRONOUS = "Arangopipe", MLFLOW.name, f"{MLFLOW.name}, asynchronous"
 
+MOST = {ASYNCHRONOUS: 500}
+"""At the end of a run it writes what is left, which takes it minutes after some thousand steps."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -102,7 +105,7 @@ def _train(name: str, side: Side, condition: str, trouble: Trouble, seconds: flo
     """Train while the store is in trouble, end the run, and count what was recorded once that is over."""
     run = side.start()
     with trouble(side.path, seconds):
-        found = side.process.ask("train", seconds=seconds)
+        found = side.process.ask("train", seconds=seconds, most=MOST.get(name, sys.maxsize))
         ended = side.process.ask("end")
     points = side.process.ask("recorded", url=side.url, run=run)["points"]
     return Training(
