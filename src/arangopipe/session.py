@@ -108,12 +108,14 @@ class Session:
 
     def entities(self, nodes: Sequence[Node], moment: When = None) -> tuple[Entity, ...]:
         """Return the entities of nodes, with one read for all runs among them."""
-        runs = [node.key for node in nodes if node.kind == "run"]
-        wanted = [f"{kind}/{key}" for key in runs for kind in OWNED_BY_RUN]
-        owned = dict(zip(wanted, self.store.get(wanted, moment_of(moment)), strict=True)) if runs else {}
-        return tuple(
-            entity_of(node, *(owned.get(f"{kind}/{node.key}") for kind in OWNED_BY_RUN)) for node in nodes
-        )
+        keys = [node.key for node in nodes if node.kind == "run"]
+        if not keys:
+            return tuple([entity_of(node) for node in nodes])
+        wanted = [f"{kind}/{key}" for kind in OWNED_BY_RUN for key in keys]
+        found = self.store.get(wanted, moment_of(moment))
+        params, metrics = found[: len(keys)], found[len(keys) :]
+        owned = dict(zip(keys, zip(params, metrics, strict=True), strict=True))
+        return tuple([entity_of(node, *owned.get(node.key, ())) for node in nodes])
 
     def batch(
         self,

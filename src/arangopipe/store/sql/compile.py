@@ -136,7 +136,7 @@ class Compiler:
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""
         text = f"{kind}:{path_text(segments)}"
-        found = (self._reader.terms.id(self._reader.cursor, name) for name in (text, f"{text}[]"))
+        found = (self._reader.term(name) for name in (text, f"{text}[]"))
         return [term for term in found if term is not None]
 
     def _hop(
@@ -152,7 +152,7 @@ class Compiler:
                 return ANY
             near_end, far_end = ("source", "target") if forward else ("target", "source")
             parts.append(f"SELECT {near_end} FROM edge WHERE {far_end} IN ({far[0]}) AND kind = ?")
-            params += [*far[1], self._reader.terms.id(self._reader.cursor, edge.name)]
+            params += [*far[1], self._reader.term(edge.name)]
         members = " UNION ".join(parts)
         return Condition(f"n.id IN ({members})", params, members=members, member_params=params, span=True)
 
@@ -163,7 +163,7 @@ class Compiler:
         if len(segments) == 1 and segments[0] in OWN_WORDS:
             column = COLUMNS[segments[0]]
             sql, params = column_test(column, leaf)
-            term = self._reader.terms.id(self._reader.cursor, kind)
+            term = self._reader.term(kind)
             return f"SELECT id FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}", [term, *params]
         if not attributes.is_indexed(kind, segments) or segments[0] in ("params", "metrics"):
             return None
@@ -172,7 +172,7 @@ class Compiler:
 
     def marked(self, kind: str) -> list[int]:
         """Return the ids of nodes of a kind that the index does not hold completely."""
-        term = self._reader.terms.id(self._reader.cursor, f"{kind}:")
+        term = self._reader.term(f"{kind}:")
         if term is None:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))

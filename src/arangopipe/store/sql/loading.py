@@ -51,7 +51,7 @@ def records(
 
 
 def _owned(reader: Reader, kind: str, keys: Sequence[str]) -> dict[str, str]:
-    term = reader.terms.id(reader.cursor, kind)
+    term = reader.term(kind)
     found = reader.select(
         "node", "key, coalesce(document, '{}')", f"kind = ? AND key IN {SOME}", term, some(keys)
     )
@@ -78,7 +78,7 @@ def _neighbours(
     """Return, for each integer id, the nodes one edge away along a hop."""
     pairs: list[tuple[int, int]] = []
     for edge, forward, _ in vocabulary.hops(kind)[hop]:
-        term = reader.terms.id(reader.cursor, edge.name)
+        term = reader.term(edge.name)
         near, far = ("source", "target") if forward else ("target", "source")
         pairs += reader.select("edge", f"{near}, {far}", f"{near} IN {SOME} AND kind = ?", some(ids), term)
     rows = reader.by_ids({far for _, far in pairs})

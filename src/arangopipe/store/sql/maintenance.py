@@ -129,7 +129,7 @@ def _check_values(reader: Reader, series: dict[int, dict[str, Summary]]) -> Iter
 
     def term(text: str) -> int:
         # A path that was never interned has no rows: -1 stands for it and is reported as missing.
-        return reader.terms.id(cursor, text) or -1
+        return reader.term(text) or -1
 
     cursor.execute(EXPECTED)
     try:

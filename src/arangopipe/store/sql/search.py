@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 from math import isqrt
-from operator import itemgetter
 from typing import Any
 
 from arangopipe.model.expressions import (
@@ -30,7 +29,7 @@ from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
 from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined, value_test
 from arangopipe.store.sql.loading import records
-from arangopipe.store.sql.reading import NODE, SOME, NodeRow, Reader, some
+from arangopipe.store.sql.reading import NODE, SOME, NodeRow, Reader, make_node, some
 from arangopipe.store.sql.values import python_value, sql_value
 
 WIDE = 50_000
@@ -48,11 +47,17 @@ N_NODE = (
 )
 MISSING = sort_key([])
 
-Found = tuple[cursors.Position, list[Any], Node, int]
-"""Where a match stands, its sort values, the node, its integer id."""
+Found = tuple[Any, Node, int]
+"""What a match is sorted by (a list of `sort_key`s, or one value as its column keeps it), the node, its
+integer id."""
 
 After = list[Any] | None
 """Where the last page ended: sort values, integer id, key and name; None: nowhere yet."""
+
+
+def _sort_values(found: Any) -> list[Any]:
+    """Return the sort keys of what was found."""
+    return found if isinstance(found, list) else [sort_key([python_value(found)])]
 
 
 def conjuncts(where: Expression | None) -> Sequence[Expression]:
@@ -79,7 +84,7 @@ class Search:
         self._where = where
         self._items = conjuncts(where)
         self._order = tuple(order)
-        self._term = reader.terms.id(reader.cursor, kind)
+        self._term = reader.term(kind)
         self._compiler = Compiler(reader, vocabulary, kind)
         self._marked = self._compiler.marked(kind) if reader.at is None else []
         self._by_name = vocabulary.nodes[kind].identity == "name"
@@ -89,11 +94,11 @@ class Search:
         mark = cursors.query_mark(self._kind, self._where, self._order, self._reader.at)
         after = cursors.decode(mark, cursor) if cursor is not None else None
         found = list(islice(self._found(after, limit + 1), limit + 1))
-        nodes = tuple(node for _, _, node, _ in found[:limit])
+        nodes = tuple([node for _, node, _ in found[:limit]])
         if len(found) <= limit:
             return Page(nodes, None)
-        _, values, node, id = found[limit - 1]
-        return Page(nodes, cursors.encode(mark, [values, id, node.key, node.name]))
+        values, node, id = found[limit - 1]
+        return Page(nodes, cursors.encode(mark, [_sort_values(values), id, node.key, node.name]))
 
     def matching(self, read: Iterable[Path] = ()) -> Iterator[Record]:
         """Yield the record of every match, in no order, with what `read` needs."""
@@ -146,8 +151,7 @@ class Search:
 
     def _path_terms(self, path: Path) -> tuple[int | None, int | None]:
         text = f"{self._kind}:{path_text(path.segments)}"
-        term = self._reader.terms.id
-        return term(self._reader.cursor, text), term(self._reader.cursor, f"{text}[]")
+        return self._reader.term(text), self._reader.term(f"{text}[]")
 
     def condition(self) -> Condition:
         """Return the condition that the filter puts on current rows ``n``."""
@@ -170,16 +174,17 @@ class Search:
     # Sorted here
 
     def _sorted(self, matching: Iterable[Record], after: After) -> Iterator[Found]:
-        found = []
-        for record in matching:
-            values = cursors.sort_values(self._order, record.read)
-            found.append(self._place(values, record.node, record.sequence))
-        found.sort(key=itemgetter(0))
+        found: list[Found] = [
+            (cursors.sort_values(self._order, record.read), record.node, record.sequence)
+            for record in matching
+        ]
+        found.sort(key=self._place)
         start = None if after is None else self._position(*after)
-        return (item for item in found if start is None or item[0] > start)
+        return (item for item in found if start is None or self._place(item) > start)
 
-    def _place(self, values: list[Any], node: Node, id: int) -> Found:
-        return self._position(values, id, node.key, node.name), values, node, id
+    def _place(self, found: Found) -> cursors.Position:
+        values, node, id = found
+        return self._position(_sort_values(values), id, node.key, node.name)
 
     def _position(self, values: Sequence[Any], id: int, key: str, name: str) -> cursors.Position:
         if self._order:
@@ -202,7 +207,7 @@ class Search:
             if after is not None:
                 sql, params = " AND n.key < ?", [after[2]]
         rows = self._rows(condition, driver, sql, params, order)
-        return (self._place([], node, row[0]) for row, node in self._passing(rows, undecided))
+        return (([], node, row[0]) for row, node in self._passing(rows, undecided))
 
     # In the order of a searchable value
 
@@ -219,7 +224,7 @@ class Search:
             streams.append(self._valueless(key, path, element, condition, after, undecided))
         if self._marked:
             streams.append(self._sorted(self._matching(self._reader.by_ids(self._marked), [key.path]), after))
-        return merge(*streams, key=itemgetter(0)) if len(streams) > 1 else streams[0]
+        return merge(*streams, key=self._place) if len(streams) > 1 else streams[0]
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""
@@ -258,7 +263,7 @@ class Search:
         rest = rest.replace("n.id", "v.node")
         sql += f" AND {rest} ORDER BY v.value {direction}, v.node {direction}"
         for row, node in self._passing(self._reader.rows(sql, params + rest_params), undecided):
-            yield self._place([sort_key([python_value(row[8])])], node, row[0])
+            yield row[8], node, row[0]
 
     def _valueless(
         self,
@@ -285,7 +290,7 @@ class Search:
             sql, params = f"{sql} AND n.id {follows} ?", [*params, after[1]]
         rows = self._reader.rows(f"{sql} ORDER BY n.id {direction}", params)
         for row, node in self._passing(rows, undecided):
-            yield self._place([MISSING], node, row[0])
+            yield [MISSING], node, row[0]
 
     def _rest(self, condition: Condition, element: int | None) -> tuple[str, list[Any]]:
         sql, params = f"n.kind = ? AND ({condition.sql})", [self._term, *condition.params]
@@ -371,12 +376,13 @@ class Search:
 
     def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
         """Yield rows that a condition let through and what it left undecided does too, with their nodes."""
-        if not undecided:
-            for row in rows:
-                yield row, Node(self._kind, *row[2:8])
+        if undecided:
+            for row, record in self._records(rows, [], undecided):
+                yield row, record.node
             return
-        for row, record in self._records(rows, [], undecided):
-            yield row, record.node
+        kind = self._kind
+        for row in rows:
+            yield row, make_node((kind, *row[2:8]))
 
     def _matching(
         self, rows: Iterable[Any], read: Iterable[Path], undecided: Sequence[Expression] | None = None

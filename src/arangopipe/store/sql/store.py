@@ -120,7 +120,7 @@ class SQLStore(Store, Maintenance, Replica, Backup):
 
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
-        term = self._terms.id(reader.cursor, "kinds")
+        term = reader.term("kinds")
         mark: tuple[int, int] = reader.cursor.execute(
             "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
         ).fetchone()

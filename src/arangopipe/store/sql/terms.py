@@ -8,6 +8,8 @@ from sqlite3 import Cursor
 
 from arangopipe.errors import StoreError
 
+MAX_ABSENT = 10_000
+
 
 class Terms:
     """Texts and their integers as committed; the table only grows, so the cache is never wrong."""
@@ -18,16 +20,23 @@ class Terms:
         self.known: Callable[[str], int | None] = self._ids.get
         self.paths: defaultdict[str, dict[str, int]] = defaultdict(dict)
         """By kind, the integers of its searchable paths, known by the path alone."""
+        self._absent: dict[str, int | None] = {}
 
-    def id(self, cursor: Cursor, text: str) -> int | None:
-        """Return the integer of a text, None where the database does not have it."""
-        known = self._ids.get(text)
-        if known is None:
-            row = cursor.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
-            if row is not None:
-                known = row[0]
-                self.keep({text: row[0]})
-        return known
+    def look_up(self, cursor: Cursor, text: str, last: int | None) -> int | None:
+        """Return the integer of a text that is not `known`, None where the database does not have it.
+
+        `last` is its last term: what was absent when that was the last is absent still.
+        """
+        if text in self._absent and self._absent[text] == last:
+            return None
+        row = cursor.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
+        if row is None:
+            if len(self._absent) >= MAX_ABSENT:
+                self._absent.clear()
+            self._absent[text] = last
+            return None
+        self.keep({text: row[0]})
+        return int(row[0])
 
     def texts(self, cursor: Cursor, *ids: int) -> Mapping[int, str]:
         """Return texts by their integers; all of `ids` are there."""

@@ -94,7 +94,7 @@ class Walk:
         for step, near, end in zip(steps, ("source", "target"), (2, 0), strict=True):
             terms, leading, open_ = [], [], []
             for name, (kind, leads) in step.items():
-                term = self._reader.terms.id(self._reader.cursor, name)
+                term = self._reader.term(name)
                 if term is None:
                     continue
                 terms.append(term)
