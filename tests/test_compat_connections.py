@@ -167,6 +167,15 @@ def test_a_program_may_connect_to_any_number_of_databases(home: Path) -> None:
     assert nested.ArangoPipe(config).lookup_dataset("d")
 
 
+def test_a_database_that_was_removed_from_outside_is_made_again(home: Path) -> None:
+    _, _, ap = connect("nested")
+    ap.register_dataset({"name": "d"})
+    for path in (home / "databases").iterdir():
+        path.unlink()
+    assert ap.register_dataset({"name": "d"})
+    assert ap.db.path.exists()
+
+
 def test_threads_share_one_store() -> None:
     config = new_config(dbName="shared")
     found: list[Any] = []
