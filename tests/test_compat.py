@@ -328,6 +328,29 @@ def _(old: Old) -> None:
     assert old.ap.find_entity("_key", key, "datasets")[0]["name"] == "x"
 
 
+@rule("find_entity", "finds what belongs to runs and deployments by any attribute")
+def _(old: Old) -> None:
+    run = old.run(deployment_tag="prod")
+    run["model-params"]["name"] = "grid"
+    old.ap.log_run(run)
+    old.admin.register_deployment("prod")
+    old.ap.log_serving_perf({"rmse": 60, "name": "first"}, "prod", "ops")
+    for name, value, kind in (
+        ("alpha", 0.5, "modelparams"),
+        ("name", "grid", "modelparams"),
+        ("rmse", 54.2, "devperf"),
+        ("timestamp", run["model-perf"]["timestamp"], "devperf"),
+        ("timestamp", run["model-perf"]["timestamp"], "run"),
+        ("run_id", "17", "run"),
+        ("tag", "prod", "deployment"),
+        ("rmse", 60.0, "servingperf"),
+        ("name", "first", "servingperf"),
+    ):
+        (found,) = old.ap.find_entity(name, value, kind)
+        assert found[name] == value
+    assert old.ap.lookup_entity("grid", "modelparams")["alpha"] == 0.5
+
+
 @rule("ids", "are taken apart")
 def _(old: Old) -> None:
     assert old.ap.get_collection_from_id("models/1") == "models"

@@ -21,6 +21,9 @@ _AS_CREATED = (OrderKey(Path(("_",))),)
 _MADE = frozenset({"_id", "_key", "_rev", "name", "run_id", "timestamp", "type"})
 """Attributes of old documents that today's need not hold as such."""
 
+_UNNAMED = frozenset({"modelparams", "devperf", "deployment", "servingperf"})
+"""Kinds in whose documents a ``name`` is an attribute as any other."""
+
 _PAGE = 200
 
 
@@ -65,7 +68,7 @@ def matching(pipe: ArangoPipe, kind: str, attribute: str, value: Any) -> Iterato
 
 def _candidates(store: Store, kind: str, attribute: str, value: Any) -> Iterator[Node]:
     """Yield what may have that value: what the index finds, or everything."""
-    if attribute == "name" and isinstance(value, str):
+    if attribute == "name" and isinstance(value, str) and kind not in _UNNAMED:
         return reversed(store.find(kind, value))
     if attribute in _MADE or not _indexed(value):
         return nodes_of(store, kind)
