@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from arangopipe.compat.errors import raised_as
@@ -47,8 +47,9 @@ def edges_of(store: Store, kind: EdgeKind) -> Iterator[Edge]:
     """Yield the edges of a kind."""
     seen: set[Edge] = set()
     for source in [kind.source] if kind.source is not None else store.vocabulary().nodes:
-        for node in nodes_of(store, source):
-            found = store.edges([node.id], [kind.name], MAX_NODES)
+        nodes = nodes_of(store, source)
+        while ids := [node.id for node in islice(nodes, _PAGE)]:
+            found = store.edges(ids, [kind.name], MAX_NODES)
             yield from (edge for edge in found if edge not in seen)
             seen.update(found)
 
@@ -59,7 +60,10 @@ def matching(pipe: ArangoPipe, kind: str, attribute: str, value: Any) -> Iterato
     wanted = documents.normalise({"value": value})["value"]
     vocabulary = pipe.store.vocabulary(reload=True)
     if kind in vocabulary.edges:
-        found: Iterator[Document] = map(edge_dict, edges_of(pipe.store, vocabulary.edges[kind]))
+        end = attribute in ("_from", "_to") and isinstance(wanted, str)
+        known = vocabulary.edges[kind]
+        edges = pipe.store.edges([wanted], [kind], MAX_NODES) if end else edges_of(pipe.store, known)
+        found: Iterator[Document] = map(edge_dict, edges)
     else:
         name = vocabulary.node_kind(kind).name
         found = map(entity_dict, _candidates(pipe.store, name, attribute, wanted))
