@@ -543,6 +543,14 @@ def test_the_command_line_opens_the_last_database(command: Any) -> None:
     assert [item["name"] for item in json.loads(said)["items"]] == ["d"]
 
 
+def test_the_command_line_lists_old_databases(command: Any) -> None:
+    _, _, one = connect("nested")
+    _, _, two = connect("flat")
+    _, said = command("stores", "--json")
+    listed = {item["store"]: item["used"] for item in json.loads(said)["items"]}
+    assert listed == {str(one.db.path): False, str(two.db.path): True}
+
+
 def test_last_database_is_not_found_before_there_is_one() -> None:
     with pytest.raises(NotFound, match="run code written for Arangopipe"):
         databases.last()
