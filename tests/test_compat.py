@@ -328,6 +328,49 @@ def _(old: Old) -> None:
     assert old.ap.find_entity("_key", key, "datasets")[0]["name"] == "x"
 
 
+@rule("find_entity", "finds edges by their ends and by what they hold")
+def _(old: Old) -> None:
+    used = old.used()
+    old.admin.add_edges_to_arangopipe("like", ["datasets", "models"], ["datasets"])
+    things = [old.ap.register_dataset({"name": name}) for name in "abc"]
+    model = old.ap.lookup_entity_by_id(f"models/{used['model']}")
+    for source, target, weight in ((0, 1, 1), (1, 2, 2), (2, 0, 2)):
+        old.ap.insert_into_edge_type("like", things[source], things[target], {"weight": weight})
+    old.ap.insert_into_edge_type("like", model, things[0], {"weight": 2})
+
+    def found(name: str, value: Any) -> list[tuple[str, str]]:
+        edges = old.ap.find_entity(name, value, "like")
+        return sorted((edge["_from"], edge["_to"]) for edge in edges)
+
+    a, b, c = (thing["_id"] for thing in things)
+    assert found("weight", 2) == sorted([(b, c), (c, a), (model["_id"], a)])
+    assert found("_to", a) == sorted([(c, a), (model["_id"], a)])
+    assert found("_from", a) == [(a, b)]
+
+
+@rule("find_entity", "finds what belongs to runs and deployments by any attribute")
+def _(old: Old) -> None:
+    run = old.run(deployment_tag="prod")
+    run["model-params"]["name"] = "grid"
+    old.ap.log_run(run)
+    old.admin.register_deployment("prod")
+    old.ap.log_serving_perf({"rmse": 60, "name": "first"}, "prod", "ops")
+    for name, value, kind in (
+        ("alpha", 0.5, "modelparams"),
+        ("name", "grid", "modelparams"),
+        ("rmse", 54.2, "devperf"),
+        ("timestamp", run["model-perf"]["timestamp"], "devperf"),
+        ("timestamp", run["model-perf"]["timestamp"], "run"),
+        ("run_id", "17", "run"),
+        ("tag", "prod", "deployment"),
+        ("rmse", 60.0, "servingperf"),
+        ("name", "first", "servingperf"),
+    ):
+        (found,) = old.ap.find_entity(name, value, kind)
+        assert found[name] == value
+    assert old.ap.lookup_entity("grid", "modelparams")["alpha"] == 0.5
+
+
 @rule("ids", "are taken apart")
 def _(old: Old) -> None:
     assert old.ap.get_collection_from_id("models/1") == "models"

@@ -167,6 +167,15 @@ def test_a_program_may_connect_to_any_number_of_databases(home: Path) -> None:
     assert nested.ArangoPipe(config).lookup_dataset("d")
 
 
+def test_a_database_that_was_removed_from_outside_is_made_again(home: Path) -> None:
+    _, _, ap = connect("nested")
+    ap.register_dataset({"name": "d"})
+    for path in (home / "databases").iterdir():
+        path.unlink()
+    assert ap.register_dataset({"name": "d"})
+    assert ap.db.path.exists()
+
+
 def test_threads_share_one_store() -> None:
     config = new_config(dbName="shared")
     found: list[Any] = []
@@ -532,6 +541,14 @@ def test_the_command_line_opens_the_last_database(command: Any) -> None:
     ap.register_dataset({"name": "d"})
     code, said = command("datasets", "--json")
     assert [item["name"] for item in json.loads(said)["items"]] == ["d"]
+
+
+def test_the_command_line_lists_old_databases(command: Any) -> None:
+    _, _, one = connect("nested")
+    _, _, two = connect("flat")
+    _, said = command("stores", "--json")
+    listed = {item["store"]: item["used"] for item in json.loads(said)["items"]}
+    assert listed == {str(one.db.path): False, str(two.db.path): True}
 
 
 def test_last_database_is_not_found_before_there_is_one() -> None:

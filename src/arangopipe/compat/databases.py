@@ -18,8 +18,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from arangopipe.errors import InvalidInput, NotFound, StoreUnavailable, Unsupported
+from arangopipe.outbox import Outbox
 from arangopipe.pipe import ArangoPipe
 from arangopipe.store import open_store
+from arangopipe.store.base import Store
 from arangopipe.store.settings import disabled, home
 
 DEFAULT_NAME = "arangopipe"
@@ -78,7 +80,7 @@ class Database:
     def _forget(self) -> None:
         pipe = _open.pop(self._place, None)
         if pipe is not None:
-            pipe.store.close()
+            _close(pipe.store, pipe.outbox)
 
     def _opened(self) -> ArangoPipe:
         if self.path is not None:
@@ -86,13 +88,19 @@ class Database:
         pipe = _open[self._place] = ArangoPipe(open_store(self.url))
         if self.url.startswith("memory:"):
             _in_memory.append(pipe)
-        weakref.finalize(pipe, pipe.store.close)
+        weakref.finalize(pipe, _close, pipe.store, pipe.outbox)
+        pipe.outbox.catch_up()
         if self._place not in _said:
             _said.add(self._place)
             print(f"Arangopipe database {self.name!r}: {pipe.store.url}")  # noqa: T201 — it always spoke up
         if not disabled():
             _note_last(self.name)
         return pipe
+
+
+def _close(store: Store, outbox: Outbox) -> None:
+    store.close()
+    outbox.close()
 
 
 def database(name: str) -> Database:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from arangopipe.compat.errors import raised_as
@@ -20,6 +20,9 @@ _AS_CREATED = (OrderKey(Path(("_",))),)
 
 _MADE = frozenset({"_id", "_key", "_rev", "name", "run_id", "timestamp", "type"})
 """Attributes of old documents that today's need not hold as such."""
+
+_UNNAMED = frozenset({"modelparams", "devperf", "deployment", "servingperf"})
+"""Kinds in whose documents a ``name`` is an attribute as any other."""
 
 _PAGE = 200
 
@@ -44,8 +47,9 @@ def edges_of(store: Store, kind: EdgeKind) -> Iterator[Edge]:
     """Yield the edges of a kind."""
     seen: set[Edge] = set()
     for source in [kind.source] if kind.source is not None else store.vocabulary().nodes:
-        for node in nodes_of(store, source):
-            found = store.edges([node.id], [kind.name], MAX_NODES)
+        nodes = nodes_of(store, source)
+        while ids := [node.id for node in islice(nodes, _PAGE)]:
+            found = store.edges(ids, [kind.name], MAX_NODES)
             yield from (edge for edge in found if edge not in seen)
             seen.update(found)
 
@@ -56,7 +60,10 @@ def matching(pipe: ArangoPipe, kind: str, attribute: str, value: Any) -> Iterato
     wanted = documents.normalise({"value": value})["value"]
     vocabulary = pipe.store.vocabulary(reload=True)
     if kind in vocabulary.edges:
-        found: Iterator[Document] = map(edge_dict, edges_of(pipe.store, vocabulary.edges[kind]))
+        end = attribute in ("_from", "_to") and isinstance(wanted, str)
+        known = vocabulary.edges[kind]
+        edges = pipe.store.edges([wanted], [kind], MAX_NODES) if end else edges_of(pipe.store, known)
+        found: Iterator[Document] = map(edge_dict, edges)
     else:
         name = vocabulary.node_kind(kind).name
         found = map(entity_dict, _candidates(pipe.store, name, attribute, wanted))
@@ -65,7 +72,7 @@ def matching(pipe: ArangoPipe, kind: str, attribute: str, value: Any) -> Iterato
 
 def _candidates(store: Store, kind: str, attribute: str, value: Any) -> Iterator[Node]:
     """Yield what may have that value: what the index finds, or everything."""
-    if attribute == "name" and isinstance(value, str):
+    if attribute == "name" and isinstance(value, str) and kind not in _UNNAMED:
         return reversed(store.find(kind, value))
     if attribute in _MADE or not _indexed(value):
         return nodes_of(store, kind)

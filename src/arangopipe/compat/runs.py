@@ -62,7 +62,7 @@ class Runs(Connected):
         )
         own = {name: value for name, value in ri.items() if name not in _ELSEWHERE}
         record = replace(record, run=_with(record.run, {**own, "timestamp": timestamp}))
-        pipe.send(pipe.batch("log run", puts=record.puts, edges=record.edges))
+        pipe.record(pipe.batch("log run", puts=record.puts, edges=record.edges))
 
     def lookup_modelparams(self, tag_value: Any) -> Document | None:
         """Return the parameters of the first run of a tag."""
@@ -96,8 +96,8 @@ class Runs(Connected):
         deployment = pipe.get(deployed["_id"])
         node = Node("servingperf", check_key(key), project=deployment.project, text=text)
         edge = pipe.references().edge("deployment_servingperf", deployment.id, node.id)
-        written = pipe.put("log serving performance", Put(node), [edge])
-        return edge_receipt(edge._replace(revision=written.revision))
+        batch = pipe.batch("log serving performance", puts=[Put(node)], edges=[edge])
+        return edge_receipt(edge._replace(revision=pipe.record(batch)[0].revision))
 
 
 def _with(run: Node, own: Mapping[str, Any]) -> Node:
