@@ -90,7 +90,7 @@ def adopt(cursor: Cursor, terms: NewTerms, adoptions: Iterable[tuple[Prepared, l
 
 def edge_revisions(reader: Reader, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
     """Return every state an edge had, the oldest first and the current one last."""
-    kind = reader.terms.id(reader.cursor, ref.kind)
+    kind = reader.term(ref.kind)
     ends = [some(_every_id(reader, end)) for end in (ref.source, ref.target)]
     where = f"kind = ? AND source IN {SOME} AND target IN {SOME}"
     rows = reader.cursor.execute(
@@ -125,7 +125,7 @@ def ever_linked(reader: Reader, node_id: str) -> tuple[EdgeRef, ...]:
 def _every_id(reader: Reader, node_id: str) -> list[int]:
     """Return the integers that a node has and had: a new one each time it was made anew."""
     kind, key = split_id(node_id)
-    term = reader.terms.id(reader.cursor, kind)
+    term = reader.term(kind)
     rows = reader.cursor.execute(
         "SELECT id FROM node WHERE kind = ? AND key = ? UNION "
         "SELECT id FROM node_past WHERE kind = ? AND key = ?",
