@@ -84,7 +84,7 @@ def query(path: Path, sql: str) -> list[Any]:
 
 
 def backups(path: Path) -> list[Path]:
-    return sorted(path.parent.glob("*.backup"))
+    return sorted(path.parent.glob("*.schema-*.backup"))
 
 
 def structure(path: Path) -> list[Any]:
