@@ -41,11 +41,15 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """One change of a thing: what it wrote, None where it deleted the thing."""
+    """One change of a thing: what it wrote, None where it deleted the thing.
+
+    A change that was merged may have come too late: its state is `superseded` by one that was there.
+    """
 
     change: Change
     revision: Revision | None
     differences: tuple[Difference, ...]
+    superseded: bool = False
 
 
 def of(pipe: ArangoPipe, ref: str, as_of: When) -> list[Revision]:
@@ -75,15 +79,22 @@ def _until(change: Change, moment: int | datetime | None) -> bool:
 def steps(revisions: Sequence[Revision]) -> Iterator[Step]:
     """Yield the changes a thing went through, deletions too, with what each changed."""
     before: dict[str, Any] = {}
-    for place, revision in enumerate(revisions):
+    lasting = {revision.change.number for revision in revisions if not _at_once(revision)}
+    for revision in sorted(revisions, key=lambda revision: revision.change.number):
         after = revision.node.document
-        yield Step(revision.change, revision, tuple(differences(before, after)))
+        passing = _at_once(revision)
+        yield Step(revision.change, revision, tuple(differences(before, after)), passing)
+        if passing:
+            continue
         before = after
         end = revision.closed_by
-        following = revisions[place + 1].change.number if place + 1 < len(revisions) else None
-        if end is not None and end.number != following:
+        if end is not None and end.number not in lasting:
             yield Step(end, None, ())
             before = {}
+
+
+def _at_once(revision: Revision) -> bool:
+    return revision.closed_by is not None and revision.closed_by.number == revision.change.number
 
 
 def differences(
@@ -109,6 +120,7 @@ def as_json(revisions: Sequence[Revision]) -> dict[str, Any]:
         {
             **change_dict(step.change),
             "deleted": step.revision is None,
+            "superseded": step.superseded,
             "differences": [
                 {"mark": d.mark, "path": d.path, "before": d.before, "after": d.after}
                 for d in step.differences
@@ -137,6 +149,8 @@ def show(terminal: Terminal, revisions: Sequence[Revision]) -> None:
         said = "deleted" if step.revision is None else step.change.action
         title = Text.assemble("\n", (f"change {step.change.number}", "bold"), f"  {when(step.change.time)}")
         title.append(f"  {who(step.change)}: {clean(said)}")
+        if step.superseded:
+            title.append(", superseded by what is later", style="dim")
         if step.change.reason:
             title.append(f" ({clean(step.change.reason)})", style="italic")
         terminal.show(title)
