@@ -119,6 +119,20 @@ def test_a_person_is_asked(store: Path, answer: str) -> None:
     assert (b"Nothing was changed." in said) is (answer == "n")
 
 
+def test_what_was_shown_is_what_is_done(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else deploys while the question stands."""
+
+    def confirm(*_: object, **__: object) -> bool:
+        with arangopipe.connect(f"sqlite:///{store}") as pipe:
+            pipe.admin.register_deployment("prod", run="run/aaaaaaaa-00000003")
+        return True
+
+    monkeypatch.setattr("arangopipe.cli.serving.proceed", lambda *_: confirm())
+    result = call("deploy", "prod", "--run", "00000009", code=1)
+    assert "what serves as 'prod' changed while you were asked" in result.stderr
+    assert given("show", "deployment:prod")["document"]["status"] == "active"
+
+
 # --- delete ------------------------------------------------------------------------------------
 
 

@@ -65,9 +65,8 @@ def deploy(
     if len(chosen) > 1:
         raise click.UsageError(f"choose one of {', '.join(f'--{way}' for way in chosen)}")
     way = chosen[0] if chosen else "run"
-    for option, given in (("schedule", schedule is not None), ("keep", keep)):
-        if given and way == "archive":
-            raise click.UsageError(f"--{option} does not go with --archive")
+    if keep and way == "archive":
+        raise click.UsageError("--keep does not go with --archive")
     if schedule is not None and (way != "run" or at is not None or keep):
         raise click.UsageError("--schedule goes with --run alone")
     with terminal.pipe() as pipe:

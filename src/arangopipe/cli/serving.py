@@ -50,13 +50,23 @@ class Outlook:
     ends: tuple[Deployment, ...]
     starts: Deployment | None = None
 
+    @property
+    def mark(self) -> tuple[tuple[str, int], ...]:
+        """What tells it from the outlook of another moment."""
+        things = [thing for thing in (self.run, self.starts, *self.ends) if thing is not None]
+        return tuple((thing.id, thing.revision) for thing in things)
+
 
 def carry_out(terminal: Terminal, pipe: ArangoPipe, step: Step, dry_run: bool, yes: bool) -> None:
     """Show what a step would do, ask, and do it."""
     outlook = _outlook(pipe, step)
     if not terminal.as_json:
         _show(terminal, pipe, step, outlook)
-    done = _do(pipe, step, outlook) if proceed(terminal, dry_run, yes) else None
+    done = None
+    if proceed(terminal, dry_run, yes):
+        if _outlook(pipe, step).mark != outlook.mark:
+            raise Conflict(f"what serves as {step.tag!r} changed while you were asked: look again")
+        done = _do(pipe, step, outlook)
     if terminal.as_json:
         terminal.give(_as_json(step, outlook, done))
     elif done is not None:
