@@ -161,7 +161,7 @@ def main() -> int:
             return 1
         finally:
             progress.stop()
-    show(found, console if console.is_terminal else Console(width=150))
+    show(found, console if console.is_terminal else Console(width=180))
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(found.to_json())

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 from result import Findings, Result
 
 TITLES = {
@@ -66,6 +66,7 @@ def _growth(found: Findings) -> Figure:
         )
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(_thousands)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(which="major", alpha=0.3)
