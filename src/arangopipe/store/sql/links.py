@@ -18,7 +18,7 @@ def links(reader: Reader, vocabulary: Vocabulary, kinds: Sequence[str]) -> Itera
     names = _Names(reader)
     for name in dict.fromkeys(kinds):
         kind = vocabulary.edges.get(name)
-        term = reader.terms.id(reader.cursor, name)
+        term = reader.term(name)
         if kind is None or term is None:
             continue
         rows = iter(_rows(reader, vocabulary, kind, term))
@@ -42,7 +42,7 @@ def _rows(reader: Reader, vocabulary: Vocabulary, kind: EdgeKind, term: int) -> 
                 f"SELECT {columns} FROM node n CROSS JOIN edge e ON e.{end} = n.id AND e.kind = ? "
                 "WHERE n.kind = ?"
             )
-            return reader.rows(sql, (term, reader.terms.id(reader.cursor, ends)))
+            return reader.rows(sql, (term, reader.term(ends)))
     return reader.stream("edge", "source, target, document", "kind = ?", term)
 
 
@@ -58,7 +58,7 @@ class _Names:
         if kind is None:
             return self._mixed(set(ids))
         if kind not in self._known:
-            term = self._reader.terms.id(self._reader.cursor, kind)
+            term = self._reader.term(kind)
             rows = self._reader.stream("node", "id, key", "kind = ?", term)
             self._known[kind] = {id: f"{kind}/{key}" for id, key in rows}
         return self._known[kind]
