@@ -22,11 +22,11 @@ import writers
 from arangopipe import audit
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.filters import parse
-from arangopipe.model.graph import Batch, Node, Put
+from arangopipe.model.graph import Batch, Edge, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
-from arangopipe.store.sql import sqlite
+from arangopipe.store.sql import questions, sqlite
 from arangopipe.store.sql.sqlite import SQLite, file_system
 from filled import DATA, fill, named, read_all, run_parts, write
 from unprivileged import as_nobody
@@ -834,3 +834,62 @@ def test_a_database_is_copied_whole_by_copying_its_file_once_closed(filled: Path
     shutil.copyfile(filled, tmp_path / "copy.db")
     with store_at(tmp_path / "copy.db") as store:
         assert read_all(store) == before
+
+
+# --- columns: by columns and by documents --------------------------------------------------------
+
+COLUMN_PATHS = (
+    "name",
+    "seed",
+    "status",
+    "params.alpha",
+    "params.list",
+    "metrics.rmse",
+    "tags.who",
+    "dataset.name",
+    "dataset.source",
+    "dataset.flag",
+    "dataset.version",
+    "dataset.columns.a",
+    "model.technique",
+    "model.nothing",
+)
+
+
+def fill_columns(store: Store) -> None:
+    """Runs with none, one and several neighbours, whose values are there, null, booleans or arrays."""
+    fill(store)
+    data = [
+        named("datasets", "null", flag=True, source=None, columns={"a": 1}),
+        named("datasets", "list", flag=1, source=["a", "b"]),
+        named("datasets", "one", flag=False, source="files"),
+    ]
+    write(store, puts=[Put(node) for node in data])
+    for number in range(8):
+        parts = run_parts(f"c-{number}", list=[1, 2] if number % 2 else 3, flag=number % 3 == 0)
+        used = [node for place, node in enumerate(data) if number >> place & 1]
+        parts["edges"] += [Edge("run_datasets", f"run/c-{number}", node.id) for node in used]
+        if number % 3 == 0:
+            parts["edges"] = [
+                edge for edge in parts["edges"] if edge.kind not in ("run_models", "run_datasets")
+            ]
+        write(store, **parts)
+
+
+@pytest.mark.parametrize("few", [1, 10**9], ids=["by documents", "by columns"])
+def test_columns_are_the_same_in_whatever_way_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(questions, "FEW", few)
+    with store_at(tmp_path / "columns.db") as store, open_store("memory://") as reference:
+        fill_columns(store)
+        fill_columns(reference)
+        for where in (None, parse("params.alpha = 1"), parse("params.flag = true")):
+            for path in COLUMN_PATHS:
+                assert store.count("run", where, path) == reference.count("run", where, path), path
+                assert cells(store, where, path) == cells(reference, where, path), path
+
+
+def cells(store: Store, where: Any, path: str) -> dict[str, Any]:
+    chunks = store.columns("run", [path], where)
+    return {id: cell for chunk in chunks for id, cell in zip(chunk["id"], chunk[path], strict=True)}

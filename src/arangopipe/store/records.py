@@ -65,7 +65,11 @@ def scalar(values: Sequence[Any]) -> Any:
 
 def tally(values: Iterable[Any]) -> dict[Any, int]:
     """Count values; where 1 and true both occur, which Python takes for one, true becomes text."""
-    found = Counter((isinstance(value, bool), value) for value in values)
+    return tally_counts(Counter((isinstance(value, bool), value) for value in values))
+
+
+def tally_counts(found: Mapping[tuple[bool, Any], int]) -> dict[Any, int]:
+    """Return counts of (is it a boolean, value) as `tally` does."""
     result: Counter[Any] = Counter()
     for (boolean, value), count in found.items():
         clash = boolean and (False, int(value)) in found

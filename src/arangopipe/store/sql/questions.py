@@ -1,49 +1,152 @@
-"""Counts and columns: what questions over many nodes are made of."""
+"""Counts and columns: what questions over many nodes are made of.
+
+A column is read whole: from the value index, from the table of nodes, or, where a path leads to a
+neighbour, by way of the edges. Documents are read only for what none of these can say, and where a
+filter leaves so few nodes that their documents are less to read than a whole column.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
+from arangopipe.model import attributes
 from arangopipe.model.expressions import Path
-from arangopipe.store.records import scalar, tally
+from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, tally_counts
+from arangopipe.store.sql.compile import COLUMNS, indexable
 from arangopipe.store.sql.search import Search
+from arangopipe.store.sql.values import python_value
 
 CHUNK = 10_000
+
+FEW = 16
+"""Reading the documents of one node in so many takes as long as reading a column of all."""
+
+Column = Mapping[int, Any]
+"""Values by integer id; what has not exactly one scalar at the path is not there, or None."""
 
 
 def count(search: Search, by: Path | None) -> dict[Any, int]:
     """Return how many nodes match, by the value at a path if there is one."""
     if by is None:
         return {None: search.count()}
-    matching, values = search.ids(), search.values(by)
-    if matching is None or values is None:
-        return tally(scalar(record.read(by)) for record in search.matching([by]))
-    known = dict(values)
-    return tally(known.get(id) for id, _ in matching)
+    if search.where is None and search.reader.at is None and (found := _counted(search, by)) is not None:
+        return found
+    matches = _Matches(search, [by])
+    if matches.records is not None:
+        return tally(scalar(record.read(by)) for record in matches.records)
+    (column,) = matches.columns
+    return tally(map(column.get, (id for id, _ in matches.ids)))
 
 
 def columns(search: Search, paths: Mapping[str, Path]) -> Iterator[dict[str, list[Any]]]:
     """Yield equal-length columns of what matches: ``id`` and one for each path."""
-    matching = search.ids()
-    indexed = {name: search.values(path) for name, path in paths.items()}
-    if matching is None or any(values is None for values in indexed.values()):
-        yield from _from_records(search, paths)
+    matches = _Matches(search, list(paths.values()))
+    if matches.records is not None:
+        while records := list(islice(matches.records, CHUNK)):
+            found: dict[str, list[Any]] = {"id": [record.node.id for record in records]}
+            for name, path in paths.items():
+                found[name] = [scalar(record.read(path)) for record in records]
+            yield found
         return
-    known = {name: dict(values) for name, values in indexed.items() if values is not None}
-    while chunk := list(islice(matching, CHUNK)):
+    while chunk := list(islice(matches.ids, CHUNK)):
         ids, node_ids = zip(*chunk, strict=True)
-        found: dict[str, list[Any]] = {"id": list(node_ids)}
-        for name, values in known.items():
-            found[name] = list(map(values.get, ids))
+        found = {"id": list(node_ids)}
+        for name, column in zip(paths, matches.columns, strict=True):
+            found[name] = list(map(column.get, ids))
         yield found
 
 
-def _from_records(search: Search, paths: Mapping[str, Path]) -> Iterator[dict[str, list[Any]]]:
-    matching = search.matching(paths.values())
-    while chunk := list(islice(matching, CHUNK)):
-        found: dict[str, list[Any]] = {"id": [record.node.id for record in chunk]}
-        for name, path in paths.items():
-            found[name] = [scalar(record.read(path)) for record in chunk]
-        yield found
+class _Matches:
+    """What a search found: either its records, or (integer id, id) of each and a column for each path."""
+
+    def __init__(self, search: Search, paths: Sequence[Path]) -> None:
+        self.records: Iterator[Record] | None = None
+        self.ids: Iterator[tuple[int, str]] = iter(())
+        self.columns: list[Column] = []
+        ids = search.ids()
+        if ids is None:
+            self.records = search.matching(paths)
+            return
+        self.ids = ids
+        if search.where is not None:
+            few = search.size() // FEW
+            first = list(islice(ids, few + 1))
+            if len(first) <= few:
+                self.records = search.of_ids([id for id, _ in first], paths)
+                return
+            self.ids = chain(first, ids)
+        columns = [_column(search, path) for path in paths]
+        if any(column is None for column in columns):
+            self.records = search.matching(paths)
+        else:
+            self.columns = [column for column in columns if column is not None]
+
+
+def _column(search: Search, path: Path) -> Column | None:
+    """Return the column of a path for all nodes of the kind, None where only documents can say."""
+    if hop_of(search.vocabulary, search.kind, path):
+        return _hop_column(search, path)
+    own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
+    if search.marked or not (own_word or indexable(search.kind, path)):
+        return None
+    return _plain_column(search, search.kind, path.segments, own_word)
+
+
+def _plain_column(search: Search, kind: str, segments: Sequence[str], own_word: bool) -> Column:
+    """Return the column of a path into the nodes of a kind themselves."""
+    reader = search.reader
+    if own_word:
+        column = COLUMNS[segments[0]]
+        return dict(reader.rows(f"SELECT id, {column} FROM node WHERE kind = ?", [reader.term(kind)]))
+    term, element = search.path_terms(kind, segments)
+    found = dict(reader.rows("SELECT node, value FROM value WHERE path = ?", [term]))
+    booleans = "SELECT node, value FROM value WHERE path = ? AND value >= x''"
+    found.update((id, python_value(value)) for id, value in reader.rows(booleans, [term]))
+    if element is not None:
+        for (id,) in reader.rows("SELECT DISTINCT node FROM value WHERE path = ?", [element]):
+            found.pop(id, None)
+    return found
+
+
+def _hop_column(search: Search, path: Path) -> Column | None:
+    """Return the column of a path that leads to neighbours: of one each, or read from documents."""
+    reader, rest = search.reader, path.segments[1:]
+    found: dict[int, Any] = {}
+    several: set[int] = set()
+    for edge, forward, kind in search.vocabulary.hops(search.kind)[path.segments[0]]:
+        own_word = len(rest) == 1 and rest[0] in OWN_WORDS
+        indexed = attributes.is_indexed(kind, rest) and rest[0] not in ("params", "metrics")
+        if not (own_word or indexed) or search.compiler.marked(kind):
+            return None
+        far = _plain_column(search, kind, rest, own_word)
+        near_end, far_end = ("source", "target") if forward else ("target", "source")
+        sql = (
+            f"SELECT e.{near_end}, n.id FROM node n CROSS JOIN edge e ON e.{far_end} = n.id AND e.kind = ? "
+            "WHERE n.kind = ?"
+        )
+        for id, neighbour in reader.rows(sql, [reader.term(edge.name), reader.term(kind)]):
+            if id in found:
+                several.add(id)
+            found[id] = far.get(neighbour)
+    for record in search.of_ids(several, [path]) if several else ():
+        found[record.sequence] = scalar(record.read(path))
+    return found
+
+
+def _counted(search: Search, path: Path) -> dict[Any, int] | None:
+    """Count all nodes of the kind by an indexed value in one statement, None where that cannot be."""
+    own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
+    if search.marked or own_word or hop_of(search.vocabulary, search.kind, path):
+        return None
+    term, element = search.path_terms(search.kind, path.segments)
+    if element is not None or not indexable(search.kind, path):
+        return None
+    sql = "SELECT value, count(*) FROM value WHERE path = ? GROUP BY value"
+    found = {
+        (isinstance(value, bytes), python_value(value)): count
+        for value, count in search.reader.rows(sql, [term])
+    }
+    missing = search.count() - sum(found.values())
+    return tally_counts({**found, (False, None): missing} if missing else found)

@@ -78,20 +78,20 @@ class Search:
         where: Expression | None,
         order: Sequence[OrderKey] = (),
     ) -> None:
-        self._reader = reader
-        self._vocabulary = vocabulary
-        self._kind = kind
-        self._where = where
+        self.reader = reader
+        self.vocabulary = vocabulary
+        self.kind = kind
+        self.where = where
         self._items = conjuncts(where)
         self._order = tuple(order)
         self._term = reader.term(kind)
-        self._compiler = Compiler(reader, vocabulary, kind)
-        self._marked = self._compiler.marked(kind) if reader.at is None else []
+        self.compiler = Compiler(reader, vocabulary, kind)
+        self.marked = self.compiler.marked(kind) if reader.at is None else []
         self._by_name = vocabulary.nodes[kind].identity == "name"
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return one page."""
-        mark = cursors.query_mark(self._kind, self._where, self._order, self._reader.at)
+        mark = cursors.query_mark(self.kind, self.where, self._order, self.reader.at)
         after = cursors.decode(mark, cursor) if cursor is not None else None
         found = list(islice(self._found(after, limit + 1), limit + 1))
         nodes = tuple([node for _, node, _ in found[:limit]])
@@ -104,8 +104,8 @@ class Search:
         """Yield the record of every match, in no order, with what `read` needs."""
         if self._term is None:
             return iter(())
-        if self._reader.at is not None:
-            rows = self._reader.stream("node", NODE, "kind = ?", self._term)
+        if self.reader.at is not None:
+            rows = self.reader.stream("node", NODE, "kind = ?", self._term)
             return self._matching(rows, read)
         condition = self.condition()
         return self._matching(self._rows(condition), read, () if condition.exact else self._items)
@@ -113,63 +113,51 @@ class Search:
     def count(self) -> int:
         """Return how many nodes match."""
         condition = self.condition()
-        if self._term is None or self._reader.at is not None or not condition.exact:
+        if self._term is None or self.reader.at is not None or not condition.exact:
             return sum(1 for _ in self.matching())
         sql = f"SELECT count(*) FROM node n WHERE n.kind = ? AND ({condition.sql})"
-        return int(self._reader.cursor.execute(sql, [self._term, *condition.params]).fetchone()[0])
-
-    def values(self, path: Path) -> Iterator[tuple[int, Any]] | None:
-        """Yield (integer id, value) of all nodes of the kind with one scalar at a path.
-
-        None where the value index cannot say: read the records instead.
-        """
-        if self._reader.at is not None or self._marked or not self._is_indexed(path):
-            return None
-        term, element = self._path_terms(path)
-        sql = "SELECT node, value FROM value WHERE path = ?"
-        params = [term]
-        if element is not None:
-            sql, params = (
-                f"{sql} AND node NOT IN (SELECT node FROM value WHERE path = ?)",
-                [term, element],
-            )
-        rows = self._reader.rows(sql, params)
-        # Booleans, which are blobs, sort last: one probe tells whether there are any to translate.
-        booleans = "SELECT 1 FROM value WHERE path = ? AND value >= x'' LIMIT 1"
-        if self._reader.cursor.execute(booleans, (term,)).fetchone() is None:
-            return rows
-        return ((id, python_value(value)) for id, value in rows)
+        return int(self.reader.cursor.execute(sql, [self._term, *condition.params]).fetchone()[0])
 
     def ids(self) -> Iterator[tuple[int, str]] | None:
         """Yield (integer id, id) of every match; None where it cannot be said without documents."""
         condition = self.condition()
-        if self._reader.at is not None or not condition.exact or self._term is None:
+        if self.reader.at is not None or not condition.exact or self._term is None:
             return None
         sql = f"SELECT n.id, n.key FROM node n WHERE n.kind = ? AND ({condition.sql})"
-        rows = self._reader.rows(sql, [self._term, *condition.params])
-        return ((id, f"{self._kind}/{key}") for id, key in rows)
+        rows = self.reader.rows(sql, [self._term, *condition.params])
+        return ((id, f"{self.kind}/{key}") for id, key in rows)
 
-    def _path_terms(self, path: Path) -> tuple[int | None, int | None]:
-        text = f"{self._kind}:{path_text(path.segments)}"
-        return self._reader.term(text), self._reader.term(f"{text}[]")
+    def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
+        """Return the interned path into nodes of a kind, and that of its array elements."""
+        text = f"{kind}:{path_text(segments)}"
+        return self.reader.term(text), self.reader.term(f"{text}[]")
+
+    def of_ids(self, ids: Iterable[int], read: Iterable[Path]) -> Iterator[Record]:
+        """Yield the records of some integer ids, with what `read` needs."""
+        return self._matching(self.reader.by_ids(ids), read, [])
+
+    def size(self) -> int:
+        """Return about how many nodes of the kind there are, and seldom fewer."""
+        (nodes,) = self.reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        return int(nodes) // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else int(nodes)
 
     def condition(self) -> Condition:
         """Return the condition that the filter puts on current rows ``n``."""
-        return self._whole([self._compiler.condition(item) for item in conjuncts(self._where)])
+        return self._whole([self.compiler.condition(item) for item in conjuncts(self.where)])
 
     def _found(self, after: After, limit: int) -> Iterator[Found]:
         """Yield the matches that follow a page, in order; about `limit` of them will be taken."""
         if self._term is None:
             return iter(())
-        if self._reader.at is None and not self._order:
+        if self.reader.at is None and not self._order:
             return self._by_default(after, limit)
-        if self._reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
+        if self.reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
             return self._by_value(self._order[0], after, limit)
         return self._sorted(self.matching(key.path for key in self._order), after)
 
     def _is_indexed(self, path: Path) -> bool:
         own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
-        return not own_word and not hop_of(self._vocabulary, self._kind, path) and indexable(self._kind, path)
+        return not own_word and not hop_of(self.vocabulary, self.kind, path) and indexable(self.kind, path)
 
     # Sorted here
 
@@ -218,18 +206,18 @@ class Search:
         if driver is not None:
             rare = self._rows(condition, driver)
             return self._sorted(self._matching(rare, [key.path], [*inside, *undecided]), after)
-        path, element = self._path_terms(key.path)
+        path, element = self.path_terms(self.kind, key.path.segments)
         streams = [self._valued(key, path, element, inside, condition, after, undecided)]
         if not inside:
             streams.append(self._valueless(key, path, element, condition, after, undecided))
-        if self._marked:
-            streams.append(self._sorted(self._matching(self._reader.by_ids(self._marked), [key.path]), after))
+        if self.marked:
+            streams.append(self._sorted(self._matching(self.reader.by_ids(self.marked), [key.path]), after))
         return merge(*streams, key=self._place) if len(streams) > 1 else streams[0]
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""
-        items = conjuncts(self._where)
-        if self._path_terms(path)[1] is not None:
+        items = conjuncts(self.where)
+        if self.path_terms(self.kind, path.segments)[1] is not None:
             return [], list(items)
         inside = [item for item in items if isinstance(item, Compare) and item.path == path]
         return inside, [item for item in items if item not in inside]
@@ -262,7 +250,7 @@ class Search:
         # The same number, but known before the row of the node is fetched.
         rest = rest.replace("n.id", "v.node")
         sql += f" AND {rest} ORDER BY v.value {direction}, v.node {direction}"
-        for row, node in self._passing(self._reader.rows(sql, params + rest_params), undecided):
+        for row, node in self._passing(self.reader.rows(sql, params + rest_params), undecided):
             yield row[8], node, row[0]
 
     def _valueless(
@@ -288,7 +276,7 @@ class Search:
         sql += ")"
         if after is not None and after[0][0][0]:
             sql, params = f"{sql} AND n.id {follows} ?", [*params, after[1]]
-        rows = self._reader.rows(f"{sql} ORDER BY n.id {direction}", params)
+        rows = self.reader.rows(f"{sql} ORDER BY n.id {direction}", params)
         for row, node in self._passing(rows, undecided):
             yield [MISSING], node, row[0]
 
@@ -299,8 +287,8 @@ class Search:
                 f"{sql} AND n.id NOT IN (SELECT node FROM value WHERE path = ?)",
                 [*params, element],
             )
-        if self._marked:
-            sql, params = f"{sql} AND n.id NOT IN {SOME}", [*params, some(self._marked)]
+        if self.marked:
+            sql, params = f"{sql} AND n.id NOT IN {SOME}", [*params, some(self.marked)]
         return sql, params
 
     # Plans
@@ -308,10 +296,10 @@ class Search:
     def _whole(self, parts: Sequence[Condition]) -> Condition:
         """Return a conjunction that also lets through nodes that the index does not hold completely."""
         condition = joined(" AND ", parts)
-        if not self._marked or not parts:
+        if not self.marked or not parts:
             return condition
         sql = f"({condition.sql}) OR n.id IN {SOME}"
-        return Condition(sql, [*condition.params, some(self._marked)], exact=False)
+        return Condition(sql, [*condition.params, some(self.marked)], exact=False)
 
     def _plan(
         self, items: Sequence[Expression], limit: int, cost: int
@@ -322,13 +310,10 @@ class Search:
         Starting from k nodes takes k * cost; finding `limit` of them among n in order takes limit * n / k. A
         range that takes in very much is left to the documents: listing it would cost more.
         """
-        parts = [self._compiler.condition(item) for item in items]
-        if self._marked or not parts:
-            return self._whole(parts), None, self._items if self._marked else ()
-        (nodes,) = self._reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
-        if self._kind == "run":
-            nodes //= 1 + len(OWNED_BY_RUN)
-        rare = isqrt(limit * nodes // cost)
+        parts = [self.compiler.condition(item) for item in items]
+        if self.marked or not parts:
+            return self._whole(parts), None, self._items if self.marked else ()
+        rare = isqrt(limit * self.size() // cost)
         counts = [self._count(part, rare) for part in parts]
         driver, least = None, rare + 1
         for part, count in zip(parts, counts, strict=True):
@@ -353,7 +338,7 @@ class Search:
             return None
         bound = max(rare, WIDE if part.span else 0)
         sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.members}) LIMIT {bound + 1})"
-        count: int = self._reader.cursor.execute(sql, part.member_params).fetchone()[0]
+        count: int = self.reader.cursor.execute(sql, part.member_params).fetchone()[0]
         return count
 
     # Rows
@@ -372,7 +357,7 @@ class Search:
         if driver is not None:
             sql, params = f"{sql} AND n.id IN ({driver.members})", [*params, *driver.member_params]
         sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
-        return self._reader.rows(sql, [*params, *more_params])
+        return self.reader.rows(sql, [*params, *more_params])
 
     def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
         """Yield rows that a condition let through and what it left undecided does too, with their nodes."""
@@ -380,7 +365,7 @@ class Search:
             for row, record in self._records(rows, [], undecided):
                 yield row, record.node
             return
-        kind = self._kind
+        kind = self.kind
         for row in rows:
             yield row, make_node((kind, *row[2:8]))
 
@@ -397,7 +382,7 @@ class Search:
         wanted = [*read, *(path for item in undecided for path in paths(item))]
         tests = [predicate(item) for item in undecided]
         found = records(
-            self._reader, self._vocabulary, self._kind, rows, needs(self._vocabulary, self._kind, wanted)
+            self.reader, self.vocabulary, self.kind, rows, needs(self.vocabulary, self.kind, wanted)
         )
         for row, record in found:
             if all(test(record.read) for test in tests):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import overload
 
 from arangopipe.errors import NotFound
 from arangopipe.model import documents
 from arangopipe.model.graph import Edge, Graph, kind_of
 from arangopipe.model.vocabulary import Direction, Vocabulary
-from arangopipe.store.sql.reading import EDGE, SOME, Reader, some, states
+from arangopipe.store.sql.reading import EACH, EDGE, Reader, some, states
 
 EdgeRow = tuple[int, int, int, int, str | None]
 
@@ -105,13 +106,16 @@ class Walk:
                     open_.append(term)
             if not terms:
                 continue
-            sql = states("edge", EDGE, f"{near} IN {SOME} AND kind IN {SOME}", self._reader.at)
-            params = [ids, some(terms)] if self._reader.at is None else [ids, some(terms)] * 2
+            where = f"{near} = each.value AND kind IN ({', '.join(map(str, terms))})"
+            sql = states("edge", EDGE, where, self._reader.at, EACH)
+            params = [ids] if self._reader.at is None else [ids, ids]
             rows = self._reader.cursor.execute(sql, params).fetchall()
             edges += rows
-            found.update(dict.fromkeys([row[end] for row in rows]))
+            ends = [row[end] for row in rows]
+            found.update(dict.fromkeys(ends))
             if leading:
-                onward.update([row[end] for row in rows if row[1] in leading])
+                every = len(leading) == len(terms)
+                onward.update(ends if every else [row[end] for row in rows if row[1] in leading])
             if open_:
                 asked.update([row[end] for row in rows if row[1] in open_])
         fresh = [id for id in found if id not in depths]
@@ -135,12 +139,13 @@ class Walk:
         texts = self._reader.terms.texts(self._reader.cursor, *{row[1] for row in rows})
         ids = [f"{texts[row[1]]}/{row[2]}" for row in rows]
         nodes = self._reader.nodes(rows)
-        names = {row[0]: id for row, id in zip(rows, ids, strict=True)}
+        integers = [row[0] for row in rows]
+        names = dict(zip(integers, ids, strict=True))
         sign = self._sign
         return Graph(
-            tuple(names[id] for id, level in depths.items() if level == 0),
+            tuple([names[id] for id in takewhile(lambda id: depths[id] == 0, depths)]),
             dict(zip(ids, nodes, strict=True)),
-            {id: sign * depths[row[0]] for row, id in zip(rows, ids, strict=True)},
+            {id: sign * depths[integer] for id, integer in zip(ids, integers, strict=True)},
             Edges(edges, names, texts),
             {kind: edge.depends for kind, edge in self._vocabulary.edges.items() if edge.depends},
             truncated,
