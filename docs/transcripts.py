@@ -43,6 +43,8 @@ SAME = (
     (r"[\d.,]+ GiB free", "412.7 GiB free"),
     (r"file system \w+", "file system ext4"),
     (r"\b\d{3} KiB", "140 KiB"),
+    (r"[\d,]+ (bytes|kB)(?=[.,])", "86 kB"),
+    (r"imported by \S+\)", "imported by ann)"),
     (r"\b[0-9a-f]{64}\b", "5d41c0f3a7b2" + 52 * "e"),
     (r"(?<=head )[0-9a-f]{12}\b|\b[0-9a-f]{12}$", "5d41c0f3a7b2"),
 )

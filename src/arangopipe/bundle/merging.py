@@ -43,7 +43,8 @@ class Conflict:
     other: str
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.name}) was {self.what}: {self.kept} stands, {self.other} is history"
+        kept, other = (text.partition(" (")[0] for text in (self.kept, self.other))
+        return f"{self.id} ({self.name}) was {self.what}: that of {kept} stands, that of {other} is history"
 
 
 @dataclass

@@ -6,10 +6,10 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
-from datetime import datetime, timezone
 from pathlib import Path
 
 from arangopipe.errors import StoreError
+from arangopipe.model import times
 
 PAGES = 1_000
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -49,7 +49,7 @@ def put_in_place(fresh: Path, target: Path) -> Path | None:
 
 
 def _unused(target: Path) -> Path:
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")
+    stamp = times.now().strftime("%Y%m%dT%H%M%S.%f")
     return target.with_name(f"{target.name}.before-restore.{stamp}")
 
 
