@@ -142,15 +142,13 @@ def fill(clock: Frozen) -> None:
         pipe.annotate(data, owner="ann", reason="asked by audit")
     clock.now = NOW
     clock.go_on()
-    with (
-        arangopipe.connect("sqlite:///team.db", actor="ann", capture=False) as pipe,
-        warnings.catch_warnings(),
-    ):
+    pipe = arangopipe.connect("sqlite:///team.db", actor="ann", capture=False)
+    pipe.admin.register_project("diabetes")
+    gone = StoreUnavailable("team.db: the disk could not be written")
+    # The store is away until the pipe is closed, which tries once more.
+    with patch.object(pipe.store, "write", side_effect=gone), warnings.catch_warnings(), pipe:
         warnings.simplefilter("ignore")
-        pipe.admin.register_project("diabetes")
-        gone = StoreUnavailable("team.db: the disk could not be written")
-        with patch.object(pipe.store, "write", side_effect=gone):
-            pipe.log_run(name="overnight", project="diabetes", metrics={"rmse": 57.7})
+        pipe.log_run(name="overnight", project="diabetes", metrics={"rmse": 57.7})
 
 
 def transcript(page: str) -> str:
