@@ -19,11 +19,11 @@ from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import ValueRows, run_values, values_of
 
 HEAD = """
-SELECT (SELECT number FROM change WHERE batch = ?),
-       max(coalesce((SELECT max(id) FROM node), 0), coalesce((SELECT max(id) FROM node_past), 0)),
-       number, time, chain
-FROM (SELECT 1) LEFT JOIN (SELECT number, time, chain FROM change ORDER BY number DESC LIMIT 1)
+SELECT (SELECT number FROM change WHERE batch = ?), (SELECT max(id) FROM node),
+       (SELECT max(id) FROM node_past), number, time, chain
+FROM change ORDER BY number DESC LIMIT 1
 """
+NO_HEAD = (None, None, None, 0, 0, chain.GENESIS)
 INSERT_NODE = "INSERT OR FAIL INTO node(id, kind, key, name, version, project, revision, document, salt)"
 UPDATE_NODE = (
     "UPDATE node SET name = ?, version = ?, project = ?, revision = ?, document = ?, salt = ? WHERE id = ?"
@@ -98,13 +98,14 @@ class Writer:
         `more` does what else belongs to the change of that number and returns the digests to add.
         """
         batch = self._prepared.batch
-        seen, last_id, number, time, link = self._cursor.execute(HEAD, (batch.id,)).fetchone()
+        found = self._cursor.execute(HEAD, (batch.id,)).fetchone() or NO_HEAD
+        seen, last_id, last_past_id, number, time, link = found
         if seen is not None:
             return read_change(self._cursor, seen)
-        self._number = (number or 0) + 1
-        if batch.unchanged and (number or 0) > batch.since:
+        self._number = number + 1
+        if batch.unchanged and number > batch.since:
             self._check_unchanged()
-        self._put_nodes(last_id + 1)
+        self._put_nodes(max(last_id or 0, last_past_id or 0) + 1)
         self._put_edges()
         self._put_points()
         self._put_metrics()
@@ -120,7 +121,7 @@ class Writer:
         self._values.write(self._cursor)
         if more is not None:
             self._digests += more(self._number)
-        return self._finish(time or 0, link or chain.GENESIS) if self._digests or more else None
+        return self._finish(time, link) if self._digests or more else None
 
     def _finish(self, last_time: int, last_link: bytes) -> Change:
         batch = self._prepared.batch
