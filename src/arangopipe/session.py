@@ -177,7 +177,7 @@ class Session:
         if change is None:
             return tuple(put.node for put in batch.puts)
         if change.batch == batch.id:
-            return tuple(put.node._replace(revision=change.number) for put in batch.puts)
+            return tuple([put.node.at(change.number) for put in batch.puts])
         found = self.store.get([put.node.id for put in batch.puts])
         return tuple(node for node in found if node is not None)
 

@@ -39,7 +39,21 @@ NON_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 EMPTY = "{}"
 
 _MAX_INTEGER = 10**4_000
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Return what turns a plain value into canonical text."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    # `encode` makes this anew for each text, which takes as long as a short text does.
+    chunks = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", True, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_encode = _encoder()
+
 
 _SCALARS = frozenset({str, int, float})
 _PLAIN = frozenset({str, int, float, bool, type(None)})

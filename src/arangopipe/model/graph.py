@@ -44,6 +44,11 @@ class Node(NamedTuple):
         """A fresh copy of the document."""
         return documents.load(self.text)
 
+    def at(self, revision: int) -> Node:
+        """Return the node as recorded at a revision."""
+        kind, key, name, version, project, _, text = self
+        return Node(kind, key, name, version, project, revision, text)
+
     @property
     def label(self) -> str:
         """What a person calls it: its name and version, else its key, or the end of a long one."""

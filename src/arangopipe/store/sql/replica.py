@@ -13,9 +13,10 @@ from arangopipe.model.ids import split_id
 from arangopipe.store.replica import Erased, Row, Rows, Value, check_follows, read_rows
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, PointRow, Prepared
 from arangopipe.store.sql.reading import KIND, NAME, SOME, Reader, some
+from arangopipe.store.sql.statements import CHANGE, INSERT_CHANGE
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import values_of
-from arangopipe.store.sql.writing import CHANGE, INSERT_CHANGE, Writer, change_of, read_change
+from arangopipe.store.sql.writing import Writer, change_of, read_change
 
 PAST_NODE = (
     "INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, digest, "

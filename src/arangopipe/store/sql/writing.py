@@ -15,51 +15,24 @@ from arangopipe.store.checks import changed_since
 from arangopipe.store.records import Summary, summarise
 from arangopipe.store.sql.inserting import insert
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
+from arangopipe.store.sql.statements import (
+    CHANGE,
+    CHANGED_ID,
+    CHANGED_KIND,
+    DELETE_EDGE,
+    EDGE_PAST,
+    HEAD,
+    INSERT_CHANGE,
+    INSERT_EDGE,
+    INSERT_NODE,
+    INSERT_POINT,
+    NO_HEAD,
+    NODE_PAST,
+    PUT_SERIES,
+    UPDATE_NODE,
+)
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import ValueRows, run_values, values_of
-
-HEAD = """
-SELECT (SELECT number FROM change WHERE batch = ?),
-       max(coalesce((SELECT max(id) FROM node), 0), coalesce((SELECT max(id) FROM node_past), 0)),
-       number, time, chain
-FROM (SELECT 1) LEFT JOIN (SELECT number, time, chain FROM change ORDER BY number DESC LIMIT 1)
-"""
-INSERT_NODE = "INSERT OR FAIL INTO node(id, kind, key, name, version, project, revision, document, salt)"
-UPDATE_NODE = (
-    "UPDATE node SET name = ?, version = ?, project = ?, revision = ?, document = ?, salt = ? WHERE id = ?"
-)
-INSERT_EDGE = "INSERT OR FAIL INTO edge(source, kind, target, revision, document, salt)"
-DELETE_EDGE = "DELETE FROM edge WHERE source = ? AND kind = ? AND target = ?"
-INSERT_POINT = "INSERT INTO point(run, name, revision, document, salt) VALUES (?, ?, ?, ?, ?)"
-INSERT_CHANGE = (
-    "INSERT INTO change(number, batch, time, actor, action, reason, salt, digest, chain, origin) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-CHANGE = "SELECT number, time, actor, action, reason, batch, digest, chain, origin FROM change"
-NODE_PAST = """
-INSERT INTO node_past(id, kind, key, name, version, project, revision, document, salt, closed)
-SELECT id, kind, key, name, version, project, revision, document, salt, ? FROM node WHERE id = ?
-"""
-EDGE_PAST = """
-INSERT INTO edge_past(source, kind, target, revision, document, salt, closed)
-SELECT source, kind, target, revision, document, salt, ?
-FROM edge WHERE source = ? AND kind = ? AND target = ?
-"""
-PUT_SERIES = """
-INSERT OR REPLACE INTO series(run, name, count, step, time, last, low, high)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
-CHANGED_ID = """
-SELECT 1 FROM node WHERE kind = :kind AND key = :key AND revision > :since
-UNION ALL SELECT 1 FROM node_past WHERE kind = :kind AND key = :key AND closed > :since LIMIT 1
-"""
-CHANGED_KIND = """
-SELECT 1 FROM node WHERE kind = :kind AND revision > :since
-UNION ALL SELECT 1 FROM node_past WHERE kind = :kind AND closed > :since
-UNION ALL SELECT 1 FROM edge WHERE kind = :kind AND revision > :since
-UNION ALL SELECT 1 FROM edge_past WHERE kind = :kind AND closed > :since LIMIT 1
-"""
 
 EdgeKey = tuple[int, int, int]
 
@@ -98,13 +71,14 @@ class Writer:
         `more` does what else belongs to the change of that number and returns the digests to add.
         """
         batch = self._prepared.batch
-        seen, last_id, number, time, link = self._cursor.execute(HEAD, (batch.id,)).fetchone()
+        found = self._cursor.execute(HEAD, (batch.id,)).fetchone() or NO_HEAD
+        seen, last_id, last_past_id, number, time, link = found
         if seen is not None:
             return read_change(self._cursor, seen)
-        self._number = (number or 0) + 1
-        if batch.unchanged and (number or 0) > batch.since:
+        self._number = number + 1
+        if batch.unchanged and number > batch.since:
             self._check_unchanged()
-        self._put_nodes(last_id + 1)
+        self._put_nodes(max(last_id or 0, last_past_id or 0) + 1)
         self._put_edges()
         self._put_points()
         self._put_metrics()
@@ -120,7 +94,7 @@ class Writer:
         self._values.write(self._cursor)
         if more is not None:
             self._digests += more(self._number)
-        return self._finish(time or 0, link or chain.GENESIS) if self._digests or more else None
+        return self._finish(time, link) if self._digests or more else None
 
     def _finish(self, last_time: int, last_link: bytes) -> Change:
         batch = self._prepared.batch
