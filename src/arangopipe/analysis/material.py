@@ -68,6 +68,11 @@ class Material:
         """The code of each run's set of featuresets."""
         return self.measured.runs.links["run_featuresets"].codes
 
+    @property
+    def used(self) -> list[Content]:
+        """The contents that these runs used."""
+        return [self.contents[code] for code in np.unique(self.sets).tolist()]
+
     def by_content(self, read: Callable[[Content], Any]) -> Ints:
         """Return a code for each run of what is read of the contents of its featuresets."""
         codes, _ = coded(read(content) for content in self.contents)
