@@ -295,7 +295,10 @@ def _names(ignore: str | Iterable[str]) -> set[str]:
 
 def _usual_metric(store: Store, scope: Scope) -> str:
     """Return the metric that most of the newest runs have; of equally common ones the first in the table."""
-    found = metric_names(newest(store, scope))
+    runs = newest(store, scope)
+    if not len(runs):
+        raise NotFound(f"there are no runs{scope.words}: nothing can be said of them")
+    found = metric_names(runs)
     known = {name: count for name, count in found.items() if known_direction(name)}
     if not known:
         raise InvalidInput(
