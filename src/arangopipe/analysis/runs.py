@@ -124,11 +124,15 @@ class Runs:
         return node_id if node is None else node.label
 
     def documents(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield the document of that kind which each run owns, many at a time; empty where there is none."""
+        """Yield the document of that kind which each run owns; empty where there is none."""
+        return map(documents.load, self.texts(kind))
+
+    def texts(self, kind: str) -> Iterator[str]:
+        """Yield these documents as text, fetched many at a time."""
         for start in range(0, len(self), _AT_ONCE):
             wanted = [f"{kind}/{id.partition('/')[2]}" for id in self.ids[start : start + _AT_ONCE]]
             for node in self.store.get(wanted, self.scope.as_of):
-                yield {} if node is None else documents.load(node.text)
+                yield documents.EMPTY if node is None else node.text
 
 
 @dataclass(frozen=True)
