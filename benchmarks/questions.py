@@ -3,8 +3,7 @@
     python benchmarks/questions.py [--sizes 1000,10000,100000] [--folder DIR] [--only effect,techniques]
 
 Makes a store of each size (kept in the folder, and used again), asks each question three times, and prints
-the median time, that of SQL by hand for the same figures, and the ratio. The figures of both sides are
-compared.
+the median time, that of SQL by hand for the same figures, and the ratio. The figures of both are compared.
 """
 
 from __future__ import annotations

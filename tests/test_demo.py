@@ -159,8 +159,9 @@ def test_the_base_features_give_the_known_figures(pipe: ArangoPipe) -> None:
 
 def test_answers_are_read_from_the_store(ran: Ran, pipe: ArangoPipe) -> None:
     best = pipe.search("run", "tag = 'sweep'", order_by="metrics.rmse", limit=8)
-    assert [row["run"] for row in ran.answers["leaderboard"]] == [run.name for run in best]
-    for row in ran.answers["techniques"]:
+    leaders, techniques = ran.answers["leaderboard"]["items"], ran.answers["techniques"]["items"]
+    assert [row["run"] for row in leaders] == [run.name for run in best]
+    for row in techniques:
         found = pipe.search("run", f"model.technique = '{row['technique']}' and tag = 'sweep'")
         errors = sorted(run.metrics["rmse"] for run in found)  # type: ignore[attr-defined]
         assert (row["runs"], row["best"], row["worst"]) == (42, errors[0], errors[-1])
@@ -169,11 +170,52 @@ def test_answers_are_read_from_the_store(ran: Ran, pipe: ArangoPipe) -> None:
     text = ran.first[0]
     for title in ("Leaderboard", "Techniques", "What is in production", "Live  1 deployment", "Try next"):
         assert title in text, title
-    for row in (*ran.answers["leaderboard"], *ran.answers["techniques"]):
-        assert f"{row.get('rmse', row.get('best')):#.5g}" in text
+    for row in (*leaders, *techniques):
+        assert f"{row.get('value', row.get('best')):#.5g}" in text
+    for answer in ("leaderboard", "techniques", "useful_features", "test_set_wear"):
+        assert ran.answers[answer]["sentence"] in " ".join(text.split()), answer
     assert "made from dataset diabetes  442 rows" in text
     assert text.count("serving 2") == 4
     assert "not real time" in text
+
+
+def test_adding_attributes_is_judged_as_it_is(ran: Ran, pipe: ArangoPipe) -> None:
+    """s5 helps all five families; s2 helps only the forest, the trap of trying one model; s1 helps none."""
+    found = {
+        name: pipe.analysis.effect(attribute=name, metric="rmse", task="progression")
+        for name in ("s1", "s2", "s3", "s4", "s5", "s6")
+    }
+    s1, s2, s5 = found["s1"], found["s2"], found["s5"]
+    assert s5.verdict == "consistent gain on this dataset"
+    assert (s5.pairs, s5.clusters, s5.p_value, s5.datasets) == (30, 5, 1 / 32, ("diabetes",))
+    assert all(part.better == 6 for part in s5.per_technique.values())
+    assert s5.interval is not None
+    assert s5.estimate == pytest.approx(-4.7, abs=0.2)
+    assert s5.interval[0] < -4.7 < s5.interval[1] < -3
+    assert s2.verdict == "mixed"
+    assert [name for name, part in s2.per_technique.items() if part.estimate < 0] == ["random forest"]
+    assert s1.verdict == "consistent loss on this dataset"
+    assert all(part.estimate > 0 for part in s1.per_technique.values())
+    for effect in found.values():
+        for technique, part in effect.per_technique.items():
+            assert part.estimate == pytest.approx(_mean_difference(pipe, technique, effect.what))
+    said = " ".join(ran.first[0].split())
+    for given, effect in zip(ran.answers["effects"], (s5, s2, s1), strict=True):
+        assert given["sentence"] == effect.sentence
+        assert effect.sentence in said
+
+
+def _mean_difference(pipe: ArangoPipe, technique: str, attribute: str) -> float:
+    """Return the difference of means over seeds, by plain searches."""
+    means = []
+    for featureset in (f"base+{attribute}", "base"):
+        found = pipe.search(
+            "run",
+            f"tag = 'sweep' and model.technique = '{technique}' and featureset.name = '{featureset}'",
+        )
+        assert len(found) == 6
+        means.append(mean(run.metrics["rmse"] for run in found))  # type: ignore[attr-defined]
+    return means[0] - means[1]
 
 
 def test_what_it_says_to_try_next_works(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:

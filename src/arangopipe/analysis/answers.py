@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arangopipe.errors import MissingExtra
 from arangopipe.model import times
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ class Answer:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the rows as a pandas data frame."""
-        import pandas
-
-        frame: pandas.DataFrame = pandas.DataFrame(self.rows())
-        return frame
+        return frame(self.rows())
 
     def figure(self, axes: Axes) -> bool:
         """Draw the answer where people would rather look than read; whether there was anything to draw."""
@@ -77,6 +75,16 @@ class Answer:
         table = f"<table>{body}</table>" if rows else ""
         notes = "".join(f"<p><small>{html.escape(note)}</small></p>" for note in self.notes)
         return f"<p>{html.escape(self.sentence)}</p>{self.to_svg()}{table}{notes}"
+
+
+def frame(rows: Sequence[Any], columns: Sequence[str] | None = None) -> pandas.DataFrame:
+    """Return rows as a pandas data frame; raises `MissingExtra` without pandas."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtra("pandas", "analysis") from error
+    found: pandas.DataFrame = pandas.DataFrame(rows, columns=None if columns is None else list(columns))
+    return found
 
 
 def plain(value: Any) -> Any:

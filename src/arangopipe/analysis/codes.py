@@ -63,6 +63,8 @@ def group_means(values: Floats, groups: Ints, length: int) -> Floats:
 
 def grouped(groups: Ints, length: int) -> list[Ints]:
     """Return the rows of each group."""
+    if not length:
+        return []
     order = np.argsort(groups, kind="stable")
     borders = np.cumsum(np.bincount(groups, minlength=length))[:-1]
     return [part.astype(np.int64) for part in np.split(order, borders)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from arangopipe.analysis.answers import Answer, listed, several, signed
+from arangopipe.analysis.answers import Answer, frame, listed, several, signed
 from arangopipe.analysis.codes import Floats, coded
 from arangopipe.analysis.directions import Better
 from arangopipe.analysis.factors import Comparison, Factor
@@ -126,10 +126,7 @@ class Effect(Answer):
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a row for each matched pair."""
-        import pandas
-
-        frame: pandas.DataFrame = pandas.DataFrame(list(self.matched), columns=list(Pair._fields))
-        return frame
+        return frame(list(self.matched), list(Pair._fields))
 
     def figure(self, axes: Axes) -> bool:
         """Draw the difference of each pair by technique, and the mean with its interval."""

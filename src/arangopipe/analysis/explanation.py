@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arangopipe.analysis.answers import Answer, cell, listed, number, several, signed
-from arangopipe.analysis.codes import Floats, Ints, coded, combined, group_means
+from arangopipe.analysis.codes import Bools, Floats, Ints, coded, combined, group_means
 from arangopipe.analysis.comparison import Difference, differences
 from arangopipe.analysis.facts import Fact, Facts, flat
 from arangopipe.analysis.material import SEEDS, Material
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HISTORY = 5_000
 """Changes are looked for among so many runs, the latest."""
 
-TECHNIQUE = ("params", "technique")
+TECHNIQUE, SEED = ("params", "technique"), ("params", "seed")
 
 _NOISE = 2.0
 _LIKELY = ("data", "features", "params", "ancestry", "code", "environment")
@@ -33,7 +33,7 @@ class Cause:
     """One difference; in how many `pairs` of otherwise equal runs it occurred, and in how many it `moved`
     the metric.
 
-    `typical` is the median size of these changes. A pair counts as moved beyond twice the noise of repeats.
+    `typical` is the median size of these changes.
     """
 
     section: str
@@ -167,16 +167,15 @@ def _merged(found: Sequence[Difference]) -> list[Difference]:
 
 
 def _cause(difference: Difference, past: _Past) -> Cause:
-    changes = past.changes((difference.section, difference.name.partition(" (")[0]))
-    threshold = _NOISE * np.sqrt(2) * (past.noise or 0.0)
+    sizes, moved = past.changes((difference.section, difference.name.partition(" (")[0]))
     return Cause(
         difference.section,
         difference.name,
         before=difference.values[0],
         after=difference.values[1],
-        pairs=len(changes),
-        moved=int((changes > threshold).sum()),
-        typical=float(np.median(changes)) if len(changes) else None,
+        pairs=len(sizes),
+        moved=int(moved.sum()),
+        typical=float(np.median(sizes)) if len(sizes) else None,
     )
 
 
@@ -187,33 +186,37 @@ class _Past:
         self._values = material.measured.values
         params, self._partial = _param_columns(material)
         self._columns = {**dict(_columns(material, differing)), **params}
-        seed = [self._columns[name] for name in self._columns if name != ("params", "seed")]
-        self.noise = _repeats(self._values, combined(*seed)) if len(material) else None
+        configurations = [codes for name, codes in self._columns.items() if name != SEED]
+        self.noise = _repeats(self._values, combined(*configurations)) if len(material) else None
 
-    def changes(self, fact: Fact) -> Floats:
-        """Return the sizes of the changes of the metric between runs that differ in one fact alone."""
+    def changes(self, fact: Fact) -> tuple[Floats, Bools]:
+        """Return the changes of the metric between runs that differ in one fact, and which moved it.
+
+        Seeds may differ: repeats are averaged. A change counts as moved beyond twice the noise of repeats.
+        """
         if fact not in self._columns or not len(self._values):
-            return np.empty(0)
-        others = {name: codes for name, codes in self._columns.items() if name != fact}
+            return np.empty(0), np.empty(0, bool)
+        others = {name: codes for name, codes in self._columns.items() if name not in (fact, SEED)}
         if fact == TECHNIQUE:
             # What only some techniques have is a part of them.
             others = {name: codes for name, codes in others.items() if name not in self._partial}
-        found = _steps(self._values, self._columns[fact], combined(*others.values()))
-        if len(found):
+        found = self._steps(self._columns[fact], combined(*others.values()))
+        if len(found[0]):
             return found
         # Code and environment seldom stand still; where they never do, they are left aside.
         core = [codes for name, codes in others.items() if name[0] not in ("code", "environment")]
-        return _steps(self._values, self._columns[fact], combined(*core))
+        return self._steps(self._columns[fact], combined(*core))
 
-
-def _steps(values: Floats, own: Ints, contexts: Ints) -> Floats:
-    """Return the differences between neighbouring values of one column within each context."""
-    cells = combined(contexts, own)
-    means = group_means(values, cells, int(cells.max()) + 1)
-    first = np.unique(cells, return_index=True)[1]
-    same = contexts[first][1:] == contexts[first][:-1]
-    found: Floats = np.abs(np.diff(means))[same]
-    return found
+    def _steps(self, own: Ints, contexts: Ints) -> tuple[Floats, Bools]:
+        """Return the differences between neighbouring values of a column within each context."""
+        cells = combined(contexts, own)
+        count = int(cells.max()) + 1
+        means, runs = group_means(self._values, cells, count), np.bincount(cells, minlength=count)
+        first = np.unique(cells, return_index=True)[1]
+        same = contexts[first][1:] == contexts[first][:-1]
+        sizes = np.abs(np.diff(means))[same]
+        noise = (self.noise or 0.0) * np.sqrt(1 / runs[1:] + 1 / runs[:-1])[same]
+        return sizes, sizes > _NOISE * noise
 
 
 def _repeats(values: Floats, cells: Ints) -> float | None:
@@ -233,11 +236,11 @@ def _columns(material: Material, differing: Sequence[Fact]) -> Iterator[tuple[Fa
     for role in ("training", "validation", "test"):
         yield ("data", role), same[f"{role} data"]
     yield ("data", "source"), same["source data"]
-    names = {name for content in material.contents for name in content.names}
+    names = {name for content in material.used for name in content.names}
     for name in sorted(names):
         dtypes = [dict(content.columns).get(name) for content in material.contents]
         yield ("features", f"column {name}"), coded(dtypes)[0][material.sets]
-    steps = {step for content in material.contents for step in content.transformations}
+    steps = {step for content in material.used for step in content.transformations}
     for step in sorted(steps):
         applied = [step in content.transformations for content in material.contents]
         yield ("features", f"transformation {step}"), coded(applied)[0][material.sets]
@@ -250,7 +253,7 @@ def _param_columns(material: Material) -> tuple[dict[Fact, Ints], set[Fact]]:
     """Return a column of codes for each param and the seed, and the params that only some runs have."""
     seeds, _ = material.seeds_and_params()
     rows = [dict(flat(params)) for params in material.params()]
-    found: dict[Fact, Ints] = {("params", "seed"): seeds}
+    found: dict[Fact, Ints] = {SEED: seeds}
     partial = set()
     for name in dict.fromkeys(name for row in rows for name in row if name not in SEEDS):
         cells = [documents.dump({"": row.get(name)}) for row in rows]

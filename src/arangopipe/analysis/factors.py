@@ -93,7 +93,7 @@ class Attribute:
 
     def comparisons(self, material: Material) -> Iterator[Comparison]:
         """Compare featuresets that differ by exactly this column."""
-        known = {name for content in material.contents for name in content.names}
+        known = {name for content in material.used for name in content.names}
         if self.name not in known:
             raise NotFound(
                 f"no featureset that these runs used has a column {self.name!r}{near(self.name, known)} "
@@ -126,7 +126,7 @@ class Transformation:
 
     def comparisons(self, material: Material) -> Iterator[Comparison]:
         """Compare featuresets with the same columns of the same data."""
-        known = {name for content in material.contents for name in content.transformations}
+        known = {name for content in material.used for name in content.transformations}
         for name in (self.name, self.versus):
             if name is not None and name not in known:
                 raise NotFound(

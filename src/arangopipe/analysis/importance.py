@@ -21,7 +21,8 @@ LEAST_RUNS = 10
 MOST_RUNS = 5_000
 MOST_PARAMS = 200
 _TREES, _FOLDS, _REPEATS = 60, 3, 5
-_SURE = 2.0
+LEAST_LOSS = 0.01
+"""What a param that matters must lose of the variance, in each fold."""
 
 
 @dataclass(frozen=True)
@@ -206,4 +207,5 @@ def _weight(name: str, losses: Floats, column: list[Any]) -> Weight:
     known = {value for value in column if value is not None}
     comparable = all(isinstance(value, (int, float)) for value in known)
     ends = (min(known), max(known)) if comparable and known else (None, None)
-    return Weight(name, mean, deviation, mean > _SURE * deviation and mean > 0.01, len(set(column)), *ends)
+    matters = bool((losses.reshape(_FOLDS, _REPEATS).mean(axis=1) > LEAST_LOSS).all())
+    return Weight(name, mean, deviation, matters, len(set(column)), *ends)

@@ -68,6 +68,11 @@ class Material:
         """The code of each run's set of featuresets."""
         return self.measured.runs.links["run_featuresets"].codes
 
+    @property
+    def used(self) -> list[Content]:
+        """The contents that these runs used."""
+        return [self.contents[code] for code in np.unique(self.sets).tolist()]
+
     def by_content(self, read: Callable[[Content], Any]) -> Ints:
         """Return a code for each run of what is read of the contents of its featuresets."""
         codes, _ = coded(read(content) for content in self.contents)
@@ -113,11 +118,7 @@ class Material:
 
     def params(self) -> Iterator[dict[str, Any]]:
         """Yield the hyper-parameters of each run: what was fitted, and how, is none of them."""
-        for document in self.measured.runs.documents("modelparams"):
-            for name in ("fitted", "optimizer"):
-                if isinstance(document.get(name), dict):
-                    del document[name]
-            yield document
+        return map(_params_of, self.measured.runs.texts("modelparams"))
 
     def seeds_and_params(self, compared: Callable[[dict[str, Any]], Any] | None = None) -> tuple[Ints, Ints]:
         """Return a code of each run's seed, and one of its other params.
@@ -127,14 +128,35 @@ class Material:
         """
         if self.keys is not None and compared is None:
             return self.keys
+        known: dict[tuple[str, bool], tuple[Any, str]] = {}
         seeds, rests = [], []
         given = self.measured.runs.values["seed"].tolist()
-        for seed, params in zip(given, self.params(), strict=True):
-            name = None if seed is not None else next((name for name in SEEDS if name in params), None)
-            seeds.append(_text(params.pop(name)) if name else _text(seed))
-            kept = {name: value for name, value in params.items() if name not in self.ignore}
-            rests.append(_text(compared(kept) if compared else kept))
+        for seed, text in zip(given, self.measured.runs.texts("modelparams"), strict=True):
+            # Many runs have the same params: each text is read once.
+            key = text, seed is None
+            if key not in known:
+                known[key] = self._seed_and_rest(_params_of(text), seed is None, compared)
+            own, rest = known[key]
+            seeds.append(own if seed is None else _plain(seed))
+            rests.append(rest)
         return coded(seeds)[0], coded(rests)[0]
+
+    def _seed_and_rest(
+        self, params: dict[str, Any], seedless: bool, compared: Callable[[dict[str, Any]], Any] | None
+    ) -> tuple[Any, str]:
+        name = next((name for name in SEEDS if name in params), None) if seedless else None
+        seed = None if name is None else _plain(params.pop(name))
+        kept = {name: value for name, value in params.items() if name not in self.ignore}
+        hashable = seed if isinstance(seed, (str, int, float, type(None))) else _text(seed)
+        return hashable, _text(compared(kept) if compared else kept)
+
+
+def _params_of(text: str) -> dict[str, Any]:
+    document = documents.load(text)
+    for name in ("fitted", "optimizer"):
+        if isinstance(document.get(name), dict):
+            del document[name]
+    return document
 
 
 def _text(value: Any) -> str:

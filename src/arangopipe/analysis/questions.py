@@ -16,7 +16,7 @@ from arangopipe.analysis.facts import facts_of
 from arangopipe.analysis.importance import Importance, importance
 from arangopipe.analysis.leaderboard import Leaderboard, leaderboard
 from arangopipe.analysis.material import USED, Material
-from arangopipe.analysis.runs import NO_TASK, Runs, measured, metric_names, newest, of_task
+from arangopipe.analysis.runs import NO_TASK, Runs, chosen, measured, metric_names, newest, of_task
 from arangopipe.analysis.scope import Scope
 from arangopipe.analysis.techniques import Techniques, techniques
 from arangopipe.analysis.useful import UsefulFeatures, useful_features
@@ -151,11 +151,11 @@ class Analysis:
         Without `task` it is those of all tasks.
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        if task is None:
-            runs = Runs.read(self._store, scope, ["start"], ["run_datasets"])
-            return datasets_used(runs, "", per)
-        runs, task = of_task(self._store, scope, task, links=["run_datasets"])
-        return datasets_used(runs, task, per)
+        links = ["run_datasets", *(["run_models"] if task else [])]
+        runs = Runs.read(self._store, scope, ["start"], links)
+        if task is not None and len(runs):
+            runs, task = chosen(runs, task)
+        return datasets_used(runs, task or "", per)
 
     def leaderboard(
         self,
@@ -271,10 +271,7 @@ class Analysis:
             every = [Run(node) for node in nodes if node is not None]
             done = [run for run in every if run.status in (None, "finished")]
             found = [max(done, key=lambda run: (str(run.start), run.key)).node] if done else []
-            notes += [
-                f"{thing.label} stands for its latest finished run of {len(every):,}, {n.label}."
-                for n in found
-            ]
+            notes += [f"{thing.label} stands for {n.label}, its latest finished run." for n in found]
         else:
             found = [thing] if kind == "run" else []
         if not found:
@@ -298,7 +295,10 @@ def _names(ignore: str | Iterable[str]) -> set[str]:
 
 def _usual_metric(store: Store, scope: Scope) -> str:
     """Return the metric that most of the newest runs have; of equally common ones the first in the table."""
-    found = metric_names(newest(store, scope))
+    runs = newest(store, scope)
+    if not len(runs):
+        raise NotFound(f"there are no runs{scope.words}: nothing can be said of them")
+    found = metric_names(runs)
     known = {name: count for name, count in found.items() if known_direction(name)}
     if not known:
         raise InvalidInput(

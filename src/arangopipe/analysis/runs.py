@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,7 @@ class Runs:
         for chunk in store.columns("run", paths, scope.where(), scope.as_of):
             for name, cells in chunk.items():
                 found[name] += cells
+        found = _sorted(found)
         ids = found.pop("id")
         linked = dict(_linked(store, scope, ids, links))
         wanted = {member for each in linked.values() for members in each.members for member in members}
@@ -121,11 +124,15 @@ class Runs:
         return node_id if node is None else node.label
 
     def documents(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield the document of that kind which each run owns, many at a time; empty where there is none."""
+        """Yield the document of that kind which each run owns; empty where there is none."""
+        return map(documents.load, self.texts(kind))
+
+    def texts(self, kind: str) -> Iterator[str]:
+        """Yield these documents as text, fetched many at a time."""
         for start in range(0, len(self), _AT_ONCE):
             wanted = [f"{kind}/{id.partition('/')[2]}" for id in self.ids[start : start + _AT_ONCE]]
             for node in self.store.get(wanted, self.scope.as_of):
-                yield {} if node is None else documents.load(node.text)
+                yield documents.EMPTY if node is None else node.text
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,12 @@ def of_task(
     """
     having = None if metric is None else metric_path(metric)
     wanted = ["status", "start", *([having] if having else []), *paths]
-    runs = Runs.read(store, scope, wanted, ("run_models", *links))
+    return chosen(Runs.read(store, scope, wanted, ("run_models", *links)), task, having)
+
+
+def chosen(runs: Runs, task: str | None, having: str | None = None) -> tuple[Runs, str]:
+    """Return those of the runs that are of a task (see `of_task`)."""
+    scope = runs.scope
     if not len(runs):
         raise NotFound(f"there are no runs{scope.words}: nothing can be said of them")
     codes, names = runs.tasks
@@ -275,10 +287,12 @@ def _linked(
                 if role in rows:
                     rows[role].append(row)
                     ends[role].append(end)
-    members = list(known)
+    members = sorted(known)
+    ranks = np.empty(len(known), np.int64)
+    ranks[[known[member] for member in members]] = np.arange(len(known))
     for name in names:
         at = np.array(rows[name], np.int64)
-        codes, groups = sets(at[at >= 0], np.array(ends[name], np.int64)[at >= 0], len(ids))
+        codes, groups = sets(at[at >= 0], ranks[np.array(ends[name], np.int64)][at >= 0], len(ids))
         yield name, Linked(codes, [tuple(sorted(members[end] for end in group)) for group in groups])
 
 
@@ -287,6 +301,15 @@ def read_nodes(store: Store, scope: Scope, ids: Sequence[str]) -> Iterable[Node]
     for start in range(0, len(ids), _AT_ONCE):
         found = store.get(ids[start : start + _AT_ONCE], scope.as_of)
         yield from (node for node in found if node is not None)
+
+
+def _sorted(found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return columns in the order of ids, so that every store gives the same answer to the last digit."""
+    ids = found["id"]
+    if all(map(operator.lt, ids, islice(ids, 1, None))):
+        return found
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return {name: [cells[place] for place in order] for name, cells in found.items()}
 
 
 def _objects(cells: Sequence[Any]) -> NDArray[np.object_]:

@@ -120,7 +120,7 @@ def useful_features(material: Material, better: Better) -> UsefulFeatures:
 
 def _factors(material: Material) -> list[Factor]:
     """Return what some of the featuresets that were used have, and others have not."""
-    used = [material.contents[code] for code in sorted(set(material.sets.tolist())) if code]
+    used = [content for content in material.used if content.columns or content.transformations]
     factors: list[Factor] = []
     for make, parts in (
         (Attribute, [content.names for content in used]),

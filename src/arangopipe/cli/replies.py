@@ -50,7 +50,7 @@ def said(terminal: Terminal, answer: Answer) -> None:
     """Print the sentence, its first words bold."""
     width = min(WIDEST, terminal.out.width)
     first, colon, rest = clean(answer.sentence).partition(": ")
-    lines = textwrap.wrap(f"{first}{colon}{rest}", width)
+    lines = textwrap.wrap(f"{first}{colon}{rest}", width, break_on_hyphens=False, break_long_words=False)
     text = Text("\n".join(lines))
     if colon and len(first) <= width:
         text.stylize("bold", 0, len(first))
