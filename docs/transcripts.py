@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,9 @@ SAME = (
     (r"[\d.,]+ GiB free", "412.7 GiB free"),
     (r"file system \w+", "file system ext4"),
     (r"\b\d{3} KiB", "140 KiB"),
+    (r"\b\d{3} kB", "110 kB"),
+    (r"\b[\d,]+ bytes", "9,400 bytes"),
+    (r"\bstore [0-9a-f]{16}\b", "store 38eb8ea2b7953c7f"),
     (r"\b[0-9a-f]{64}\b", "5d41c0f3a7b2" + 52 * "e"),
     (r"(?<=head )[0-9a-f]{12}\b|\b[0-9a-f]{12}$", "5d41c0f3a7b2"),
 )
@@ -149,6 +153,11 @@ def fill(clock: Frozen) -> None:
             pipe.log_run(name="overnight", project="diabetes", metrics={"rmse": 57.7})
 
 
+def damage(path: Path) -> None:
+    """Overwrite some bytes of a run's document, wherever they stand in a store's file."""
+    path.write_bytes(path.read_bytes().replace(b"MemoryError", bytes(11)))
+
+
 def transcript(page: str) -> str:
     """Return the text of a page with the output of its commands as it is now."""
     with tempfile.TemporaryDirectory() as folder, Frozen() as clock:
@@ -157,6 +166,7 @@ def transcript(page: str) -> str:
         try:
             Path("rules.yaml").write_text(RULES)
             fill(clock)
+            damage(Path(shutil.copy("arangopipe.db", "runs.db")))
             return BLOCK.sub(lambda block: f"```console\n{_run(block[1], folder, clock)}```", page)
         finally:
             os.chdir(DOCS)
