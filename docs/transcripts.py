@@ -13,6 +13,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,6 @@ SAME = (
     (r"[\d.,]+ GiB free", "412.7 GiB free"),
     (r"file system \w+", "file system ext4"),
     (r"\b\d{3} KiB", "140 KiB"),
-    (r"[\d,]+ (bytes|kB)(?=[.,])", "86 kB"),
     (r"\b\d{3} kB", "110 kB"),
     (r"\b[\d,]+ bytes", "9,400 bytes"),
     (r"imported by \S+\)", "imported by ann)"),
@@ -153,6 +153,11 @@ def fill(clock: Frozen) -> None:
         pipe.log_run(name="overnight", project="diabetes", metrics={"rmse": 57.7})
 
 
+def damage(path: Path) -> None:
+    """Overwrite some bytes of a run's document, wherever they stand in a store's file."""
+    path.write_bytes(path.read_bytes().replace(b"MemoryError", bytes(11)))
+
+
 def transcript(page: str) -> str:
     """Return the text of a page with the output of its commands as it is now."""
     with tempfile.TemporaryDirectory() as folder, Frozen() as clock:
@@ -161,6 +166,7 @@ def transcript(page: str) -> str:
         try:
             Path("rules.yaml").write_text(RULES)
             fill(clock)
+            damage(Path(shutil.copy("arangopipe.db", "runs.db")))
             return BLOCK.sub(lambda block: f"```console\n{_run(block[1], folder, clock)}```", page)
         finally:
             os.chdir(DOCS)

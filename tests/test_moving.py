@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import arangopipe
-from commands import call, given
+from commands import call, given, shell
 
 
 def test_imported_changes_say_who_made_them(store: Path, tmp_path: Path) -> None:
@@ -56,3 +58,66 @@ def test_a_copy_can_be_repeated(store: Path) -> None:
     assert given("audit", "verify", "--store", "copy.db") == given("audit", "verify")
     assert "there is no store at no.db" in call("copy", "no.db", "copy.db", code=1).stderr
     assert "name two" in call("copy", "store.db", "store.db", code=1).stderr
+
+
+# --- what is left of a damaged store -------------------------------------------------------------
+
+
+def damage(path: Path) -> None:
+    """Overwrite the fourth page, by which no run can be found, and some bytes of one run's document."""
+    data = bytearray(path.read_bytes().replace(b"ValueError", bytes(10)))
+    data[3 * 4096 : 4 * 4096] = bytes(4096)
+    path.write_bytes(data)
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_what_a_damaged_store_holds_is_saved(store: Path) -> None:
+    before = given("runs", "--columns", "key,params.alpha,metrics.rmse,tag")["items"]
+    damage(store)
+    bytes_before = store.read_bytes()
+    assert "export --salvage" in shell("runs").stderr
+    done = shell("export", "rescued.bundle", "--salvage")
+    assert (done.returncode, done.stderr) == (0, f"Warning: not all of {store} could be read\n")
+    assert "pages that cannot be read: 1 of" in done.stdout
+    assert "its document is damaged" in done.stdout
+    assert store.read_bytes() == bytes_before
+    assert not list(store.parent.glob(".rescued*"))
+    for arguments in (("import", "rescued.bundle"), ("audit", "verify")):
+        assert shell(*arguments, "--store", "new.db").returncode == 0
+    after = given("runs", "--columns", "key,params.alpha,metrics.rmse,tag", "--store", "new.db")["items"]
+    assert [run for run in after if run["tag"] == "sweep"] == [run for run in before if run["tag"] == "sweep"]
+    assert len(after) == len(before)
+
+
+def test_a_sound_store_is_saved_without_a_warning(store: Path) -> None:
+    whole, saved = given("export", "whole.bundle"), given("export", "saved.bundle", "--salvage")
+    report = saved.pop("report")
+    assert report["whole"]
+    assert report["verbatim"] == report["changes"] == whole["changes"]
+    assert {**saved, "path": "whole.bundle"}.keys() == whole.keys()
+    assert (saved["store"], saved["entries"]) == (whole["store"], whole["entries"])
+    assert call("export", "saved.bundle", "--salvage", "--force").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--store", "none.db"), 1, "there is no file"),
+        (("--store", "memory://"), 1, "only a store that is a file can be salvaged"),
+        (("--store", "rules.yaml"), 1, "nothing of an Arangopipe store was found in it"),
+        (("--project", "diabetes"), 2, "leave --project out"),
+        (("--since", "3"), 2, "leave --since out"),
+    ],
+)
+def test_what_cannot_be_salvaged_is_said(
+    store: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in call("export", "x.bundle", "--salvage", *arguments, code=code).stderr
+    assert not Path("x.bundle").exists()
+
+
+def test_a_bundle_that_is_there_is_not_salvaged_over(store: Path) -> None:
+    Path("x.bundle").write_text("mine")
+    assert "is there already" in call("export", "x.bundle", "--salvage", code=1).stderr
+    assert Path("x.bundle").read_text() == "mine"

@@ -250,7 +250,7 @@ def test_each_page_of_a_small_store(tmp_path: Path) -> None:
     for number in range(len(sound) // PAGE):
         path.write_bytes(sound[: number * PAGE] + bytes(PAGE) + sound[(number + 1) * PAGE :])
         report, found = salvaged(path, tmp_path / "new.db")
-        assert "1 pages of" in str(report)
+        assert "pages that cannot be read: 1 of" in str(report)
         assert found["nodes"] == all_of_it["nodes"]
         assert {edge[:3] for edge in found["edges"]} >= set()
         assert report.recovered["edges"] == 37
@@ -309,8 +309,8 @@ def test_files_that_are_not_there_or_are_in_the_way(whole: Path, tmp_path: Path)
 def test_a_report_says_what_is_lost_as_json_and_as_words() -> None:
     report = Report("runs.db", 9, 2, {"run": 3, "models": 0, "edges": 1_200}, (3, 5, 6, 7), ("2 pages",))
     assert (
-        str(report)
-        == "9 changes, 2 of them as they were: 3 run, 1,200 edges\n  not whole: 3, 5 to 7\n  2 pages"
+        str(report) == "9 changes, 2 of them as they were\n  recovered: run 3, edges 1,200\n"
+        "  changes that are not whole: 3, 5 to 7\n  lost: 2 pages"
     )
     assert documents.normalise(report.to_dict()) == report.to_dict()
     assert not report.whole

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 from arangopipe import audit
-from arangopipe.bundle.exporting import check_free
 from arangopipe.bundle.format import Progress
-from arangopipe.errors import InvalidInput, StoreError, StoreUnavailable, Unsupported
+from arangopipe.bundle.places import beside, check_free, file_of, url_of
+from arangopipe.errors import InvalidInput, StoreError, Unsupported
 from arangopipe.store import open_store
 from arangopipe.store.base import Backup, Store
 
@@ -51,7 +46,7 @@ def backup(
         raise Unsupported(f"{store.url} cannot copy itself into a file: use 'arangopipe export'")
     target = Path(path).absolute()
     check_free(target, overwrite)
-    with _beside(target) as part:
+    with beside(target) as part:
         store.backup(part, progress)
         found = _verified(part, progress)
         part.replace(target)
@@ -71,13 +66,14 @@ def restore(
     """
     from arangopipe.store.sql import backups
 
-    source, target = Path(path), file_of(url)
+    source = Path(path)
+    target = file_of(url, "restore into a file, and use 'arangopipe copy' from there")
     if not source.is_file():
         raise InvalidInput(f"there is no file {source}")
     if target.exists() and not force:
         raise InvalidInput(f"there is a store at {target} already: restore elsewhere, or force it")
-    with _beside(target) as part:
-        with open_store(f"sqlite:///{quote(str(source.absolute()))}") as store:
+    with beside(target) as part:
+        with open_store(url_of(source)) as store:
             if not isinstance(store, Backup):
                 raise Unsupported(f"{source} is no file of a store")
             store.backup(part, progress)
@@ -87,29 +83,8 @@ def restore(
     return Backed(str(target), found.changes, found.head, size, None if kept is None else str(kept))
 
 
-def file_of(url: str) -> Path:
-    """Return the file of the store at an address; raises `Unsupported` for one that is no file."""
-    scheme, _, name = url.partition(":///")
-    if scheme != "sqlite" or not name:
-        raise Unsupported(f"{url} is no file: restore into a file, and use 'arangopipe copy' from there")
-    return Path(unquote(name.partition("?")[0])).expanduser().absolute()
-
-
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """Give a path on the same file system; what is left there in the end goes."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise StoreUnavailable(f"{target} cannot be written: {error.strerror or error}") from error
-    try:
-        yield folder / target.name
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _verified(path: Path, progress: Progress | None) -> audit.Verification:
-    with open_store(f"sqlite:///{quote(str(path))}") as copy:
+    with open_store(url_of(path)) as copy:
         found = audit.verify(copy, progress)
     if not found.ok:
         raise StoreError(f"the copy is not intact, and was not kept: {found}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from arangopipe.bundle.cutting import Cut
 from arangopipe.bundle.format import Header, Progress, write
-from arangopipe.errors import InvalidInput
+from arangopipe.bundle.places import check_free
 from arangopipe.model import times
 from arangopipe.model.graph import Change
 from arangopipe.store.base import Store
@@ -80,14 +80,6 @@ def export(
         project,
         target.stat().st_size,
     )
-
-
-def check_free(path: Path, overwrite: bool) -> None:
-    """Raise `InvalidInput` for a file that is there already, unless it may be overwritten, or no folder."""
-    if path.exists() and not (overwrite and path.is_file()):
-        raise InvalidInput(f"{path} is there already: take another name, or say that it may be overwritten")
-    if not path.parent.is_dir():
-        raise InvalidInput(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def identity(store: Store) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -18,8 +19,8 @@ Progress = Callable[[int, "int | None"], object]
 
 
 @contextmanager
-def progress(terminal: Terminal, doing: str) -> Iterator[Progress | None]:
-    """Give what to tell how much is done, and of how much; None where nobody watches."""
+def stages(terminal: Terminal) -> Iterator[Callable[[str, int, int | None], object] | None]:
+    """Give what to tell what is being done, how much of it is, and of how much; None where nobody watches."""
     if not terminal.err.is_terminal or terminal.as_json:
         yield None
         return
@@ -27,8 +28,15 @@ def progress(terminal: Terminal, doing: str) -> Iterator[Progress | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.err, transient=True) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("", total=None)
+        yield lambda doing, done, total: bar.update(task, description=doing, completed=done, total=total)
+
+
+@contextmanager
+def progress(terminal: Terminal, doing: str) -> Iterator[Progress | None]:
+    """Give what to tell how much is done, and of how much; None where nobody watches."""
+    with stages(terminal) as told:
+        yield told and partial(told, doing)
 
 
 def chart(counts: Mapping[Any, int], width: int = WIDTH) -> Text:

@@ -11,7 +11,7 @@ from arangopipe.cli.options import Moment, lazily, verb
 from arangopipe.cli.terminal import Terminal, clean, pass_terminal
 
 if TYPE_CHECKING:
-    from arangopipe.bundle import Conflict
+    from arangopipe.bundle import Conflict, Exported
 
 FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -21,6 +21,8 @@ FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, di
     "arangopipe export all.bundle",
     "arangopipe export diabetes.bundle --project diabetes",
     "arangopipe export week.bundle --since 2026-11-16 --until 2026-11-23",
+    "arangopipe export rescued.bundle --salvage",
+    see=("import", "doctor", "audit verify"),
 )
 @FILE
 @click.option(
@@ -31,24 +33,61 @@ FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, di
 )
 @click.option("--since", type=Moment(), metavar="WHEN", help="Only changes from this time or change on.")
 @click.option("--until", type=Moment(), metavar="WHEN", help="Only changes up to this time or change.")
+@click.option(
+    "--salvage", is_flag=True, help="Read a damaged file as far as that goes, and say what is lost."
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it is there already.")
 @pass_terminal
-def export(terminal: Terminal, file: Path, force: bool, **wanted: Any) -> None:
+def export(terminal: Terminal, file: Path, salvage: bool, force: bool, **wanted: Any) -> None:
     """Write the store, or a part of it, into one file.
 
     FILE is a bundle: 'arangopipe import' takes it into another store. It appears under its name when it is
     whole.
+
+    With --salvage the file of a damaged store is read page by page, and only read: all that stands in sound
+    pages is in the bundle. What is lost is listed, with a warning.
     """
     from arangopipe import bundle
     from arangopipe.cli.bars import progress
 
+    if salvage:
+        _salvage(terminal, file, force, wanted)
+        return
     with terminal.pipe() as pipe, progress(terminal, "Exporting changes") as told:
         done = bundle.export(pipe.store, file, overwrite=force, progress=told, **wanted)
     if terminal.as_json:
         terminal.give(done.to_dict())
+    else:
+        _say_exported(done)
+
+
+def _salvage(terminal: Terminal, file: Path, force: bool, wanted: dict[str, Any]) -> None:
+    from arangopipe import bundle
+    from arangopipe.cli.bars import stages
+
+    if part := [name for name, value in wanted.items() if value is not None]:
+        raise click.UsageError(
+            f"--salvage takes all there is: leave --{part[0]} out, import FILE into a new store, "
+            "and export the part from there"
+        )
+    with stages(terminal) as told:
+        done = bundle.salvage(terminal.url, file, overwrite=force, progress=told)
+    if terminal.as_json:
+        terminal.give(done.to_dict())
         return
+    click.echo(f"Read {terminal.place} as far as it goes:")
+    for line in str(done.report).splitlines():
+        click.echo(f"  {clean(line)}")
+    _say_exported(done.exported)
+    if not done.report.whole:
+        click.echo(f"Warning: not all of {terminal.place} could be read", err=True)
+
+
+def _say_exported(done: Exported) -> None:
     part = "" if done.whole else " (a part)"
-    click.echo(f"Wrote {_changes(done.changes)} of store {done.store}{part} to {file}, {_size(done.bytes)}.")
+    click.echo(
+        f"Wrote {_changes(done.changes)} of store {done.store}{part} to {done.path}, {_size(done.bytes)}."
+    )
 
 
 @verb(

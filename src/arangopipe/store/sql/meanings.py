@@ -18,7 +18,8 @@ _MEANINGS = (
     ("readonly database", StoreUnavailable, "it, its folder or a file beside it (…-wal, …-shm) cannot be "
      "written; check the permissions, or open a copy of it"),
     ("not a database", StoreError, "this is not an Arangopipe store, or it is damaged; nothing was changed"),
-    ("malformed", StoreError, "the file is damaged; keep a copy of it, and restore a backup"),
+    ("malformed", StoreError, "the file is damaged; keep a copy of it, and restore a backup, or "
+     "save what can be read with 'arangopipe export --salvage'"),
     ("disk is full", StoreUnavailable, _FULL),
     ("disk I/O error", StoreUnavailable, "the disk could not be read or written, by a fault, a quota or a "
      "limit on the size of files; nothing was written"),

@@ -47,7 +47,7 @@ class Pages:
         self.lost_rows = 0
         self._free = self._free_pages()
 
-    def table_rows(self, progress: Callable[[int, int], None]) -> Iterator[Row]:
+    def table_rows(self, progress: Callable[[int, int], object]) -> Iterator[Row]:
         """Yield the rows of all tables that have row ids."""
         for number in range(1, self.count + 1):
             progress(number, self.count)
@@ -61,7 +61,7 @@ class Pages:
                 start = (number - 1) * self.size
                 self.unreadable += kind != 0 or not self._data[start : start + self.size].strip(b"\0")
 
-    def index_rows(self, progress: Callable[[int, int], None]) -> Iterator[Row]:
+    def index_rows(self, progress: Callable[[int, int], object]) -> Iterator[Row]:
         """Yield the rows of all indexes, and of the tables that have no row ids."""
         for number in range(1, self.count + 1):
             progress(number, self.count)

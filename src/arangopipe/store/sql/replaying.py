@@ -30,7 +30,7 @@ class Replayed:
     lost: list[str] = field(default_factory=list)
 
 
-def replay(scratch: Connection, target: SQLStore, told: Callable[[str, int, int], None]) -> Replayed:
+def replay(scratch: Connection, target: SQLStore, told: Callable[[str, int, int | None], object]) -> Replayed:
     """Record each change of a scratch database in a new store, in order.
 
     Up to the first that is not whole they are taken over with their links of the chain; from there on

@@ -31,7 +31,7 @@ from arangopipe.store.sql.pages import Pages, Row
 from arangopipe.store.sql.replaying import replay
 from arangopipe.store.sql.store import SQLStore
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int | None], object]
 """Told what is being done, how far it is, and of how much."""
 
 SECTOR = 4_096
@@ -69,12 +69,15 @@ class Report:
         return not self.broken and not self.lost
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{count:,} {what}" for what, count in self.recovered.items() if count)
-        lines = [f"{self.changes:,} changes, {self.verbatim:,} of them as they were: {counts or 'nothing'}"]
-        if self.broken:
-            lines.append(f"not whole: {listed(self.broken)}")
-        more = [f"and {len(self.lost) - SHOWN:,} more such lines"] if len(self.lost) > SHOWN else []
-        return "\n  ".join([*lines, *self.lost[:SHOWN], *more])
+        counts = ", ".join(f"{what} {count:,}" for what, count in self.recovered.items() if count)
+        lines = [
+            f"{self.changes:,} changes, {self.verbatim:,} of them as they were",
+            f"recovered: {counts or 'nothing'}",
+            *([f"changes that are not whole: {listed(self.broken)}"] if self.broken else []),
+            *(f"lost: {what}" for what in self.lost[:SHOWN]),
+            *([f"and {len(self.lost) - SHOWN:,} more such lines"] if len(self.lost) > SHOWN else []),
+        ]
+        return "\n  ".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
@@ -120,7 +123,7 @@ def _salvage(damaged: Path, target: Path, folder: Path, told: Progress) -> Repor
             replayed = replay(scratch, store, told)
             head = store.head()
         if head is None:
-            raise StoreError(f"{damaged}: nothing of an Arangopipe store was found in it")
+            raise StoreError(f"{damaged}: nothing of an Arangopipe store was found in it; restore a backup")
         with closing(sqlite3.connect(made)) as connection:
             recovered = _counts(connection)
     made.rename(target)
@@ -148,7 +151,7 @@ def _copied(damaged: Path, copy: Path) -> list[str]:
                 part = b""
                 unread += 1
             target.write(part.ljust(wanted, b"\0"))
-    return [f"{unread:,} blocks could not be read from the disk"] if unread else []
+    return [f"blocks that the disk does not give: {unread:,}"] if unread else []
 
 
 def _with_log(damaged: Path, copy: Path) -> list[str]:
@@ -196,16 +199,16 @@ def _carve(copy: Path, scratch: sqlite3.Connection, told: Progress) -> list[str]
                     scratch.execute(insert, row.values)
         lost = []
         if pages.missing:
-            lost.append(f"the file is {pages.missing:,} pages shorter than it was")
+            lost.append(f"pages that were cut off at the end of the file: {pages.missing:,}")
         if pages.unreadable:
-            lost.append(f"{pages.unreadable:,} pages of {pages.count:,} cannot be read")
+            lost.append(f"pages that cannot be read: {pages.unreadable:,} of {pages.count:,}")
         if pages.lost_rows:
-            lost.append(f"{pages.lost_rows:,} rows in other pages cannot be read")
+            lost.append(f"rows in other pages that cannot be read: {pages.lost_rows:,}")
         return lost
 
 
 def _take_tables(
-    pages: Pages, scratch: sqlite3.Connection, told: Callable[[int, int], None]
+    pages: Pages, scratch: sqlite3.Connection, told: Callable[[int, int], object]
 ) -> dict[str, int]:
     """Keep the rows of tables; return the first page of each index."""
     shapes = [Shape(table) for table in TABLES]

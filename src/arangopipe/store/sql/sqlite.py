@@ -214,7 +214,10 @@ class _Errors:
         if isinstance(error, UnicodeEncodeError):
             return InvalidInput(f"{error.object!r:.80} contains half of a surrogate pair")
         if isinstance(error, UnicodeDecodeError):
-            return StoreError(f"{path} is damaged: {error}; keep a copy, and restore a backup")
+            return StoreError(
+                f"{path} is damaged: {error}; keep a copy, and restore a backup, or "
+                "save what can be read with 'arangopipe export --salvage'"
+            )
         if isinstance(error, OverflowError):
             return InvalidInput(f"a number is too large for {path}: {error}")
         if isinstance(error, OSError):

@@ -1,0 +1,46 @@
+"""Where files may be written, and which file a store is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from arangopipe.errors import InvalidInput, StoreUnavailable, Unsupported
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise `InvalidInput` for a file that is there already, unless it may be overwritten, or no folder."""
+    if path.exists() and not (overwrite and path.is_file()):
+        raise InvalidInput(f"{path} is there already: take another name, or say that it may be overwritten")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"{path} cannot be written: there is no folder {path.parent}")
+
+
+def file_of(url: str, instead: str) -> Path:
+    """Return the file of the store at an address; of one that is no file, raise what to do `instead`."""
+    scheme, _, name = url.partition(":///")
+    if scheme != "sqlite" or not name:
+        raise Unsupported(f"{url} is no file: {instead}")
+    return Path(unquote(name.partition("?")[0])).expanduser().absolute()
+
+
+def url_of(path: Path) -> str:
+    """Return the address of the store in a file."""
+    return f"sqlite:///{quote(str(path.absolute()))}"
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """Give a path on the same file system; what is left there in the end goes."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise StoreUnavailable(f"{target} cannot be written: {error.strerror or error}") from error
+    try:
+        yield folder / target.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
