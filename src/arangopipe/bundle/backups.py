@@ -9,7 +9,7 @@ from typing import Any
 
 from arangopipe import audit
 from arangopipe.bundle.format import Progress
-from arangopipe.bundle.places import beside, check_free, file_of, url_of
+from arangopipe.bundle.places import beside, check_free, file_of, path_of, url_of
 from arangopipe.errors import InvalidInput, StoreError, Unsupported
 from arangopipe.store import open_store
 from arangopipe.store.base import Backup, Store
@@ -44,7 +44,7 @@ def backup(
     """
     if not isinstance(store, Backup):
         raise Unsupported(f"{store.url} cannot copy itself into a file: use 'arangopipe export'")
-    target = Path(path).absolute()
+    target = path_of(path).absolute()
     check_free(target, overwrite)
     with beside(target) as part:
         store.backup(part, progress)
@@ -66,7 +66,7 @@ def restore(
     """
     from arangopipe.store.sql import backups
 
-    source = Path(path)
+    source = path_of(path)
     target = file_of(url, "restore into a file, and use 'arangopipe copy' from there")
     if not source.is_file():
         raise InvalidInput(f"there is no file {source}")

@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from arangopipe.bundle.cutting import Cut
 from arangopipe.bundle.format import Header, Progress, write
-from arangopipe.bundle.places import check_free
+from arangopipe.bundle.places import check_free, path_of
 from arangopipe.model import times
 from arangopipe.model.graph import Change
 from arangopipe.store.base import Store
@@ -53,7 +52,7 @@ def export(
     `since` and `until` are times or change numbers, both inclusive. Memory stays bounded; of a project it
     grows with the number of its things. The file appears under its name when it is whole.
     """
-    target = Path(path)
+    target = path_of(path)
     check_free(target, overwrite)
     first, last = _span(store, since, until)
     cut = None if project is None else Cut.to_project(store, project, last)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from arangopipe.bundle.format import Bundle, Progress
 from arangopipe.bundle.merging import Conflict, Merger
+from arangopipe.bundle.places import path_of
 from arangopipe.errors import Unsupported
 from arangopipe.model.graph import Change
 from arangopipe.store.base import Replica, Store
@@ -50,7 +50,7 @@ def import_bundle(
     """
     if not isinstance(store, Replica):
         raise Unsupported(f"{store.url} cannot take over the changes of another store")
-    bundle = Bundle(Path(path))
+    bundle = Bundle(path_of(path))
     footer = bundle.check()
     total = footer.changes
 

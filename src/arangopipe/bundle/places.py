@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,16 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from arangopipe.errors import InvalidInput, StoreUnavailable, Unsupported
+
+
+def path_of(given: object) -> Path:
+    """Return the path that was given; raises `InvalidInput` for what is none."""
+    try:
+        path = Path(os.fsdecode(given))  # type: ignore[arg-type]
+        path.exists()
+    except (OSError, TypeError, ValueError) as error:
+        raise InvalidInput(f"{given!r:.80} is no path of a file ({error}): name one") from error
+    return path
 
 
 def check_free(path: Path, overwrite: bool) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arangopipe.bundle.exporting import Exported, export
-from arangopipe.bundle.places import beside, check_free, file_of, url_of
+from arangopipe.bundle.places import beside, check_free, file_of, path_of, url_of
 from arangopipe.errors import StoreUnavailable
 from arangopipe.store import open_store
 
@@ -46,9 +45,10 @@ def salvage(
     damaged = file_of(url, "only a store that is a file can be salvaged")
     if not damaged.is_file():
         raise StoreUnavailable(f"there is no file {damaged}")
-    check_free(Path(path), overwrite)
+    target = path_of(path)
+    check_free(target, overwrite)
     told = progress or (lambda *_: None)
-    with beside(Path(path).absolute()) as made:
+    with beside(target.absolute()) as made:
         report = read(damaged, made, told)
         with open_store(url_of(made)) as store:
             exported = export(
