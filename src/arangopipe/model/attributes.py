@@ -25,6 +25,8 @@ PREFIX = {"modelparams": ("params",), "devperf": ("metrics",)}
 MEASURED = frozenset({"devperf", "servingperf"})
 """Kinds in whose documents the texts "NaN", "Infinity" and "-Infinity" are numbers that never compare."""
 
+_NUMBERS = frozenset({int, float, bool})
+
 NOT_COMPARABLE: Mapping[str, Any] = {}
 
 Value = tuple[str, Any]
@@ -127,6 +129,8 @@ def read(document: Any, segments: Sequence[str], measured: bool = False) -> list
     What is there but cannot be compared (an object, an empty array, a measured value that is not
     finite) is given as an empty mapping.
     """
+    if len(segments) == 1 and type(document) is dict and type(item := document.get(segments[0])) in _NUMBERS:
+        return [item]  # as nearly all are that are read one by one
     found = [document]
     for segment in segments:
         found = [item[segment] for item in _expand(found) if isinstance(item, Mapping) and segment in item]

@@ -127,6 +127,7 @@ OWNED_BY_RUN = ("modelparams", "devperf")
 ROLES = ("training", "validation", "test")
 
 
+Hop = tuple[EdgeKind, bool, str]
 Step = Mapping[str, tuple[str | None, bool | None]]
 """The edge kinds to follow, each with the kind it leads to and whether a walk goes on there (None: any)."""
 
@@ -219,12 +220,22 @@ class Vocabulary:
         known = self.nodes.get(kind)
         return known is not None and known.leaf
 
-    def hops(self, kind: str) -> dict[str, tuple[tuple[EdgeKind, bool, str], ...]]:
+    def hops(self, kind: str) -> Mapping[str, tuple[Hop, ...]]:
         """Return what lies one edge away from `kind`, by singular name.
 
         Each hop is (edge kind, whether it is followed source -> target, kind of the other end).
         """
-        found: dict[str, list[tuple[EdgeKind, bool, str]]] = {}
+        known = self._hops.get(kind)
+        if known is None:
+            known = self._hops[kind] = self._hops_of(kind)
+        return known
+
+    @cached_property
+    def _hops(self) -> dict[str, Mapping[str, tuple[Hop, ...]]]:
+        return {}
+
+    def _hops_of(self, kind: str) -> Mapping[str, tuple[Hop, ...]]:
+        found: dict[str, list[Hop]] = {}
         for edge in self.edges.values():
             if edge.source == kind and edge.target is not None:
                 found.setdefault(self.nodes[edge.target].singular, []).append((edge, True, edge.target))

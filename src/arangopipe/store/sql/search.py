@@ -314,14 +314,19 @@ class Search:
         if self.marked or not parts:
             return self._whole(parts), None, self._items if self.marked else ()
         rare = isqrt(limit * self.size() // cost)
-        counts = [self._count(part, rare) for part in parts]
-        driver, least = None, rare + 1
-        for part, count in zip(parts, counts, strict=True):
+        counts: dict[int, int | None] = {}
+        driver, least, listed = None, rare + 1, WIDE
+        # Ranges come last: what was found rare before says how far they need be counted.
+        for place in sorted(range(len(parts)), key=lambda place: parts[place].span):
+            part = parts[place]
+            bound = rare if not part.span else max(rare, WIDE) if driver is None else listed
+            count = counts[place] = self._count(part, bound)
             if count is not None and count < least:
                 driver, least = part, count
-        listed = WIDE if driver is None else min(WIDE, LISTED * least)
+                listed = min(WIDE, LISTED * least)
         kept, undecided = [], []
-        for item, part, count in zip(items, parts, counts, strict=True):
+        for place, (item, part) in enumerate(zip(items, parts, strict=True)):
+            count = counts[place]
             if part is driver:
                 continue
             if part.span and count is not None and count > listed:
@@ -332,11 +337,10 @@ class Search:
                 undecided.append(item)
         return joined(" AND ", kept), driver, undecided
 
-    def _count(self, part: Condition, rare: int) -> int | None:
-        """Return how many nodes meet a condition, counted no further than matters; None: unknown."""
+    def _count(self, part: Condition, bound: int) -> int | None:
+        """Return how many nodes meet a condition, counted to just beyond a bound; None: unknown."""
         if part.members is None:
             return None
-        bound = max(rare, WIDE if part.span else 0)
         sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.members}) LIMIT {bound + 1})"
         count: int = self.reader.cursor.execute(sql, part.member_params).fetchone()[0]
         return count
