@@ -156,6 +156,19 @@ def test_techniques(pipe: ArangoPipe) -> None:
     assert pipe.analysis.techniques("t", metric="accuracy").items[0].technique == "ridge"
 
 
+def test_techniques_without_any_metric() -> None:
+    pipe = arangopipe.connect("memory://", capture=False)
+    model = pipe.register_model("m", project=pipe.admin.register_project("p"), task="t", technique="x")
+    pipe.log_run(model=model)
+    pipe.log_run(model=model, status="running")
+    answer = pipe.analysis.techniques()
+    assert [(item.technique, item.runs, item.counted, item.best) for item in answer.items] == [
+        ("x", 2, 0, None)
+    ]
+    assert answer.sentence == "1 technique in 2 runs of t."
+    assert "<svg" not in answer._repr_html_()
+
+
 def test_feature_techniques(pipe: ArangoPipe) -> None:
     answer = pipe.analysis.feature_techniques("t")
     assert [(i.transformation, i.featuresets, i.datasets, i.runs) for i in answer.items] == [

@@ -471,6 +471,41 @@ def test_a_gain_must_stand_without_its_strongest_technique() -> None:
     assert verdict_of([-9.0, -9.1], *[[-1.0, -1.1]] * 4).startswith("consistent gain")
 
 
+def test_pairs_are_those_that_a_plain_loop_finds() -> None:
+    """On random stores: contexts by a dictionary of all that was recorded, as slowly as it is plain."""
+    rng = np.random.default_rng(9)
+    for _ in range(10):
+        simulated = Simulated(rng, datasets=2)
+        pipe, expected = simulated.pipe, {}
+        for number in range(120):
+            data, test = rng.choice(simulated.datasets, 2)  # type: ignore[arg-type]
+            extra, alpha, seed = bool(rng.integers(2)), int(rng.integers(2)), int(rng.integers(2))
+            technique = str(rng.choice(TECHNIQUES[:2]))
+            made_of = int(rng.integers(2))
+            pipe.log_run(
+                model=simulated.models[technique],
+                datasets={"training": data, "test": test},
+                featureset=simulated.featuresets[made_of, extra],
+                params={"alpha": alpha},
+                seed=seed,
+                metrics={"rmse": float(number)},
+            )
+            context = (technique, data.id, test.id, made_of, alpha, seed)
+            expected.setdefault(context, ([], []))[extra].append(float(number))
+        means = {
+            context: np.mean(having) - np.mean(lacking)
+            for context, (lacking, having) in expected.items()
+            if having and lacking
+        }
+        effect = effect_in(pipe)
+        assert effect.pairs == len(means)
+        assert sorted(pair.difference for pair in effect.matched) == pytest.approx(sorted(means.values()))
+        for technique, part in effect.per_technique.items():
+            own = [size for context, size in means.items() if context[0] == technique]
+            assert (part.pairs, part.estimate) == (len(own), pytest.approx(np.mean(own)))
+        assert effect.clusters == len({context[:2] for context in means})
+
+
 def test_rounding_is_no_difference(simulated: Simulated) -> None:
     pipe = simulated.pipe
     pipe.log_runs(

@@ -74,7 +74,11 @@ class Answer:
         body = "".join(f"<tr>{line}</tr>" for line in [head, *lines])
         table = f"<table>{body}</table>" if rows else ""
         notes = "".join(f"<p><small>{html.escape(note)}</small></p>" for note in self.notes)
-        return f"<p>{html.escape(self.sentence)}</p>{self.to_svg()}{table}{notes}"
+        try:
+            picture = self.to_svg()
+        except MissingExtra:
+            picture = ""
+        return f"<p>{html.escape(self.sentence)}</p>{picture}{table}{notes}"
 
 
 def frame(rows: Sequence[Any], columns: Sequence[str] | None = None) -> pandas.DataFrame:

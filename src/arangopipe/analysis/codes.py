@@ -33,11 +33,13 @@ def combined(*columns: Ints) -> Ints:
 def sets(rows: Ints, ends: Ints, length: int) -> tuple[Ints, list[tuple[int, ...]]]:
     """Return, for each of `length` rows, a code of the set of ends it is linked to, and the sets.
 
-    Code 0 is the empty set. Most rows have one end, which numpy deals with alone.
+    Each pair of row and end comes once. Code 0 is the empty set. Most rows have one end, which numpy deals
+    with alone.
     """
-    pairs = np.unique(np.stack([rows, ends]), axis=1) if len(rows) else np.empty((2, 0), np.int64)
-    rows, ends = pairs
     counts = np.bincount(rows, minlength=length)
+    if counts.max(initial=0) > 1:
+        order = np.lexsort((ends, rows))
+        rows, ends = rows[order], ends[order]
     codes = np.zeros(length, np.int64)
     single = counts[rows] == 1
     values, inverse = np.unique(ends[single], return_inverse=True)

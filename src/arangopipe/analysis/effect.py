@@ -11,7 +11,7 @@ import numpy as np
 from arangopipe.analysis.answers import Answer, frame, listed, several, signed
 from arangopipe.analysis.codes import Floats, coded
 from arangopipe.analysis.directions import Better
-from arangopipe.analysis.factors import Comparison, Factor
+from arangopipe.analysis.factors import Contrast, Factor
 from arangopipe.analysis.inference import CONFIDENCE
 from arangopipe.analysis.matching import Pairs, pair_up
 from arangopipe.analysis.material import Material
@@ -144,7 +144,7 @@ class Effect(Answer):
 
 @dataclass(frozen=True)
 class Matched:
-    """The pairs of all comparisons, side by side."""
+    """The pairs of all contrasts, side by side."""
 
     differences: Floats
     families: list[str]
@@ -156,8 +156,8 @@ class Matched:
 def effect(factor: Factor, material: Material, better: Better) -> Effect:
     """Return the effect of a factor on what was measured."""
     measured = material.measured
-    comparisons = list(factor.comparisons(material))
-    found = [pairs for comparison in comparisons if (pairs := _matched(comparison)) is not None]
+    contrasts = list(factor.contrasts(material))
+    found = [pairs for contrast in contrasts if (pairs := _matched(contrast)) is not None]
     asked = Effect(
         kind=factor.kind,
         what=factor.label,
@@ -165,11 +165,11 @@ def effect(factor: Factor, material: Material, better: Better) -> Effect:
         better=better,
         task=measured.task,
         verdict="",
-        versus=tuple(dict.fromkeys(name for each in comparisons for name in each.without)),
+        versus=tuple(dict.fromkeys(name for each in contrasts for name in each.without)),
         notes=measured.notes,
     )
     if not found:
-        return replace(asked, verdict=f"not comparable ({obstacles(factor, comparisons)})")
+        return replace(asked, verdict=f"not comparable ({obstacles(factor, contrasts)})")
     matched = _joined(found)
     families, names = coded(matched.families)
     clusters, _ = coded(matched.units)
@@ -202,9 +202,9 @@ def _part(differences: Floats, better: Better) -> Part:
     )
 
 
-def _matched(comparison: Comparison) -> Matched | None:
-    """Return the pairs of one comparison, None where there is none."""
-    narrow = narrowed(comparison)
+def _matched(contrast: Contrast) -> Matched | None:
+    """Return the pairs of one contrast, None where there is none."""
+    narrow = narrowed(contrast)
     if not len(narrow.arm):
         return None
     measured = narrow.material.measured

@@ -118,6 +118,8 @@ def explain(first: Facts, second: Facts, material: Material, said: Sequence[str]
         notes.append(f"Changes were looked for in the latest {HISTORY:,} of {len(material):,} runs.")
         material = material.taken(latest)
     past = _Past(material, [(d.section, d.name) for d in found])
+    if past.noise is None:
+        notes.append("No run was repeated, so the noise is not known: any change counts as moved.")
     causes = [_cause(difference, past) for difference in _merged(found)]
     causes.sort(key=_rank)
     return Explanation(

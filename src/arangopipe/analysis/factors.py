@@ -27,7 +27,7 @@ _SOME = 500
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Contrast:
     """Runs of which some have a thing (`arm`), and the codes of what must be equal beside params.
 
     `compared` takes from a run's params those that are compared. Pairs of one `family` are
@@ -61,21 +61,21 @@ class Factor(Protocol):
         """The paths it needs of each run."""
         ...
 
-    def comparisons(self, material: Material) -> Iterator[Comparison]:
+    def contrasts(self, material: Material) -> Iterator[Contrast]:
         """Yield what is to be matched; raises `NotFound` where nothing is called so."""
         ...
 
 
-def _comparison(
+def _contrast(
     material: Material, rows: Ints, arm: Bools, changed: Mapping[str, Ints | None], **more: Any
-) -> Comparison:
-    """Return a comparison within one technique, in which all but what has `changed` must be equal."""
+) -> Contrast:
+    """Return a contrast within one technique, in which all but what has `changed` must be equal."""
     taken = material.taken(rows)
     same = {**taken.circumstances(), **{name: codes for name, codes in changed.items() if codes is not None}}
     for name in (*(name for name, codes in changed.items() if codes is None), *material.ignore):
         same.pop(name, None)
     codes, names = taken.measured.runs.techniques
-    return Comparison(taken, arm, same, [names[code] for code in codes.tolist()], codes, **more)
+    return Contrast(taken, arm, same, [names[code] for code in codes.tolist()], codes, **more)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Attribute:
         """Its name."""
         return self.name
 
-    def comparisons(self, material: Material) -> Iterator[Comparison]:
+    def contrasts(self, material: Material) -> Iterator[Contrast]:
         """Compare featuresets that differ by exactly this column."""
         known = {name for content in material.used for name in content.names}
         if self.name not in known:
@@ -104,7 +104,7 @@ class Attribute:
         usable = candidates(having, {"columns": rests}) & [bool(c.columns) for c in material.contents]
         rows = rows_where(usable[material.sets]) if usable.any() else rows_where(material.sets > 0)
         sets = material.sets[rows]
-        yield _comparison(material, rows, having[sets], {"columns": rests[sets]})
+        yield _contrast(material, rows, having[sets], {"columns": rests[sets]})
 
     def _rest(self, content: Content) -> frozenset[tuple[str, str]]:
         return frozenset(column for column in content.columns if column[0] != self.name)
@@ -124,7 +124,7 @@ class Transformation:
         """Its text."""
         return cell(self.name)
 
-    def comparisons(self, material: Material) -> Iterator[Comparison]:
+    def contrasts(self, material: Material) -> Iterator[Contrast]:
         """Compare featuresets with the same columns of the same data."""
         known = {name for content in material.used for name in content.transformations}
         for name in (self.name, self.versus):
@@ -148,7 +148,7 @@ class Transformation:
             name for content, found in zip(material.contents, rest, strict=True) if found is not None
             for name in content.transformations - found - {self.name}
         }  # fmt: skip
-        yield _comparison(
+        yield _contrast(
             material,
             rows,
             having[sets],
@@ -180,7 +180,7 @@ class Technique:
         """Its name."""
         return self.name
 
-    def comparisons(self, material: Material) -> Iterator[Comparison]:
+    def contrasts(self, material: Material) -> Iterator[Contrast]:
         """Compare with one other technique at a time; of params, those that both have."""
         codes, names = material.measured.runs.techniques
         present = [names[code] for code in np.unique(codes)]
@@ -201,7 +201,7 @@ class Technique:
                 same.pop(name, None)
             units = material.by_content(lambda content: content)[rows]
             shared = _shared_names(taken, arm)
-            yield Comparison(taken, arm, same, [other] * len(rows), units, partial(_only, shared), (other,))
+            yield Contrast(taken, arm, same, [other] * len(rows), units, partial(_only, shared), (other,))
 
 
 def _only(names: frozenset[str], params: dict[str, Any]) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class Param:
         """The path of the param."""
         return (self.path,)
 
-    def comparisons(self, material: Material) -> Iterator[Comparison]:
+    def contrasts(self, material: Material) -> Iterator[Contrast]:
         """Compare runs whose other params are equal."""
         cells = material.measured.runs.values[self.path].tolist()
         known = {value for value in cells if value is not None}
@@ -273,7 +273,7 @@ class Param:
         rows = rows_where(eligible)
         arm = np.array([found == value for found in cells])[rows]
         without = {cells[row] for row, having in zip(rows.tolist(), arm.tolist(), strict=True) if not having}
-        yield _comparison(
+        yield _contrast(
             material,
             rows,
             arm,

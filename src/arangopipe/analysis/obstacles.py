@@ -9,7 +9,7 @@ import numpy as np
 
 from arangopipe.analysis.answers import cell, listed, several
 from arangopipe.analysis.codes import Ints
-from arangopipe.analysis.factors import Comparison, Factor
+from arangopipe.analysis.factors import Contrast, Factor
 from arangopipe.analysis.matching import candidates, pair_up
 from arangopipe.analysis.material import rows_where
 
@@ -17,37 +17,37 @@ _PARAMS_TRIED = 50
 _NAMED = 3
 
 
-def narrowed(comparison: Comparison) -> Comparison:
-    """Return a comparison of the runs alone that are equal to some other one in all but params."""
-    rows = rows_where(candidates(comparison.arm, comparison.circumstances))
+def narrowed(contrast: Contrast) -> Contrast:
+    """Return a contrast of the runs alone that are equal to some other one in all but params."""
+    rows = rows_where(candidates(contrast.arm, contrast.circumstances))
     return dataclasses.replace(
-        comparison,
-        material=comparison.material.taken(rows),
-        arm=comparison.arm[rows],
-        circumstances={name: codes[rows] for name, codes in comparison.circumstances.items()},
-        families=[comparison.families[row] for row in rows.tolist()],
-        units=comparison.units[rows],
+        contrast,
+        material=contrast.material.taken(rows),
+        arm=contrast.arm[rows],
+        circumstances={name: codes[rows] for name, codes in contrast.circumstances.items()},
+        families=[contrast.families[row] for row in rows.tolist()],
+        units=contrast.units[rows],
     )
 
 
-def with_params(comparison: Comparison) -> dict[str, Ints]:
-    """Return all circumstances of a comparison: also the seeds, and the params that are compared."""
-    seeds, params = comparison.material.seeds_and_params(comparison.compared)
-    found = {**comparison.circumstances, "seed": seeds, "params": params}
-    return {name: codes for name, codes in found.items() if name not in comparison.material.ignore}
+def with_params(contrast: Contrast) -> dict[str, Ints]:
+    """Return all circumstances of a contrast: also the seeds, and the params that are compared."""
+    seeds, params = contrast.material.seeds_and_params(contrast.compared)
+    found = {**contrast.circumstances, "seed": seeds, "params": params}
+    return {name: codes for name, codes in found.items() if name not in contrast.material.ignore}
 
 
-def obstacles(factor: Factor, comparisons: Sequence[Comparison]) -> str:
+def obstacles(factor: Factor, contrasts: Sequence[Contrast]) -> str:
     """Return why no run has a partner: what else the nearest ones differ in."""
-    having = sum(int(comparison.arm.sum()) for comparison in comparisons)
-    lacking = sum(int((~comparison.arm).sum()) for comparison in comparisons)
+    having = sum(int(contrast.arm.sum()) for contrast in contrasts)
+    lacking = sum(int((~contrast.arm).sum()) for contrast in contrasts)
     if not having:
         return f"no run that could be compared has {factor.label}"
     if not lacking:
         return f"every run that could be compared has {factor.label}"
     found: dict[str, int] = {}
-    for comparison in comparisons:
-        for name, pairs in _near_misses(comparison):
+    for contrast in contrasts:
+        for name, pairs in _near_misses(contrast):
             found[name] = found.get(name, 0) + pairs
     if not found:
         return f"no two runs differ by {factor.label} alone, all differ in several other things too"
@@ -56,13 +56,13 @@ def obstacles(factor: Factor, comparisons: Sequence[Comparison]) -> str:
     return f"no two runs differ by {factor.label} alone; they also differ in {listed(said)}"
 
 
-def _near_misses(comparison: Comparison) -> Iterator[tuple[str, int]]:
+def _near_misses(contrast: Contrast) -> Iterator[tuple[str, int]]:
     """Yield what would have to be ignored for there to be pairs, and how many there would be."""
-    narrow = narrowed(comparison)
+    narrow = narrowed(contrast)
     if not len(narrow.arm):
-        for name in comparison.circumstances:
-            rest = {other: codes for other, codes in comparison.circumstances.items() if other != name}
-            near = narrowed(dataclasses.replace(comparison, circumstances=rest))
+        for name in contrast.circumstances:
+            rest = {other: codes for other, codes in contrast.circumstances.items() if other != name}
+            near = narrowed(dataclasses.replace(contrast, circumstances=rest))
             if not len(near.arm):
                 continue
             pairs = _count(near, with_params(near))
@@ -81,12 +81,12 @@ def _near_misses(comparison: Comparison) -> Iterator[tuple[str, int]]:
             yield f"param {cell(name)}", pairs
 
 
-def _without_one(comparison: Comparison, circumstances: Mapping[str, Ints]) -> Iterator[tuple[str, int]]:
+def _without_one(contrast: Contrast, circumstances: Mapping[str, Ints]) -> Iterator[tuple[str, int]]:
     for name in circumstances:
         rest = {other: codes for other, codes in circumstances.items() if other != name}
-        if pairs := _count(comparison, rest):
+        if pairs := _count(contrast, rest):
             yield name, pairs
 
 
-def _count(comparison: Comparison, circumstances: Mapping[str, Ints]) -> int:
-    return len(pair_up(comparison.arm, np.zeros(len(comparison.arm)), circumstances))
+def _count(contrast: Contrast, circumstances: Mapping[str, Ints]) -> int:
+    return len(pair_up(contrast.arm, np.zeros(len(contrast.arm)), circumstances))

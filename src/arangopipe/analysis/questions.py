@@ -16,7 +16,16 @@ from arangopipe.analysis.facts import facts_of
 from arangopipe.analysis.importance import Importance, importance
 from arangopipe.analysis.leaderboard import Leaderboard, leaderboard
 from arangopipe.analysis.material import USED, Material
-from arangopipe.analysis.runs import NO_TASK, Runs, chosen, measured, metric_names, newest, of_task
+from arangopipe.analysis.runs import (
+    NO_TASK,
+    Runs,
+    chosen,
+    measured,
+    metric_names,
+    newest,
+    of_task,
+    unmeasured,
+)
 from arangopipe.analysis.scope import Scope
 from arangopipe.analysis.techniques import Techniques, techniques
 from arangopipe.analysis.useful import UsefulFeatures, useful_features
@@ -60,11 +69,13 @@ class Analysis:
         """Return the techniques used for a task: runs, best, median and spread of a metric, first and last
         use.
 
-        Without `metric` it is the one that most runs have, of those in the table of metric names.
+        Without `metric` it is the one that most runs have, of those in the table of metric names, if any.
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
         metric = metric or _usual_metric(self._store, scope)
         runs, task = of_task(self._store, scope, task, metric=metric)
+        if metric is None:
+            return techniques(runs, unmeasured(runs, task), "lower")
         return techniques(runs, measured(runs, metric, task), direction(metric, better))
 
     def feature_techniques(
@@ -293,17 +304,12 @@ def _names(ignore: str | Iterable[str]) -> set[str]:
     return {ignore} if isinstance(ignore, str) else set(ignore)
 
 
-def _usual_metric(store: Store, scope: Scope) -> str:
+def _usual_metric(store: Store, scope: Scope) -> str | None:
     """Return the metric that most of the newest runs have; of equally common ones the first in the table."""
-    runs = newest(store, scope)
-    if not len(runs):
-        raise NotFound(f"there are no runs{scope.words}: nothing can be said of them")
-    found = metric_names(runs)
+    found = metric_names(newest(store, scope))
     known = {name: count for name, count in found.items() if known_direction(name)}
     if not known:
-        raise InvalidInput(
-            "which metric? None of these runs has one in the table of metric names: pass metric="
-        )
+        return None
     order = {name: place for place, name in enumerate((*LOWER, *HIGHER))}
     return min(known, key=lambda name: (-known[name], order.get(name, len(order)), name))
 

@@ -201,6 +201,11 @@ def measured(runs: Runs, metric: str, task: str) -> Measured:
     return _kept(runs, metric, task, cells, values)
 
 
+def unmeasured(runs: Runs, task: str) -> Measured:
+    """Return what there is to compare where no metric is known: nothing."""
+    return Measured(runs.taken(np.empty(0, np.int64)), np.empty(0), "", task, ())
+
+
 def _kept(runs: Runs, metric: str, task: str, cells: NDArray[np.object_], values: Floats) -> Measured:
     """Leave out what cannot be compared, and say so."""
     unfinished = np.array([status in UNFINISHED for status in runs.values["status"].tolist()])

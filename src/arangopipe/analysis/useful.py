@@ -50,6 +50,8 @@ class UsefulFeatures(Answer):
     @property
     def sentence(self) -> str:
         """What helped, of how many."""
+        if not self.items:
+            return "Nothing could be compared: no attribute or transformation has a matched pair."
         among = f"{several(len(self.items), 'thing')} that could be compared"
         if not self.helped:
             return f"None of {among} gave consistent gains in {self.metric}."
