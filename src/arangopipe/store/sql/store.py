@@ -121,9 +121,11 @@ class SQLStore(Store, Maintenance, Replica, Backup):
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
         term = reader.term("kinds")
-        mark: tuple[int, int] = reader.cursor.execute(
-            "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
-        ).fetchone()
+        mark: tuple[int, int] = (0, 0)
+        if term is not None:
+            mark = reader.cursor.execute(
+                "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
+            ).fetchone()
         if self._vocabulary is None or mark != self._own_kinds_mark:
             own = reader.nodes(
                 reader.cursor.execute(f"SELECT {NODE} FROM node WHERE kind = ?", (term,)).fetchall()
