@@ -411,6 +411,20 @@ def test_what_is_missing_is_named_with_the_line_that_installs_it(missing: str) -
     assert done.stdout == f"{missing} is needed for this: pip install 'arangopipe[analysis]'\n", done.stderr
 
 
+def test_importance_names_scikit_learn_where_it_is_missing() -> None:
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import arangopipe\n"
+        "pipe = arangopipe.connect('memory://', capture=False)\n"
+        "model = pipe.register_model('m', project=pipe.admin.register_project('p'), task='t')\n"
+        "for n in range(20): pipe.log_run(model=model, metrics={'rmse': n}, params={'a': n % 3})\n"
+        "try: pipe.analysis.importance('rmse')\n"
+        "except arangopipe.MissingExtra as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "scikit-learn is needed for this: pip install 'arangopipe[analysis]'\n"
+
+
 def test_the_package_loads_nothing_for_questions_that_are_not_asked() -> None:
     code = (
         "import sys, arangopipe; arangopipe.connect('memory://')\n"

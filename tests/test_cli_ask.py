@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,19 @@ def test_strips_show_values_means_and_the_interval() -> None:
     ascii_only = "".join(line.plain for line in strips(groups, 0.0, None, "higher", 20, plain=True))
     assert ascii_only.isascii()
     assert strips({"a": [0.0]}, 0.0, None, "lower", 40)
+
+
+@pytest.mark.parametrize("question", ["ask techniques", "compare 00000002 00000003"])
+def test_without_the_extra_the_line_that_installs_it_is_said(store: Path, question: str) -> None:
+    code = (
+        "import sys; sys.modules['scipy'] = None\n"
+        "from arangopipe.cli import main; main(prog_name='arangopipe')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *question.split()], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: scipy is needed for this: pip install 'arangopipe[analysis]'\n"
 
 
 def test_runs_are_compared(store: Path) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from arangopipe import deployments
-from arangopipe.errors import Conflict, InvalidInput, MissingExtra, NotFound
+from arangopipe.errors import Conflict, InvalidInput, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.attributes import MEASURED
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
@@ -91,10 +91,8 @@ class ArangoPipe(Registry, Reader):
 
         Raises `MissingExtra` without numpy, scipy and pandas.
         """
-        try:
-            from arangopipe.analysis import Analysis
-        except ImportError as error:
-            raise MissingExtra(error.name or "scipy", "analysis") from error
+        from arangopipe.analysis import Analysis
+
         return Analysis(self)
 
     def close(self) -> None:

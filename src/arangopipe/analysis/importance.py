@@ -12,7 +12,7 @@ from arangopipe.analysis.answers import Answer, listed, several
 from arangopipe.analysis.codes import Floats, Ints
 from arangopipe.analysis.facts import flat
 from arangopipe.analysis.material import SEEDS, Material
-from arangopipe.errors import InvalidInput
+from arangopipe.errors import InvalidInput, MissingExtra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,9 +177,12 @@ def _losses(matrix: Floats, values: Floats, techniques: Ints) -> tuple[Floats, f
 
     Params are shuffled within each technique: whether a run has a param at all tells its technique only.
     """
-    from sklearn.ensemble import RandomForestRegressor
-    from sklearn.inspection import permutation_importance
-    from sklearn.model_selection import KFold
+    try:
+        from sklearn.ensemble import RandomForestRegressor
+        from sklearn.inspection import permutation_importance
+        from sklearn.model_selection import KFold
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "analysis") from error
 
     losses, scores = [], []
     for train, test in KFold(_FOLDS, shuffle=True, random_state=0).split(matrix):
