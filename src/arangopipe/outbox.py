@@ -87,7 +87,7 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = weakref.ref(store)
         self._url = store.url
-        self._offline = isinstance(store, OfflineStore)
+        self._offline = "ARANGOPIPE_OFFLINE is set" if isinstance(store, OfflineStore) else ""
         self.spools = not store.url.startswith("memory:")
         self._runs: dict[int, Flushable] = {}
         self._begin()
@@ -102,7 +102,7 @@ class Outbox:
         self._current: Job | None = None
         self._stuck = False
         self._own = OwnSpool(self._url)
-        self._away = self._usually = "ARANGOPIPE_OFFLINE is set" if self._offline else ""
+        self._away = self._offline
         self._try_at = 0.0
         self._failures = 0
         self._behind: Job | None = None
@@ -310,7 +310,7 @@ class Outbox:
                 if replay.failure is not None:
                     self._pause(began)
                 elif done:
-                    self._away, self._failures = self._usually, 0
+                    self._away, self._failures = self._offline, 0
                     self._said.clear()
         self._end_catching_up(replay)
 
@@ -332,7 +332,7 @@ class Outbox:
 
     def _leave_what_is_gone(self) -> None:
         if self._own.is_worked_off():
-            self._away = self._usually
+            self._away = self._offline
 
     def _pause(self, began: float) -> None:
         """Leave a store that failed alone: ten times as long as that took, and longer each time."""
@@ -352,7 +352,7 @@ class Outbox:
         ended = self._replaying.acquire(timeout=PATIENCE)
         with self._lock:
             self._own.close()
-            self._away = self._usually
+            self._away = self._offline
         if ended:
             self._replaying.release()
 
