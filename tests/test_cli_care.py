@@ -132,7 +132,7 @@ def test_settings_that_matter_are_told(store: Path, monkeypatch: pytest.MonkeyPa
 def test_what_waits_in_the_spool_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with arangopipe.connect(f"sqlite:///{store}", capture=False) as pipe:
 
-        def fails(batch: object) -> None:
+        def fails(*_: object) -> None:
             raise StoreUnavailable("away")
 
         monkeypatch.setattr(pipe.store, "write", fails)

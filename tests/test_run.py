@@ -49,11 +49,11 @@ class Flaky(SQLStore):
     down = 0
     lost = 0
 
-    def write(self, batch: Batch) -> Change:
+    def write(self, batch: Batch, patience: float | None = None) -> Change:
         if self.down:
             self.down -= 1
             raise StoreUnavailable("the network is down")
-        change = super().write(batch)
+        change = super().write(batch, patience)
         if self.lost:
             self.lost -= 1
             raise StoreUnavailable("the answer was lost")

@@ -57,7 +57,7 @@ class Faulty(SQLStore):
             raise StoreUnavailable(AWAY)
         return super().find(*where, **more)
 
-    def write(self, batch: Batch) -> Change:
+    def write(self, batch: Batch, patience: float | None = None) -> Change:
         fate = self.plan.pop(0) if self.plan else self.otherwise
         if fate == "down":
             raise StoreUnavailable(AWAY)
@@ -68,7 +68,7 @@ class Faulty(SQLStore):
         if fate == "hang and fail":
             self.answer.wait(60)
             raise StoreUnavailable(AWAY)
-        change = super().write(batch)
+        change = super().write(batch, patience)
         if fate == "lost":
             raise StoreUnavailable("the answer was lost")
         return change

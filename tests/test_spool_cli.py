@@ -55,6 +55,29 @@ def runs(url: str) -> set[str]:
         return {node.name for node in store.search("run").items}
 
 
+def test_what_reads_says_that_something_waits_and_records_nothing(
+    url: str, waits: spool.File, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = url.removeprefix("sqlite:///")
+    said = f"Not all is in {place} yet, some waits in the spool: arangopipe spool replay\n"
+    with open_store(url):
+        pass
+
+    def listed() -> tuple[str, str]:
+        result = CliRunner().invoke(main, ["runs", "--json", "--store", url])
+        return result.stdout, result.stderr
+
+    out, error = listed()
+    assert (json.loads(out)["items"], error) == ([], said)
+    assert "waits in the spool" not in CliRunner().invoke(main, ["doctor", "--store", url]).stderr
+    assert "waits in the spool" not in CliRunner().invoke(main, ["runs", "--store", f"{url}2"]).stderr
+    assert completed(f"arangopipe show --store {url} dataset:") == []
+    assert capsys.readouterr().err == ""
+    call("replay")
+    out, error = listed()
+    assert ({item["name"] for item in json.loads(out)["items"]}, error) == ({"first", "second"}, "")
+
+
 def test_an_empty_spool() -> None:
     assert call("list").stderr == "Nothing waits.\n"
     assert call("show").stderr == "Nothing waits.\n"

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -20,10 +21,12 @@ from pathlib import Path
 import pytest
 
 import writers
-from arangopipe import audit, connect
+from arangopipe import audit, connect, outbox
+from arangopipe.keeper import ArangopipeWarning
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
+from arangopipe.store.sql.locks import FileLock
 from test_crash import Victim
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault, pytest.mark.xdist_group("spool")]
@@ -105,6 +108,29 @@ def test_locked_by_another_program(url: str, tmp_path: Path) -> None:
     with connect(url):
         assert not spool.files()
     check_trained(url)
+
+
+@pytest.mark.parametrize("how", ["by another program", "by a writer that hangs"])
+def test_whoever_logs_a_run_at_once_does_not_wait_long_either(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(outbox, "PATIENCE", 0.2)
+    began = time.monotonic()
+    with connect(url, capture=False) as pipe, ExitStack() as held:
+        other = held.enter_context(closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)))
+        if how == "by another program":
+            other.execute("BEGIN IMMEDIATE")
+        else:
+            held.enter_context(FileLock(str(tmp_path / "store.db")).within(9.0))
+        with pytest.warns(ArangopipeWarning, match="waits in the spool"):
+            run = pipe.log_run(key="whole", metrics={"rmse": 1.0})
+        assert (run.key, run.revision) == ("whole", 0)
+        assert spool.files()
+        assert time.monotonic() - began < 30, "it waited as long as the store does"
+    with connect(url) as pipe:
+        assert pipe.get("run/whole").revision == 1
+        assert not spool.files()
+        check_once(pipe.store)
 
 
 def test_locked_for_a_while(url: str, tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def test_a_file_that_another_program_holds(filled: Path) -> None:
     with store_at(filled) as store:
         with held(filled, "BEGIN IMMEDIATE"):
             assert "diabetes" in names(store)
-            with pytest.raises(StoreUnavailable, match="held the file locked") as caught:
+            with pytest.raises(StoreUnavailable, match="keeps the file locked") as caught:
                 put(store, "late")
             assert str(filled) in str(caught.value)
         put(store, "later")
@@ -278,7 +278,7 @@ def test_a_file_that_another_program_holds(filled: Path) -> None:
 def test_a_file_that_another_program_holds_alone(filled: Path) -> None:
     with closing(sqlite3.connect(filled)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
-    with held(filled, "BEGIN EXCLUSIVE"), pytest.raises(StoreUnavailable, match="held the file locked"):
+    with held(filled, "BEGIN EXCLUSIVE"), pytest.raises(StoreUnavailable, match="keeps the file locked"):
         store_at(filled)
 
 

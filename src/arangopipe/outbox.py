@@ -18,13 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from arangopipe.errors import ArangopipeError, StoreError, StoreUnavailable
+from arangopipe.errors import StoreError, StoreUnavailable
 from arangopipe.keeper import ArangopipeWarning, warn
-from arangopipe.model import times
 from arangopipe.model.graph import Batch
-from arangopipe.model.ids import uuid7
-from arangopipe.spool.files import REFUSED, Entry, Writer, files
-from arangopipe.spool.replay import Known, Replay, hindrance, record, written
+from arangopipe.spool.files import files
+from arangopipe.spool.own import OwnSpool
+from arangopipe.spool.replay import Known, Replay, record
 from arangopipe.store.base import Store
 from arangopipe.store.offline import OfflineStore
 
@@ -88,7 +87,7 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = weakref.ref(store)
         self._url = store.url
-        self._offline = isinstance(store, OfflineStore)
+        self._offline = "ARANGOPIPE_OFFLINE is set" if isinstance(store, OfflineStore) else ""
         self.spools = not store.url.startswith("memory:")
         self._runs: dict[int, Flushable] = {}
         self._begin()
@@ -102,12 +101,8 @@ class Outbox:
         self._jobs: deque[Job] = deque()
         self._current: Job | None = None
         self._stuck = False
-        process = uuid7()
-        self._writer = Writer(self._url, process)
-        self._refusals = Writer(self._url, process, REFUSED)
-        self._blocked: dict[str, set[str]] = {process: set()}
-        self._refused = self._blocked[process]
-        self._away = self._usually = "ARANGOPIPE_OFFLINE is set" if self._offline else ""
+        self._own = OwnSpool(self._url)
+        self._away = self._offline
         self._try_at = 0.0
         self._failures = 0
         self._behind: Job | None = None
@@ -115,7 +110,7 @@ class Outbox:
 
     def obstacle(self, batch: Batch) -> str:
         """Return why a batch may not be written at once, "" where it may."""
-        return self._away or (hindrance(batch, self._refused) if self._refused else "")
+        return self._away or self._own.hindrance(batch)
 
     def keep(self, batch: Batch, why: str) -> None:
         """Spool a batch that cannot be written now; raises `StoreUnavailable` where that fails too."""
@@ -163,7 +158,7 @@ class Outbox:
 
     def _keep(self, job: Job, why: str, refused: bool = False) -> None:
         """Spool the batch of a job, and let go of who waits for it. The lock is held."""
-        refused = refused or bool(hindrance(job.batch, self._refused))
+        refused = refused or bool(self._own.hindrance(job.batch))
         if self.spools:
             self._spool(job, why, refused)
         else:
@@ -171,14 +166,12 @@ class Outbox:
         job.done.set()
 
     def _spool(self, job: Job, why: str, refused: bool) -> None:
-        writer = self._refusals if refused else self._writer
         try:
-            entry = writer.append(Entry(self._url, times.now(), why, job.batch))
-        except (OSError, ArangopipeError) as error:
-            job.error = StoreUnavailable(f"{why}; it cannot be kept in the spool either: {error}")
+            entry = self._own.append(job.batch, why, refused)
+        except StoreUnavailable as error:
+            job.error = error
             return
         if refused:
-            self._refused.update(written(job.batch))
             job.said["refused"] = why + _REFUSED
         else:
             self._away = self._away or why
@@ -304,20 +297,20 @@ class Outbox:
     def _replay(self, store: Store) -> None:
         """Replay the spool of this store: what this process put there, and what others left."""
         began = time.monotonic()
-        replay = Replay(store, blocked=self._blocked)
+        replay = Replay(store, blocked=self._own.blocked)
         done = False
         while not done:
-            own = self._writer.file
+            own = self._own.file
             for file in dict.fromkeys([*files(self._url, refused=False), *([own] if own else [])]):
                 if not replay.file(file, self._finishing() if file == own else None):
                     break
             with self._lock:
                 self._leave_what_is_gone()
-                done = replay.failure is not None or self._writer.file is None
+                done = replay.failure is not None or self._own.file is None
                 if replay.failure is not None:
                     self._pause(began)
                 elif done:
-                    self._away, self._failures = self._usually, 0
+                    self._away, self._failures = self._offline, 0
                     self._said.clear()
         self._end_catching_up(replay)
 
@@ -338,9 +331,8 @@ class Outbox:
             self._leave_what_is_gone()
 
     def _leave_what_is_gone(self) -> None:
-        if self._writer.file is not None and not self._writer.file.path.exists():
-            self._writer.close()
-            self._away = self._usually
+        if self._own.is_worked_off():
+            self._away = self._offline
 
     def _pause(self, began: float) -> None:
         """Leave a store that failed alone: ten times as long as that took, and longer each time."""
@@ -359,9 +351,8 @@ class Outbox:
         """Leave what waits to whoever connects next, once a replay that goes on has ended."""
         ended = self._replaying.acquire(timeout=PATIENCE)
         with self._lock:
-            self._writer.close()
-            self._refusals.close()
-            self._away = self._usually
+            self._own.close()
+            self._away = self._offline
         if ended:
             self._replaying.release()
 
@@ -369,8 +360,7 @@ class Outbox:
         """Be the empty outbox of a forked child."""
         runs = list(self._runs.values())
         self._runs.clear()
-        self._writer.close()
-        self._refusals.close()
+        self._own.close()
         self._begin()
         for run in runs:
             run.leave_to_parent()

@@ -8,13 +8,13 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from arangopipe import outbox
 from arangopipe.errors import Conflict, InvalidInput, StoreUnavailable
 from arangopipe.model.documents import SHORT, Written
 from arangopipe.model.entities import Entity, entity_of
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Points, Put
 from arangopipe.model.ids import check_name, uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
-from arangopipe.outbox import outbox_of
 from arangopipe.references import Ref, References, When, moment_of
 from arangopipe.store import open_store
 from arangopipe.store.base import RETRIES, Store
@@ -45,7 +45,7 @@ class Session:
         self.actor = _os_user() if actor is None else check_name(actor, "actor")
         self._owns_store = not isinstance(store, Store)
         self.store = _opened(store, token)
-        self.outbox = outbox_of(self.store)
+        self.outbox = outbox.outbox_of(self.store)
         if self._owns_store:
             self.outbox.catch_up()
 
@@ -165,7 +165,7 @@ class Session:
         why = self.outbox.obstacle(batch)
         if not why:
             try:
-                return self.store.write(batch)
+                return self.store.write(batch, outbox.PATIENCE)
             except StoreUnavailable as error:
                 if not self.outbox.spools:
                     raise

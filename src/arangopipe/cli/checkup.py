@@ -126,7 +126,7 @@ def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
     if any(condition.name in ("file", "schema") and condition.state != "ok" for condition in known):
         return  # to open it would fail, or upgrade it
     try:
-        with terminal.pipe() as pipe:
+        with terminal.pipe(quietly=True) as pipe:
             yield Condition("store", "ok", f"{terminal.place} opens")
             if not quick:
                 yield _structures(terminal, pipe)

@@ -53,7 +53,7 @@ def _calm(completer: Callable[[click.Context, str], Items]) -> Completer:
 
 @contextmanager
 def _pipe(context: click.Context) -> Iterator[ArangoPipe]:
-    with context.ensure_object(Terminal).pipe() as pipe:
+    with context.ensure_object(Terminal).pipe(quietly=True) as pipe:
         yield pipe
 
 

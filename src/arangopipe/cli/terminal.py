@@ -121,9 +121,16 @@ class Terminal:
         return f" --store {shlex.quote(self.store)}"
 
     @contextmanager
-    def pipe(self, create: bool = False, project: str | None = None) -> Iterator[ArangoPipe]:
-        """Open the store; one that is not there is made only if `create`."""
+    def pipe(
+        self, create: bool = False, project: str | None = None, quietly: bool = False
+    ) -> Iterator[ArangoPipe]:
+        """Open the store; one that is not there is made only if `create`.
+
+        What waits for it in the spool is not replayed, so that reading writes nothing; unless `quietly`, that
+        something waits is said in the end.
+        """
         from arangopipe.pipe import ArangoPipe
+        from arangopipe.spool.files import files
         from arangopipe.store import open_store
 
         if not create and not self.exists():
@@ -134,6 +141,8 @@ class Terminal:
             )
         with open_store(self.url) as store:
             yield ArangoPipe(store, project=project)
+        if not quietly and files(self.url, refused=False):
+            self.note(f"Not all is in {self.place} yet, some waits in the spool: arangopipe spool replay")
 
 
 def as_url(store: str) -> str:

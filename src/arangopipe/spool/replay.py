@@ -115,7 +115,7 @@ class Replay:
                     if self.progress is not None:
                         self.progress()
                     continue
-                with own:
+                with own:  # nothing can be appended now: what came last is seen, and the file may go
                     stream.seek(place)
                     if not stream.readline().endswith(b"\n"):
                         _finish(file, left, kept)

@@ -82,9 +82,6 @@ AsOf = int | datetime | None
 MAX_PAGE = 10_000
 MAX_NODES = 1_000_000
 RETRIES = 20
-"""How often what others keep from being written is read and written again."""
-
-RETRIES = 20
 """How often who rests on what was read tries again because others wrote meanwhile."""
 
 
@@ -95,8 +92,12 @@ class Store(ABC):
     """The address that opens this store again, without secrets."""
 
     @abstractmethod
-    def write(self, batch: Batch) -> Change:
-        """Record one batch, all or nothing, and return its change (without entries)."""
+    def write(self, batch: Batch, patience: float | None = None) -> Change:
+        """Record one batch, all or nothing, and return its change (without entries).
+
+        Whoever has `patience` waits about so many seconds for each of those who keep the batch from being
+        written, then `StoreUnavailable` is raised; None leaves that to the engine.
+        """
 
     @abstractmethod
     def head(self, as_of: AsOf = None) -> Change | None:

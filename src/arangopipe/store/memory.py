@@ -92,7 +92,7 @@ class MemoryStore(Store, Maintenance, Replica):
 
     # Writing
 
-    def write(self, batch: Batch) -> Change:
+    def write(self, batch: Batch, patience: float | None = None) -> Change:
         with self._at(None):
             if batch.id in self._batches:
                 return self._batches[batch.id]

@@ -29,7 +29,7 @@ class OfflineStore(Store):
         # A project is known by its name alone; that it is not there shows when what refers to it is replayed.
         return (Node(kind, named_key(kind, "", name, ""), name),)
 
-    def write(self, batch: Batch) -> Change:
+    def write(self, batch: Batch, patience: float | None = None) -> Change:
         self._refuse("nothing is written")
 
     def head(self, as_of: AsOf = None) -> Change | None:

@@ -6,9 +6,9 @@ fork waits for what other threads have borrowed and finds no connection open.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
-from sqlite3 import Connection
 
 from arangopipe.errors import StoreUnavailable
 
@@ -18,6 +18,18 @@ SPARE = 5
 FORK_SECONDS = 5.0
 
 _carried_over: dict[str, object] = {}
+
+
+class Connection(sqlite3.Connection):
+    """A connection that knows how long it waits for other programs."""
+
+    patience = 0.0
+
+    def wait_up_to(self, seconds: float) -> None:
+        """Wait no longer than that for whoever keeps the file locked."""
+        if self.patience != seconds:
+            self.execute(f"PRAGMA busy_timeout={seconds * 1_000:.0f}")
+            self.patience = seconds
 
 
 class Loan:

@@ -137,7 +137,7 @@ class FileInspection(Inspection):
         if not Path(f"{self.path}-lock").exists():
             return Condition("writers", "ok", "none has queued since the file was moved here")
         try:
-            with FileLock(str(self.path), 0.0):
+            with FileLock(str(self.path)).within(0.0):
                 return Condition("writers", "ok", "none holds the queue")
         except StoreUnavailable:
             said = "one writes right now"

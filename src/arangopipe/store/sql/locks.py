@@ -20,39 +20,40 @@ POLL_SECONDS = 0.002
 
 
 class FileLock:
-    """The right to write to a database file, taken on the file ``…-lock`` beside it.
+    """The right to write to a database file, taken on the file ``…-lock`` beside it."""
 
-    Raises `StoreUnavailable` where others keep it for longer than `patience`, in seconds.
-    """
-
-    def __init__(self, database: str, patience: float) -> None:
-        self._patience = patience
+    def __init__(self, database: str) -> None:
         self._database = database
         self._path = f"{database}-lock"
         self._threads = threading.Lock()
         self._descriptor: int | None = None
 
-    def __enter__(self) -> None:
-        deadline = time.monotonic() + self._patience
-        if not self._threads.acquire(timeout=self._patience):
-            raise self._hangs()
+    def within(self, seconds: float) -> Turn:
+        """Return the right to write, to be entered; raises `StoreUnavailable` where others keep it longer."""
+        return Turn(self, seconds)
+
+    def take(self, patience: float) -> None:
+        """Wait for the right to write."""
+        deadline = time.monotonic() + patience
+        if not self._threads.acquire(timeout=patience):
+            raise self._hangs(patience)
         try:
-            if fcntl is not None:
-                self._lock(deadline)
+            if fcntl is not None and not self._locked(deadline):
+                raise self._hangs(patience)
         except BaseException:
             self._threads.release()
             raise
 
-    def _lock(self, deadline: float) -> None:
+    def _locked(self, deadline: float) -> bool:
         if self._descriptor is None:
             self._descriptor = self._opened()
         while True:
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                return True
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise self._hangs() from None
+                    return False
                 time.sleep(random.uniform(POLL_SECONDS / 4, POLL_SECONDS))
 
     def _opened(self) -> int:
@@ -67,13 +68,14 @@ class FileLock:
             os.fchmod(descriptor, mode)
         return descriptor
 
-    def _hangs(self) -> StoreUnavailable:
+    def _hangs(self, patience: float) -> StoreUnavailable:
         return StoreUnavailable(
             f"{self._database}: another program has held the queue of writers for over "
-            f"{self._patience:.0f} s; look for one that hangs (it has {self._path} open)"
+            f"{patience:.0f} s; look for one that hangs (it has {self._path} open)"
         )
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self) -> None:
+        """Give the right to write to whoever waits."""
         if fcntl is not None and self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._threads.release()
@@ -83,3 +85,18 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class Turn:
+    """The right to write, for as long as it is held."""
+
+    __slots__ = ("_lock", "_patience")
+
+    def __init__(self, lock: FileLock, patience: float) -> None:
+        self._lock, self._patience = lock, patience
+
+    def __enter__(self) -> None:
+        self._lock.take(self._patience)
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.leave()

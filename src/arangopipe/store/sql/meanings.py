@@ -13,7 +13,7 @@ _PERMISSIONS = "check the permissions of the file and of its folder"
 _FULL = "the disk is full; nothing was written; make room and try again"
 
 _MEANINGS = (
-    ("database is locked", StoreUnavailable, "another program has held the file locked for over a minute; "
+    ("database is locked", StoreUnavailable, "another program keeps the file locked; "
      "close it, or look for one that hangs"),
     ("readonly database", StoreUnavailable, "it, its folder or a file beside it (…-wal, …-shm) cannot be "
      "written; check the permissions, or open a copy of it"),

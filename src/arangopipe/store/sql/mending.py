@@ -96,7 +96,7 @@ class Lost:
         """Delete rows that nothing can be made of."""
         count = self._db.execute(f"DELETE FROM {table} WHERE {where}").rowcount
         if count:
-            self.words.append(f"{count:,} rows of {table.replace('_', ' ')} {why}")
+            self.words.append(f"rows of {table.replace('_', ' ')} that {why}: {count:,}")
 
 
 def _once(db: Connection) -> None:
@@ -140,7 +140,7 @@ def _terms(db: Connection, lost: Lost) -> None:
         for (id,) in db.execute(f"SELECT * FROM ({used}) EXCEPT SELECT id FROM term").fetchall():
             db.execute("INSERT INTO term VALUES (?, ?)", (id, f"{prefix}lost-{id}"))
             what = "a metric" if prefix else "a kind of nodes or edges"
-            lost.words.append(f"the name of {what} is lost: it is called 'lost-{id}'")
+            lost.words.append(f"the name of {what}: it is called 'lost-{id}'")
     for table in ("node", "node_past"):  # things of own kinds have names
         db.execute(
             f"UPDATE {table} SET name = key, version = NULL WHERE document IS NOT NULL AND kind IN "
@@ -214,11 +214,11 @@ def _documents(db: Connection, lost: Lost) -> None:
             f"UPDATE {table} SET document = '{{}}' WHERE {no_object} "
             "RETURNING (SELECT text FROM term WHERE id = kind) || '/' || key"
         ).fetchall()
-        lost.words += [f"{id}: its document is damaged" for (id,) in found]
+        lost.words += [f"{id}: its document, which is damaged" for (id,) in found]
     for table in ("edge", "edge_past"):
         count = db.execute(f"UPDATE {table} SET document = NULL WHERE {no_object}").rowcount
         if count:
-            lost.words.append(f"{count:,} edges: their documents are damaged")
+            lost.words.append(f"edges whose documents are damaged: {count:,}")
     damaged = [
         str(rowid)
         for rowid, text in db.execute("SELECT rowid, document FROM point WHERE digest IS NULL")
@@ -242,12 +242,12 @@ def _nodes(db: Connection, lost: Lost) -> None:
     db.execute(f"DELETE FROM hint WHERE id IN (SELECT id FROM node) OR kind NOT IN {KIND_TERMS}")
     for kind, key, id in _hinted(db):
         if _reopened(db, id):
-            lost.words.append(f"{kind}/{key}: its newest state is lost; the one before stands")
+            lost.words.append(f"{kind}/{key}: its newest state; the one before stands")
         elif _known_by_key(db, kind, key):
             continue
         else:
             _put_stub(db, id, kind, key)
-            lost.words.append(f"{kind}/{key}: its document is lost")
+            lost.words.append(f"{kind}/{key}: its document")
     for key, first, stands, closed, id in db.execute("SELECT * FROM orphan").fetchall():
         id = id or _next_id(db)
         row = (id, _term(db, "run"), key, "", first, "{}", bytes(chain.SALT))
@@ -257,7 +257,7 @@ def _nodes(db: Connection, lost: Lost) -> None:
         else:
             insert = f"INSERT INTO node_past({columns}, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             db.execute(insert, (*row, closed))
-        lost.words.append(f"run/{key}: its document is lost")
+        lost.words.append(f"run/{key}: its document")
 
 
 def _next_id(db: Connection) -> int:
@@ -358,7 +358,7 @@ def _changes(db: Connection, lost: Lost) -> None:
             (number, uuid7(), bytes(chain.SALT), number),
         )
     if missing:
-        lost.words.append(f"change {listed(missing)}: who made it, when and why is lost")
+        lost.words.append(f"who made these changes, when and why: {listed(missing)}")
 
 
 def listed(numbers: Sequence[int]) -> str:

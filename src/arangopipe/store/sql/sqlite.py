@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sqlite3
+import stat
 import time
 import warnings
 import weakref
@@ -24,7 +25,7 @@ from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUn
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
 from arangopipe.store.sql import meanings
-from arangopipe.store.sql.connections import Connections, Loan
+from arangopipe.store.sql.connections import Connection, Connections, Loan
 from arangopipe.store.sql.locks import FileLock
 
 if TYPE_CHECKING:
@@ -60,20 +61,22 @@ class SQLite:
         if options.get("durability", "full") == "full":
             # Without a log, only EXTRA also makes the removal of the journal last.
             self._synchronous = "FULL" if self._journal == "wal" else "EXTRA"
-        self._queue = FileLock(self.path, BUSY_SECONDS)
+        self._queue = FileLock(self.path)
         self._connections = Connections(self.path, self._connect)
         self._errors = _Errors(self.path)
         _open_files.add(self)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
         connection = sqlite3.connect(
             self.path,
-            timeout=BUSY_SECONDS,
+            timeout=0.0,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
+            factory=Connection,
         )
         try:
+            connection.wait_up_to(BUSY_SECONDS)
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
             connection.create_function("arangopipe_like", 3, _like, deterministic=True)
@@ -98,17 +101,21 @@ class SQLite:
         """Raise `StoreError` for a file of another format; SQLite takes a few bytes for an empty database."""
         with self._errors:
             path = FilePath(self.path)
-            if path.is_file():
+            try:
+                mode = path.stat().st_mode  # once: others may make the file meanwhile
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            if stat.S_ISREG(mode):
                 with path.open("rb") as file:
                     if file.read(len(HEADER)) not in (b"", HEADER):
                         raise StoreError(f"{path} is not a database; nothing was changed")
-            elif path.exists():
-                what = "a folder" if path.is_dir() else "a device or a pipe"
+            else:
+                what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
                 raise StoreUnavailable(f"{path} is {what}, not a file; name a file, such as {path}/runs.db")
 
     def use_journal(self) -> None:
         """Switch the file to the journal that was asked for; SQLite itself does not wait for its turn."""
-        with self._errors, self._borrowed() as connection, self._queue:
+        with self._errors, self._borrowed() as connection, self._queue.within(BUSY_SECONDS):
             deadline = time.monotonic() + BUSY_SECONDS
             while connection.execute("PRAGMA journal_mode").fetchone()[0] != self._journal:
                 try:
@@ -129,6 +136,7 @@ class SQLite:
     def read(self) -> Iterator[sqlite3.Cursor]:
         """Give a cursor inside one read transaction, so that all it reads is of one moment."""
         with self._errors, self._borrowed() as connection:
+            connection.wait_up_to(BUSY_SECONDS)
             cursor = connection.execute("BEGIN")
             try:
                 yield cursor
@@ -144,12 +152,15 @@ class SQLite:
                 connection.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Cursor]:
+    def write(self, patience: float | None = None) -> Iterator[sqlite3.Cursor]:
         """Give a cursor inside the one write transaction; commits, or rolls back on any error.
 
+        Waits up to `patience` seconds for other writers, then for other programs (None: `BUSY_SECONDS`).
         Raises `Clash` where a unique index objects.
         """
-        with self._errors, self._borrowed() as connection, self._queue:
+        patience = BUSY_SECONDS if patience is None else patience
+        with self._errors, self._borrowed() as connection, self._queue.within(patience):
+            connection.wait_up_to(patience)
             cursor = connection.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
@@ -163,7 +174,7 @@ class SQLite:
 
     def rewrite(self) -> None:
         """Write the whole file anew and empty its log, so that no byte of what was deleted is left."""
-        with self._errors, self._borrowed() as connection, self._queue:
+        with self._errors, self._borrowed() as connection, self._queue.within(BUSY_SECONDS):
             connection.execute("VACUUM")
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
@@ -188,7 +199,7 @@ class SQLite:
     def after_fork(self, child: bool) -> None:
         """Go on, as the parent or as its child."""
         if child:
-            self._queue = FileLock(self.path, BUSY_SECONDS)
+            self._queue = FileLock(self.path)
         self._connections.after_fork(child)
 
 

@@ -72,7 +72,7 @@ class SQLStore(Store, Maintenance, Replica, Backup):
             self._database.close()
             raise
 
-    def write(self, batch: Batch) -> Change:
+    def write(self, batch: Batch, patience: float | None = None) -> Change:
         try:
             read = self._check(batch)
         except InvalidInput:
@@ -80,10 +80,14 @@ class SQLStore(Store, Maintenance, Replica, Backup):
                 return seen
             raise
         prepared = prepare(batch, read)
+
+        def attempt(careful: bool) -> Change | None:
+            return self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful).run(), patience)
+
         try:
-            change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=False).run())
+            change = attempt(careful=False)
         except Clash:
-            change = self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful=True).run())
+            change = attempt(careful=True)
         if any(put.node.kind == "kinds" for put in batch.puts) or any(
             "kinds/" in closed for closed in batch.closes
         ):
@@ -105,8 +109,8 @@ class SQLStore(Store, Maintenance, Replica, Backup):
             row = reader.cursor.execute("SELECT number FROM change WHERE batch = ?", (batch.id,)).fetchone()
             return None if row is None else read_change(reader.cursor, row[0])
 
-    def _write(self, work: Callable[[Any, NewTerms], T]) -> T:
-        with self._database.write() as cursor:
+    def _write(self, work: Callable[[Any, NewTerms], T], patience: float | None = None) -> T:
+        with self._database.write(patience) as cursor:
             terms = NewTerms(self._terms, cursor)
             result = work(cursor, terms)
         self._terms.keep(terms.found)
