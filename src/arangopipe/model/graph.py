@@ -6,7 +6,7 @@ and nobody can change it; `.document` reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -365,11 +365,6 @@ def edge_dict(edge: Edge) -> dict[str, Any]:
         "revision": edge.revision,
         "document": edge.document,
     }
-
-
-def ids_of(edges: Iterable[Edge]) -> set[str]:
-    """Return the ids of both ends of each edge."""
-    return {end for edge in edges for end in (edge.source, edge.target)}
 
 
 def kind_of(node_id: str) -> str:
