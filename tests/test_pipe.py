@@ -211,7 +211,7 @@ def test_not_found_helps(pipe: ArangoPipe, project: arangopipe.Project) -> None:
         pipe.lookup_dataset("datasets/nothing")
     with pytest.raises(NotFound, match=r"did you mean 'diabetes'.*register_project"):
         pipe.register_model("m", project="diabete")
-    with pytest.raises(NotFound, match=r"no run is called 'x'.*pipe.search"):
+    with pytest.raises(NotFound, match=r"no run is called 'x'; "):
         pipe.lookup_run("x")
     with pytest.raises(InvalidInput, match="no kind of node is called 'datset'; did you mean"):
         pipe.lookup("datset", "x")
