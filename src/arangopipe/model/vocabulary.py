@@ -289,6 +289,12 @@ class Vocabulary:
         return known
 
 
+def singular(kind: str) -> str:
+    """Return what one thing of a kind is called."""
+    known = NODE_KINDS.get(kind)
+    return known.singular if known else kind
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """Return a hint such as ``; did you mean 'ridge'?`` or nothing."""
     names = {name.casefold(): name for name in known}
