@@ -70,6 +70,8 @@ class Page(Generic[Item]):
         return frame
 
     def _repr_html_(self) -> str:
+        if not self.items:
+            return "<p>nothing found</p>"
         rows = self.rows()
         names = list(dict.fromkeys(name for row in rows for name in row))[:_COLUMNS_SHOWN]
         lines = ["".join(f"<th>{html.escape(name)}</th>" for name in names)]
