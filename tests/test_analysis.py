@@ -295,6 +295,8 @@ def test_importance_says_when_nothing_can_be_said() -> None:
         pipe.analysis.importance("mae")
     with pytest.raises(InvalidInput, match="no param varies"):
         pipe.analysis.importance("rmse", ignore=["a", "b", "c"])
+    with pytest.raises(NotFound, match="no run has a param 'sed' to ignore; did you mean 'seed'"):
+        pipe.analysis.importance("rmse", ignore="sed")
     with pytest.raises(InvalidInput, match="importance needs 10 finished runs"):
         pipe.analysis.importance("rmse", where="params.a = 1")
 

@@ -165,7 +165,7 @@ def test_a_project_is_cut_out_with_what_it_depends_on(target: Store, tmp_path: P
         fill_projects(store)
         done = bundle.export(store, tmp_path / "heart", project="heart")
         assert (done.whole, done.project) == (False, "heart")
-        with pytest.raises(NotFound, match="heart, lung"):
+        with pytest.raises(NotFound, match="known: heart, lung"):
             bundle.export(store, tmp_path / "liver", project="liver")
         whole = canonical(store)
     write(target, named("models", "own"))

@@ -26,6 +26,8 @@ import arangopipe
 from arangopipe.cli import main
 from arangopipe.cli.options import Verb
 from arangopipe.cli.phrases import PHRASES
+from arangopipe.cli.tables import Column, show_table
+from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk
 from arangopipe.model.graph import Edge, Graph, Node
 from arangopipe.model.vocabulary import EDGE_KINDS, Vocabulary
@@ -198,6 +200,15 @@ def test_narrow_terminals_get_fewer_columns(store: Path, monkeypatch: pytest.Mon
     assert re.search(r"Not shown for lack of width: .*project", result.stderr)
 
 
+def test_a_column_too_wide_leaves_its_room_to_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    columns = [Column("wide", ["w" * 18], 1), Column("name", ["prod"], 0), Column("n", [1], 2)]
+    show_table(Terminal(), columns)
+    assert capsys.readouterr() == ("name  n\nprod  1\n", "Not shown for lack of width: wide\n")
+
+
 def test_empty_lists_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARANGOPIPE_URL", f"sqlite:///{tmp_path}/new.db")
     call("init")
@@ -209,6 +220,9 @@ def test_empty_lists_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_no_match_is_told_from_nothing_there(store: Path) -> None:
     assert call("runs", "metrics.rmse < 0").stderr == "No match among 14 runs.\n"
+    mistyped = call("runs", "metrics.rsme < 0").stderr
+    assert "No run has 'metrics.rsme'; did you mean 'metrics.rmse'" in mistyped
+    assert "No run has 'metrics.rsme'" in call("runs", "--columns", "name,metrics.rsme").stderr
 
 
 def test_stale_runs_are_marked(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,16 @@ def test_a_rollback_deploys_what_served_before(store: Path) -> None:
     models = [{e["to"] for e in edges if e["kind"] == "deployment_modelparams"} for edges in served]
     assert models[0] == models[1]
     assert "nothing was in service as 'next' before" in call("deploy", "next", "--rollback", code=1).stderr
+    assert "did you mean 'prod'?" in call("deploy", "Prdo", "--rollback", code=3).stderr
+
+
+def test_lists_for_programs_say_what_a_deployment_serves(store: Path) -> None:
+    (live, *_) = given("deployments")["items"]
+    served = {edge["to"] for edge in given("show", live["id"])["edges"]}
+    assert {live["model"], live["featureset"]} <= served
+    assert live["run"].replace("run/", "modelparams/") in served
+    (row, *_) = csv.DictReader(io.StringIO(call("deployments", "--csv").stdout))
+    assert [row[name] for name in ("id", "run", "model")] == [live["id"], live["run"], live["model"]]
 
 
 def test_a_deployment_is_planned_activated_and_ended(store: Path) -> None:

@@ -43,6 +43,8 @@ def test_a_restored_store_answers_as_before(store: Path, tmp_path: Path) -> None
     before = given("runs")
     assert "verified" in call("backup", "b").stdout
     assert "is there already" in call("backup", "b", code=1).stderr
+    for verb in (["backup"], ["export"], ["export", "--salvage"]):
+        assert "is the store itself" in call(*verb, "store.db", "--force", code=1).stderr
     call("import", "theirs.bundle")
     assert "there is a store at" in call("restore", "b", code=1).stderr
     kept = given("restore", "b", "--force")["kept"]

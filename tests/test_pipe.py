@@ -211,10 +211,22 @@ def test_not_found_helps(pipe: ArangoPipe, project: arangopipe.Project) -> None:
         pipe.lookup_dataset("datasets/nothing")
     with pytest.raises(NotFound, match=r"did you mean 'diabetes'.*register_project"):
         pipe.register_model("m", project="diabete")
-    with pytest.raises(NotFound, match=r"no run is called 'x'.*pipe.search"):
+    with pytest.raises(NotFound, match=r"no run is called 'x'; "):
         pipe.lookup_run("x")
     with pytest.raises(InvalidInput, match="no kind of node is called 'datset'; did you mean"):
         pipe.lookup("datset", "x")
+
+
+def test_a_graph_reads_as_a_tree(pipe: ArangoPipe, project: arangopipe.Project) -> None:
+    data = pipe.register_dataset("patients <1>")
+    features = pipe.register_featureset("base", dataset=data)
+    pipe.log_runs([{"name": f"r{number}", "featureset": features} for number in range(60)])
+    graph = pipe.lineage(features)
+    lines = str(graph).splitlines()
+    assert lines[:3] == ["featureset base", "  ← dataset patients <1>", "  → run r0"]
+    assert (len(lines), lines[-1]) == (101, "… and 82 more")
+    assert repr(graph) == f"<Graph of 182 nodes and {len(graph.edges)} edges from {features.id}>"
+    assert "patients &lt;1&gt;" in graph._repr_html_()
 
 
 def test_names_are_sought_in_the_project_first_then_among_the_shared(pipe: ArangoPipe) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from arangopipe.errors import Conflict, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.entities import Deployment, ServingPerf
-from arangopipe.model.graph import Graph, Node, Put
+from arangopipe.model.graph import Graph, Put
 from arangopipe.references import listed
 from arangopipe.store.base import MAX_PAGE, AsOf, Store
 
@@ -123,11 +123,6 @@ def _ends_before(deployment: Deployment, start: datetime) -> bool:
 def _starts_after(deployment: Deployment, end: datetime | None) -> bool:
     began = deployment.active_from
     return end is not None and began is not None and began >= end
-
-
-def new_node(key: str, tag: str, project: str, document: dict[str, Any]) -> Node:
-    """Return the node of a deployment; it is found by its tag."""
-    return Node("deployment", key, tag, project=project, text=documents.dump(document))
 
 
 def last_serving(

@@ -278,7 +278,7 @@ class References:
         if other is not None:
             return f"{said}; as an id that is a {other.singular}"
         if kind.name == "run":
-            return f"{said}; runs of a tag: pipe.search('run', \"tag = '…'\")"
+            return f"{said}; a search finds runs, such as \"tag = '…'\" or \"name like '…%'\""
         page = self.store.search(kind.name, limit=_NAMES_COMPARED, as_of=self.as_of)
         return said + near(text, {node.name for node in page.items})
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from arangopipe.errors import MissingExtra
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
 from arangopipe.model.graph import Graph
-from arangopipe.model.vocabulary import NODE_KINDS, OWNED_BY_RUN
+from arangopipe.model.vocabulary import OWNED_BY_RUN, singular
 
 if TYPE_CHECKING:
     import pandas
@@ -70,6 +70,8 @@ class Page(Generic[Item]):
         return frame
 
     def _repr_html_(self) -> str:
+        if not self.items:
+            return "<p>nothing found</p>"
         rows = self.rows()
         names = list(dict.fromkeys(name for row in rows for name in row))[:_COLUMNS_SHOWN]
         lines = ["".join(f"<th>{html.escape(name)}</th>" for name in names)]
@@ -97,7 +99,7 @@ class Impact:
         counts = Counter(node.kind for node in reached if node.kind not in OWNED_BY_RUN)
         found = ", ".join(counted(kind, count) for kind, count in counts.items())
         starts = [self.graph.nodes[node_id] for node_id in self.graph.start]
-        start = ", ".join(f"{_singular(node.kind)} {node.label}" for node in starts)
+        start = ", ".join(f"{singular(node.kind)} {node.label}" for node in starts)
         lines = [f"{start}: {found or 'nothing'} downstream"]
         for word, deployments in (("live", self.live), ("scheduled", self.scheduled)):
             lines += [f"  {word}: {self._line(deployment)}" for deployment in deployments]
@@ -125,13 +127,8 @@ class Impact:
 def counted(kind: str, count: int) -> str:
     """Return a number of things of a kind in words: ``1 dataset``, ``3 runs``."""
     if count == 1:
-        return f"1 {_singular(kind)}"
+        return f"1 {singular(kind)}"
     return f"{count} {kind if kind.endswith('s') else f'{kind}s'}"
-
-
-def _singular(kind: str) -> str:
-    known = NODE_KINDS.get(kind)
-    return known.singular if known else kind
 
 
 def _row(entity: Entity) -> dict[str, Any]:

@@ -126,11 +126,6 @@ def signed(value: float) -> str:
     return f"{value:+.3g}".replace("-", "−")
 
 
-def percent(value: float) -> str:
-    """Return a p-value or a share as people read it."""
-    return "under 0.1 %" if value < 0.001 else f"{100 * value:.2g} %"
-
-
 def cell(value: Any) -> str:
     """Return any value of a row as one short line."""
     if value is None:

@@ -13,8 +13,9 @@ from arangopipe.analysis.codes import Ints, coded
 from arangopipe.analysis.features import Content, contents
 from arangopipe.analysis.runs import Measured, Runs, measured, of_task
 from arangopipe.analysis.scope import Scope
+from arangopipe.errors import NotFound
 from arangopipe.model import documents
-from arangopipe.model.vocabulary import ROLES
+from arangopipe.model.vocabulary import ROLES, near
 from arangopipe.store.base import Store
 
 SEEDS = ("seed", "random_state")
@@ -53,7 +54,19 @@ class Material:
     def of(cls, runs: Runs, metric: str, task: str, ignore: Iterable[str] = ()) -> Material:
         """Return what has the metric of runs that were read with their seeds and all that they `USED`."""
         found = measured(runs, metric, task)
-        return cls(found, contents(found.runs), frozenset(ignore))
+        made = cls(found, contents(found.runs), frozenset(ignore))
+        made._check_ignored()
+        return made
+
+    def _check_ignored(self) -> None:
+        for name in sorted(map(str, self.ignore.difference(CIRCUMSTANCES))):
+            params = {
+                param for text in set(self.measured.runs.texts("modelparams")) for param in _params_of(text)
+            }
+            if name not in params:
+                raise NotFound(
+                    f"no run has a param {name!r} to ignore{near(name, {*CIRCUMSTANCES, *params})}"
+                )
 
     def __len__(self) -> int:
         return len(self.measured.runs)

@@ -45,7 +45,7 @@ def backup(
     if not isinstance(store, Backup):
         raise Unsupported(f"{store.url} cannot copy itself into a file: use 'arangopipe export'")
     target = path_of(path).absolute()
-    check_free(target, overwrite)
+    check_free(target, overwrite, store.url)
     with beside(target) as part:
         store.backup(part, progress)
         found = _verified(part, progress)
@@ -71,7 +71,7 @@ def restore(
     if not source.is_file():
         raise InvalidInput(f"there is no file {source}")
     if target.exists() and not force:
-        raise InvalidInput(f"there is a store at {target} already: restore elsewhere, or force it")
+        raise InvalidInput(f"there is a store at {target} already: restore elsewhere, or pass --force")
     with beside(target) as part:
         with open_store(url_of(source)) as store:
             if not isinstance(store, Backup):

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from arangopipe.errors import NotFound
 from arangopipe.model import chain
 from arangopipe.model.graph import Change, Edge, Entry, Node, Points, kind_of
-from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary, near
+from arangopipe.references import listed
 from arangopipe.store.base import Store
 
 _SOME = 500
@@ -24,8 +25,8 @@ class Cut:
     def to_project(cls, store: Store, name: str, last: int) -> Cut:
         """Return what belongs to a project, whenever it was recorded."""
         if not any(True for _ in store.find("project", name)):
-            known = sorted(node.name for node in store.search("project", limit=20).items)
-            raise NotFound(f"there is no project {name!r}; there are: {', '.join(known) or 'none'}")
+            known = sorted(node.name for node in store.search("project").items)
+            raise NotFound(f"no project is called {name!r}{near(name, known)} (known: {listed(known)})")
         cut = cls(store.vocabulary(reload=True))
         for change in store.changes(0, last, entries=True):
             cut._gather(change, name)

@@ -53,7 +53,7 @@ def export(
     grows with the number of its things. The file appears under its name when it is whole.
     """
     target = path_of(path)
-    check_free(target, overwrite)
+    check_free(target, overwrite, store.url)
     first, last = _span(store, since, until)
     cut = None if project is None else Cut.to_project(store, project, last)
     found = store.changes(first - 1, max(last - first + 1, 0), entries=True)

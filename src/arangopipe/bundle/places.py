@@ -23,10 +23,15 @@ def path_of(given: object) -> Path:
     return path
 
 
-def check_free(path: Path, overwrite: bool) -> None:
-    """Raise `InvalidInput` for a file that is there already, unless it may be overwritten, or no folder."""
+def check_free(path: Path, overwrite: bool, url: str) -> None:
+    """Raise `InvalidInput` where what is read at an address may not be written into a file.
+
+    That is the store itself, a file that is there already, unless it may be overwritten, or no folder.
+    """
+    if path.exists() and url.startswith("sqlite:") and path.samefile(file_of(url, "")):
+        raise InvalidInput(f"{path} is the store itself: take another name")
     if path.exists() and not (overwrite and path.is_file()):
-        raise InvalidInput(f"{path} is there already: take another name, or say that it may be overwritten")
+        raise InvalidInput(f"{path} is there already: take another name, or pass --force (overwrite=True)")
     if not path.parent.is_dir():
         raise InvalidInput(f"{path} cannot be written: there is no folder {path.parent}")
 

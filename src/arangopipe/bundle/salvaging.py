@@ -46,7 +46,7 @@ def salvage(
     if not damaged.is_file():
         raise StoreUnavailable(f"there is no file {damaged}")
     target = path_of(path)
-    check_free(target, overwrite)
+    check_free(target, overwrite, url)
     told = progress or (lambda *_: None)
     with beside(target.absolute()) as made:
         report = read(damaged, made, told)

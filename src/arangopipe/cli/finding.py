@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from arangopipe.cli.details import stale
 from arangopipe.cli.listing import Request
+from arangopipe.cli.placing import served
 from arangopipe.cli.tables import Column, show_table, write_csv, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import things
+from arangopipe.cli.words import joined, things, title
 from arangopipe.errors import InvalidInput
-from arangopipe.model.entities import Entity, Run
+from arangopipe.model.entities import Deployment, Entity, Run
 from arangopipe.model.filters import (
     And,
     Compare,
     Expression,
     In,
+    IsNull,
+    Not,
     Path,
     parse,
     parse_order,
     parse_path,
+    paths,
 )
+from arangopipe.model.vocabulary import near
 from arangopipe.references import When, moment_of
 from arangopipe.results import Page
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
 
 _KEYS_AT_ONCE = 500
+_SAMPLED = 50
 
 View = Callable[["ArangoPipe", Page[Any], When], Sequence[Column]]
 """Makes the columns that are shown of a kind when none are chosen."""
@@ -76,6 +82,8 @@ def show_list(
         else:
             filtered = where is not None or keep is not None
             terminal.note(_nothing(pipe, name, request, filtered))
+            if where is not None:
+                _say_unknown(terminal, pipe, name, paths(where), request.as_of)
         if page.cursor is not None and not terminal.as_json:
             total = pipe.count(name, where, as_of=request.as_of)
             terminal.note(f"{len(page):,} of {total:,}. The next page: --cursor {page.cursor}")
@@ -107,7 +115,9 @@ def _no_more(cursor: str) -> Page[Any]:
 
 def _as_json(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> dict[str, Any]:
     if not request.columns:
-        return {"items": [_item(pipe, item, request.as_of) for item in page], "cursor": page.cursor}
+        more = _more(pipe, page, request.as_of)
+        items = [{**item.to_dict(), **said} for item, said in zip(page, more, strict=True)]
+        return {"items": items, "cursor": page.cursor}
     found = cells(pipe, kind, page, request.columns, request.as_of)
     rows = [
         {"id": item.id, **{path: found[path][place] for path in request.columns}}
@@ -116,10 +126,17 @@ def _as_json(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> 
     return {"items": rows, "cursor": page.cursor}
 
 
-def _item(pipe: ArangoPipe, item: Entity, as_of: When) -> dict[str, Any]:
-    """Return a thing as JSON-able values; a run with whether it is stale."""
-    more = {"stale": stale(pipe, item, as_of)} if isinstance(item, Run) else {}
-    return {**item.to_dict(), **more}
+def _more(pipe: ArangoPipe, page: Page[Any], as_of: When) -> list[dict[str, Any]]:
+    """Return what is said of each thing besides its own: whether a run is stale, what a deployment serves."""
+    serving = served(pipe, [item for item in page if isinstance(item, Deployment)], as_of)
+    return [
+        {"stale": stale(pipe, item, as_of)}
+        if isinstance(item, Run)
+        else {title(kind): joined(node.id for node in nodes) for kind, nodes in serving[item.id].items()}
+        if isinstance(item, Deployment)
+        else {}
+        for item in page
+    ]
 
 
 def _as_csv(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> None:
@@ -127,7 +144,8 @@ def _as_csv(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> N
         found = cells(pipe, kind, page, request.columns, request.as_of)
         write_csv([(path, found[path]) for path in request.columns])
         return
-    write_rows(page.rows())
+    more = _more(pipe, page, request.as_of)
+    write_rows([{**row, **said} for row, said in zip(page.rows(), more, strict=True)])
 
 
 def _as_table(
@@ -137,6 +155,8 @@ def _as_table(
         found = cells(pipe, kind, page, request.columns, request.as_of)
         chosen = [Column(clean(path), found[path]) for path in request.columns]
         show_table(terminal, chosen, chosen=True)
+        empty = [parse_path(path) for path, column in found.items() if not any(c is not None for c in column)]
+        _say_unknown(terminal, pipe, kind, empty, request.as_of)
         return
     shown = list(view(pipe, page, request.as_of))
     sorted_by = [key.path.text for key in parse_order(request.order or "")]
@@ -177,6 +197,14 @@ def _nothing(pipe: ArangoPipe, kind: str, request: Request, filtered: bool) -> s
         return f"No match among {things(kind, total)}{when}."
     nothing = things(kind, 0).partition(" ")[2]
     return f"There were no {nothing}{when}." if when else f"No {nothing} yet. {_NEXT.get(kind, '')}"
+
+
+def _say_unknown(terminal: Terminal, pipe: ArangoPipe, kind: str, asked: Iterable[Path], as_of: When) -> None:
+    """Say which paths nothing of a kind has, as where they are mistyped, with near ones."""
+    for path in dict.fromkeys(asked):
+        if not pipe.count(kind, Not(IsNull(path)), as_of=as_of):
+            known = {name for row in pipe.search(kind, limit=_SAMPLED, as_of=as_of).rows() for name in row}
+            terminal.note(f"No {title(kind)} has {path.text!r}{near(path.text, known) or '.'}")
 
 
 _NEXT = {

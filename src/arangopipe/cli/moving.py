@@ -9,6 +9,7 @@ import click
 
 from arangopipe.cli.options import Moment, lazily, verb
 from arangopipe.cli.terminal import Terminal, clean, pass_terminal
+from arangopipe.cli.words import bytes_of, count
 
 if TYPE_CHECKING:
     from arangopipe.bundle import Conflict, Exported
@@ -85,9 +86,8 @@ def _salvage(terminal: Terminal, file: Path, force: bool, wanted: dict[str, Any]
 
 def _say_exported(done: Exported) -> None:
     part = "" if done.whole else " (a part)"
-    click.echo(
-        f"Wrote {_changes(done.changes)} of store {done.store}{part} to {done.path}, {_size(done.bytes)}."
-    )
+    written = f"{count(done.changes, 'change')} of store {done.store}{part}"
+    click.echo(f"Wrote {written} to {done.path}, {bytes_of(done.bytes)}.")
 
 
 @verb(
@@ -135,7 +135,7 @@ def backup(terminal: Terminal, file: Path, force: bool) -> None:
     if terminal.as_json:
         terminal.give(done.to_dict())
         return
-    click.echo(f"Backed up {_changes(done.changes)} to {file}, {_size(done.bytes)}, verified.")
+    click.echo(f"Backed up {count(done.changes, 'change')} to {file}, {bytes_of(done.bytes)}, verified.")
     terminal.note(f"head {done.head or '(none)'}")
 
 
@@ -161,7 +161,7 @@ def restore(terminal: Terminal, file: Path, force: bool) -> None:
     if terminal.as_json:
         terminal.give(done.to_dict())
         return
-    click.echo(f"Restored {_changes(done.changes)} to {terminal.place}, verified.")
+    click.echo(f"Restored {count(done.changes, 'change')} to {terminal.place}, verified.")
     if done.kept is not None:
         click.echo(f"The store that was there is kept as {done.kept}.")
 
@@ -203,7 +203,7 @@ def copy(terminal: Terminal, source: str, target: str) -> None:
 def _say_recorded(verbatim: bool, new: int, known: int, source: str, target: str) -> None:
     how = "Took over" if verbatim else "Merged"
     as_it_was = " as they were" if verbatim and new else ""
-    click.echo(f"{how} {_changes(new)} of {source} into {target}{as_it_was}; {known:,} known already.")
+    click.echo(f"{how} {count(new, 'change')} of {source} into {target}{as_it_was}; {known:,} known already.")
 
 
 def _say_conflicts(conflicts: tuple[Conflict, ...]) -> None:
@@ -211,16 +211,3 @@ def _say_conflicts(conflicts: tuple[Conflict, ...]) -> None:
         click.echo(f"{len(conflicts):,} written differently by two stores:")
     for conflict in conflicts:
         click.echo(f"  {clean(str(conflict))}")
-
-
-def _changes(count: int) -> str:
-    return "1 change" if count == 1 else f"{count:,} changes"
-
-
-def _size(size: int) -> str:
-    """Return a number of bytes in the largest unit that leaves a whole number."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 10_000:
-            return f"{size:,} {unit}"
-        size //= 1_000
-    return f"{size:,} GB"

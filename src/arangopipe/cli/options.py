@@ -81,33 +81,16 @@ def store_option(default: str = STORE_DEFAULT) -> Decorator[Any]:
     )
 
 
-NO_COLOR: Decorator[Any] = click.option(
-    "--no-color",
-    is_flag=True,
-    expose_value=False,
-    callback=_set("no_color"),
-    is_eager=True,
-    help="Write no colours (as NO_COLOR=1 does).",
-)
-
-AS_JSON: Decorator[Any] = click.option(
-    "--json",
-    is_flag=True,
-    expose_value=False,
-    callback=_set("as_json"),
-    is_eager=True,
-    help="Write one JSON document; errors too, to standard error.",
-)
+def _flag(option: str, name: str, help: str) -> Decorator[Any]:
+    """Return an option that sets a switch of the `Terminal`."""
+    return click.option(
+        option, is_flag=True, expose_value=False, callback=_set(name), is_eager=True, help=help
+    )
 
 
-AS_CSV: Decorator[Any] = click.option(
-    "--csv",
-    is_flag=True,
-    expose_value=False,
-    callback=_set("as_csv"),
-    is_eager=True,
-    help="Write CSV: full numbers, times as recorded.",
-)
+NO_COLOR = _flag("--no-color", "no_color", "Write no colours (as NO_COLOR=1 does).")
+AS_JSON = _flag("--json", "as_json", "Write one JSON document; errors too, to standard error.")
+AS_CSV = _flag("--csv", "as_csv", "Write CSV: full numbers, times as recorded.")
 
 
 class Moment(_ParamType):

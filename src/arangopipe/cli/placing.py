@@ -37,9 +37,9 @@ def columns(pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When) -> 
         Column("from", [_from(item) for item in placements], 1),
         Column("to", [_to(item) for item in placements], 2),
         Column("for", [_span(item) for item in placements], 7),
-        Column("model", [links[item.id].get("models") for item in placements], 5),
-        Column("featureset", [links[item.id].get("featuresets") for item in placements], 6),
-        Column("run", [links[item.id].get("run") for item in placements], 3),
+        Column("model", [_labels(links[item.id], "models") for item in placements], 5),
+        Column("featureset", [_labels(links[item.id], "featuresets") for item in placements], 6),
+        Column("run", [_labels(links[item.id], "run") for item in placements], 3),
         Column("last served", [None if perf is None else measured(perf.metrics) for perf in found], 2),
         Column("project", [item.project for item in placements], 8),
     ]
@@ -57,19 +57,22 @@ def rank(deployment: Deployment) -> int:
 
 def served(
     pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
-) -> Mapping[str, Mapping[str, str]]:
-    """Return, for each deployment, the labels of the model, featureset and run that it serves."""
+) -> Mapping[str, Mapping[str, Sequence[Node]]]:
+    """Return, for each deployment by its id, the models, featuresets and run that it serves, by kind."""
     ids = [item.id for item in placements]
     kinds = ("deployment_model", "deployment_featureset", "deployment_modelparams")
     edges = pipe.store.edges(ids, kinds, as_of=moment_of(as_of)) if ids else ()
     wanted = [edge.target.replace("modelparams/", "run/") for edge in edges]
     nodes = pipe.store.get(wanted, moment_of(as_of))
-    found: dict[str, dict[str, str]] = {node_id: {} for node_id in ids}
+    found: dict[str, dict[str, list[Node]]] = {node_id: {} for node_id in ids}
     for edge, node in zip(edges, nodes, strict=True):
         if node is not None:
-            known = found[edge.source].get(node.kind)
-            found[edge.source][node.kind] = joined([known or "", label(node)])
+            found[edge.source].setdefault(node.kind, []).append(node)
     return found
+
+
+def _labels(links: Mapping[str, Sequence[Node]], kind: str) -> str | None:
+    return joined(map(label, links[kind])) if kind in links else None
 
 
 def show_impact(terminal: Terminal, pipe: ArangoPipe, node: Node, found: Impact, as_of: When) -> None:

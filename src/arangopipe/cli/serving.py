@@ -17,10 +17,11 @@ from arangopipe.cli.refs import find
 from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.words import length, short_key, when
-from arangopipe.errors import Conflict, InvalidInput
+from arangopipe.errors import Conflict, InvalidInput, NotFound
 from arangopipe.model import times
 from arangopipe.model.entities import Deployment, Run
 from arangopipe.model.expressions import Compare, Path
+from arangopipe.model.vocabulary import near
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -79,6 +80,9 @@ def carry_out(terminal: Terminal, pipe: ArangoPipe, step: Step, dry_run: bool, y
 
 def _outlook(pipe: ArangoPipe, step: Step) -> Outlook:
     known = placed.of_tag(pipe.store, step.tag)
+    if not known and step.way != "run":
+        tags = {one.tag for one in placed.every(pipe.store)}
+        raise NotFound(f"nothing is deployed as {step.tag!r}{near(step.tag, tags)}")
     if step.way == "archive":
         return Outlook(None, (placed.one_of(known, step.tag, "active", "scheduled"),))
     if step.way == "activate":

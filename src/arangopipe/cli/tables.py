@@ -22,7 +22,7 @@ _NARROWEST = 12
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, its cells, and its rank (0: always shown; the highest goes first).
+    """A column: its heading, its cells, and its rank (0: always shown; the lowest has room first).
 
     `path` is what a search calls it, where that is not the heading. A `whole` one is never cut.
     """
@@ -99,18 +99,15 @@ def _cut(text: Text) -> Text:
 
 
 def _fitting(columns: Sequence[Column], widths: Mapping[int, int], room: int) -> list[Column]:
-    """Return the columns that fit; the least important go, the last of them first."""
-    shown = list(columns)
-
-    def total() -> int:
-        return sum(widths[id(column)] + _GAP for column in shown) - _GAP
-
-    while total() > room:
-        last = max(range(len(shown)), key=lambda place: (shown[place].rank, place))
-        if shown[last].rank == 0:
-            break
-        del shown[last]
-    return shown
+    """Return those of rank 0, and of the others those for which there is room, by rank."""
+    shown = set()
+    left = room + _GAP
+    for column in sorted(columns, key=lambda column: column.rank):
+        width = widths[id(column)] + _GAP
+        if column.rank == 0 or width <= left:
+            shown.add(id(column))
+            left -= width
+    return [column for column in columns if id(column) in shown]
 
 
 def write_csv(columns: Sequence[tuple[str, Sequence[Any]]]) -> None:

@@ -6,7 +6,8 @@ and nobody can change it; `.document` reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import html
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from arangopipe.errors import MissingExtra
 from arangopipe.model import documents
 from arangopipe.model.ids import split_id
+from arangopipe.model.vocabulary import singular
 
 if TYPE_CHECKING:
     import networkx
 
 SHORT_KEY = 16
+_LINES_SHOWN = 100
 
 Expect = int | Literal["absent", "any"]
 
@@ -213,7 +216,8 @@ class Graph:
 
     `depths` counts edges from the start: 0, then 1, 2, … downstream and -1, -2, … upstream.
     `depends` gives, for each edge kind that was walked, the end that is the dependent.
-    `truncated` says that a bound (`depth` or `limit`) cut the walk.
+    `truncated` says that a bound (`depth` or `limit`) cut the walk. As text it is the tree from the start:
+    what it came from behind ←, what came of it behind →.
     """
 
     start: tuple[str, ...]
@@ -231,6 +235,19 @@ class Graph:
 
     def __contains__(self, item: object) -> bool:
         return getattr(item, "id", item) in self.nodes
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges from {', '.join(self.start)}>"
+
+    def __str__(self) -> str:
+        lines = [_titled(self.nodes[start]) for start in self.start if start in self.nodes]
+        for arrow, upstream in (("←", True), ("→", False)):
+            lines += [f"{'  ' * level}{arrow} {_titled(node)}" for level, node, _ in self.tree(upstream)]
+        more = len(lines) - _LINES_SHOWN
+        return "\n".join(lines if more <= 0 else [*lines[:_LINES_SHOWN], f"… and {more} more"])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def of_kind(self, *kinds: str) -> tuple[Node, ...]:
         """Return the nodes of these kinds, nearest first."""
@@ -346,6 +363,10 @@ class Graph:
         return "\n".join(lines) + "\n"
 
 
+def _titled(node: Node) -> str:
+    return f"{singular(node.kind)} {node.label}"
+
+
 def node_dict(node: Node) -> dict[str, Any]:
     """Return a node as JSON-able values: its own fields, and its document under ``document``."""
     fields = {"id": node.id, "kind": node.kind, "key": node.key, "name": node.name or None}
@@ -365,11 +386,6 @@ def edge_dict(edge: Edge) -> dict[str, Any]:
         "revision": edge.revision,
         "document": edge.document,
     }
-
-
-def ids_of(edges: Iterable[Edge]) -> set[str]:
-    """Return the ids of both ends of each edge."""
-    return {end for edge in edges for end in (edge.source, edge.target)}
 
 
 def kind_of(node_id: str) -> str:

@@ -289,9 +289,17 @@ class Vocabulary:
         return known
 
 
+def singular(kind: str) -> str:
+    """Return what one thing of a kind is called."""
+    known = NODE_KINDS.get(kind)
+    return known.singular if known else kind
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """Return a hint such as ``; did you mean 'ridge'?`` or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    names = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(word.casefold(), names, n=3, cutoff=0.6)
+    close = [names[name] for name in found]
     return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
 
 
