@@ -147,9 +147,11 @@ def fill(clock: Frozen) -> None:
         pipe.annotate(data, owner="ann", reason="asked by audit")
     clock.now = NOW
     clock.go_on()
-    pipe = arangopipe.connect("sqlite:///team.db", actor="ann", capture=False)
+    with arangopipe.connect("sqlite:///team.db", actor="ann", capture=False) as pipe:
+        pipe.admin.register_project("diabetes")
+    pipe = arangopipe.connect("sqlite:///lab.db", actor="ann", capture=False)
     pipe.admin.register_project("diabetes")
-    gone = StoreUnavailable("team.db: the disk could not be written")
+    gone = StoreUnavailable("lab.db: the disk could not be written")
     # The store is away until the pipe is closed, which tries once more.
     with patch.object(pipe.store, "write", side_effect=gone), warnings.catch_warnings(), pipe:
         warnings.simplefilter("ignore")
