@@ -19,7 +19,7 @@ Progress = Callable[[int, "int | None"], object]
 
 
 @contextmanager
-def stages(terminal: Terminal) -> Iterator[Callable[[str, int, int | None], object] | None]:
+def stages(terminal: Terminal, first: str) -> Iterator[Callable[[str, int, int | None], object] | None]:
     """Give what to tell what is being done, how much of it is, and of how much; None where nobody watches."""
     if not terminal.err.is_terminal or terminal.as_json:
         yield None
@@ -28,14 +28,16 @@ def stages(terminal: Terminal) -> Iterator[Callable[[str, int, int | None], obje
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.err, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda doing, done, total: bar.update(task, description=doing, completed=done, total=total)
+        task = bar.add_task(first, total=None)
+        yield lambda doing, done, total: bar.update(
+            task, description=doing.capitalize(), completed=done, total=total
+        )
 
 
 @contextmanager
 def progress(terminal: Terminal, doing: str) -> Iterator[Progress | None]:
     """Give what to tell how much is done, and of how much; None where nobody watches."""
-    with stages(terminal) as told:
+    with stages(terminal, doing) as told:
         yield told and partial(told, doing)
 
 

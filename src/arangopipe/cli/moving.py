@@ -71,7 +71,7 @@ def _salvage(terminal: Terminal, file: Path, force: bool, wanted: dict[str, Any]
             f"--salvage takes all there is: leave --{part[0]} out, import FILE into a new store, "
             "and export the part from there"
         )
-    with stages(terminal) as told:
+    with stages(terminal, "Copying the file") as told:
         done = bundle.salvage(terminal.url, file, overwrite=force, progress=told)
     if terminal.as_json:
         terminal.give(done.to_dict())
