@@ -507,6 +507,7 @@ def test_errors(store: Path, arguments: list[str], code: int, kind: str) -> None
 
 def test_unknown_commands_are_answered_with_near_ones(store: Path) -> None:
     assert "did you mean 'runs'?" in call("rnus", code=2).stderr
+    assert "no such command 'Verfy'; did you mean 'verify'?" in call("audit", "Verfy", code=2).stderr
 
 
 @pytest.mark.parametrize("start", ["", "漢字 = 1 and ", "a = 1\n and ", "\tb = 2 and "])
