@@ -209,6 +209,14 @@ def test_a_column_too_wide_leaves_its_room_to_others(
     assert capsys.readouterr() == ("name  n\nprod  1\n", "Not shown for lack of width: wide\n")
 
 
+def test_what_must_be_shown_is_cut_where_it_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    show_table(Terminal(), [Column("a", ["x" * 30, "z"], 0), Column("b", ["y" * 30, "z"], 0)])
+    assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 18}…  {'y' * 18}…"
+
+
 def test_empty_lists_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARANGOPIPE_URL", f"sqlite:///{tmp_path}/new.db")
     call("init")
@@ -507,6 +515,7 @@ def test_errors(store: Path, arguments: list[str], code: int, kind: str) -> None
 
 def test_unknown_commands_are_answered_with_near_ones(store: Path) -> None:
     assert "did you mean 'runs'?" in call("rnus", code=2).stderr
+    assert "no such command 'Verfy'; did you mean 'verify'?" in call("audit", "Verfy", code=2).stderr
 
 
 @pytest.mark.parametrize("start", ["", "漢字 = 1 and ", "a = 1\n and ", "\tb = 2 and "])

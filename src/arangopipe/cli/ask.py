@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arangopipe.cli.options import AS_OF, Decorator, Moment, Verb, add_options, lazily, verb
+from arangopipe.cli.options import AS_OF, Decorator, Group, Moment, Verb, add_options, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _SHARED: Sequence[Decorator[Any]] = (
 )
 
 
-@click.group("ask")
+@click.group("ask", cls=Group)
 def ask() -> None:
     """Questions over many runs, with honest statistics.
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.options import AS_OF, Moment, lazily, verb
+from arangopipe.cli.options import AS_OF, Group, Moment, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 
-@click.group("audit")
+@click.group("audit", cls=Group)
 def audit() -> None:
     """Who changed what, and whether the record is intact.
 

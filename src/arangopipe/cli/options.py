@@ -1,4 +1,4 @@
-"""The options that commands share, and the class of every command."""
+"""The options that commands share, and the classes of commands and groups."""
 
 from __future__ import annotations
 
@@ -135,6 +135,21 @@ def exit_codes(fails: str = "") -> str:
     """Return the lines that explain exit codes; `fails` is what else ends with code 1."""
     meanings = {**EXIT_CODES, 1: f"{EXIT_CODES[1]}{f', or {fails}' if fails else ''}"}
     return "\n".join(f"  {code:<3}  {text}" for code, text in meanings.items())
+
+
+class Group(click.Group):
+    """Commands under one name; an unknown one is answered with near names."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command."""
+        from arangopipe.model.vocabulary import near
+
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            ctx.fail(f"no such command {name!r}{near(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
 
 
 class Verb(click.Command):

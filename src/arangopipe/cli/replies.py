@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 WIDEST = 100
 _FIRST = 3
-"""Columns that are always shown; of the rest the last goes first where a terminal is narrow."""
+"""Columns that are always shown; of the rest the first have room first where a terminal is narrow."""
 
 
 def reply(terminal: Terminal, answer: Answer) -> None:
@@ -41,7 +42,10 @@ def show(terminal: Terminal, answer: Answer) -> None:
         terminal.show("", *pictured(terminal, answer))
     if rows:
         terminal.show("")
-        show_table(terminal, columns(rows), chosen=isinstance(answer, Comparison))
+        table = columns(rows)
+        if isinstance(answer, Comparison):  # each run, also one that has none of it
+            table = [replace(column, cells=column.texts, rank=0) for column in table]
+        show_table(terminal, table)
     if answer.notes:
         terminal.show("", *(Text(clean(note), style="dim") for note in answer.notes))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from arangopipe.cli.options import NO_COLOR, exit_codes, store_option
+from arangopipe.cli.options import NO_COLOR, Group, exit_codes, store_option
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.errors import ArangopipeError, FilterSyntaxError, NotFound
 
@@ -29,7 +29,7 @@ SECTIONS = {
 """The commands as the help lists them; any other comes last."""
 
 
-class Root(click.Group):
+class Root(Group):
     """The group of all commands; says errors in words and ends with the documented exit code."""
 
     def main(
@@ -104,15 +104,9 @@ class Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; ``help X`` is ``X --help``, an unknown one is answered with near names."""
-        from arangopipe.model.vocabulary import near
-
+        """Find the command; ``help X`` is ``X --help``."""
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"] if args[1:] else ["--help"]
-        name = args[0] if args else ""
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            known = self.list_commands(ctx)
-            ctx.fail(f"no such command {name!r}{near(name, known)}")
         return super().resolve_command(ctx, args)
 
 

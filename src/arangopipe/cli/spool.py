@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from arangopipe.cli.asking import DRY_RUN, YES
-from arangopipe.cli.options import Decorator, lazily, verb
+from arangopipe.cli.options import Decorator, Group, lazily, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 
 _EVERY = "every store"
 
 
-@click.group("spool")
+@click.group("spool", cls=Group)
 def spool() -> None:
     """See and replay what waits for a store that was away.
 

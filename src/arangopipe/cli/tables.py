@@ -60,15 +60,16 @@ def _text(value: Any) -> Text:
 def show_table(terminal: Terminal, columns: Sequence[Column], chosen: bool = False, hint: str = "") -> None:
     """Print a table; what does not fit is left out and named, with a hint, unless it was `chosen`."""
     wanted = [column for column in columns if chosen or not column.empty]
+    room = terminal.out.width
+    full = {id(column): column.texts for column in wanted}
+    needed = [column for column in wanted if column.rank == 0]
+    longest = LONGEST if chosen else _longest(needed, full, room)
     texts = {
-        id(column): column.texts if column.whole else [_cut(text) for text in column.texts]
+        id(column): full[id(column)] if column.whole else [_cut(text, longest) for text in full[id(column)]]
         for column in wanted
     }
-    widths = {
-        id(column): max([cell_len(column.heading), *(text.cell_len for text in texts[id(column)])])
-        for column in wanted
-    }
-    shown = wanted if chosen else _fitting(wanted, widths, terminal.out.width)
+    widths = {id(column): _width(column, texts) for column in wanted}
+    shown = wanted if chosen else _fitting(wanted, widths, room)
     lines = [Text() for _ in range(1 + len(texts[id(shown[0])]))] if shown else []
     for column in shown:
         cells = [Text(column.heading, style="bold"), *texts[id(column)]]
@@ -91,10 +92,25 @@ def _append(line: Text, text: Text, width: int, to_the_right: bool) -> None:
     line.append(room if to_the_right else "").append_text(text).append("" if to_the_right else room)
 
 
-def _cut(text: Text) -> Text:
+def _longest(columns: Sequence[Column], texts: Mapping[int, Sequence[Text]], room: int) -> int:
+    """Return how long cells may be for these columns to fit; `LONGEST` where cutting does not help."""
+    least = [_width(column, texts) if column.whole else cell_len(column.heading) for column in columns]
+    most = [_width(column, texts) for column in columns]
+    for longest in range(LONGEST, _NARROWEST - 1, -1):
+        widths = (max(low, min(high, longest)) + _GAP for low, high in zip(least, most, strict=True))
+        if sum(widths) <= room + _GAP:
+            return longest
+    return LONGEST
+
+
+def _width(column: Column, texts: Mapping[int, Sequence[Text]]) -> int:
+    return max([cell_len(column.heading), *(text.cell_len for text in texts[id(column)])])
+
+
+def _cut(text: Text, longest: int) -> Text:
     text = text.copy()
-    if text.cell_len > LONGEST:
-        text.truncate(LONGEST, overflow="ellipsis")
+    if text.cell_len > longest:
+        text.truncate(longest, overflow="ellipsis")
     return text
 
 
