@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arangopipe.analysis.answers import Answer, listed, several
-from arangopipe.analysis.codes import Ints, coded, grouped
+from arangopipe.analysis.codes import Ints, grouped
 from arangopipe.analysis.runs import Runs
 from arangopipe.errors import InvalidInput
 from arangopipe.model.vocabulary import ROLES, near
@@ -80,7 +80,7 @@ def datasets_used(runs: Runs, task: str, per: str) -> DatasetsUsed:
     """Return the datasets of runs by the period in which these started."""
     if per not in UNITS:
         raise InvalidInput(f"per is one of {listed(list(UNITS))}, not {per!r}{near(str(per), UNITS)}")
-    codes, names = coded(_periods(runs.starts, per))
+    codes, names = _periods(runs.starts, per)
     periods = [
         _period(name, runs, rows) for name, rows in zip(names, grouped(codes, len(names)), strict=True)
     ]
@@ -91,17 +91,23 @@ def datasets_used(runs: Runs, task: str, per: str) -> DatasetsUsed:
     )
 
 
-def _periods(starts: NDArray[np.datetime64], per: str) -> list[str]:
+def _periods(starts: NDArray[np.datetime64], per: str) -> tuple[Ints, list[str]]:
+    """Return a code of the period of each start, and the names of the periods."""
+    began = starts.astype(f"datetime64[{UNITS[per]}]")
     if per == "week":
         # numpy's weeks start on Thursdays, as 1970 did.
         days = starts.astype("datetime64[D]")
-        texts = (days - (days.astype(np.int64) + 3) % 7).astype(str)
-    else:
-        texts = starts.astype(f"datetime64[{UNITS[per]}]").astype(str)
-    found = [UNKNOWN if text == "NaT" else text for text in texts.tolist()]
-    if per == "quarter":
-        found = [t if t == UNKNOWN else f"{t[:4]}-Q{(int(t[5:7]) + 2) // 3}" for t in found]
-    return found
+        began = days - (days.astype(np.int64) + 3) % 7
+    elif per == "quarter":
+        began = began - began.astype(np.int64) % 3
+    distinct, codes = np.unique(began, return_inverse=True)
+    return codes.astype(np.int64), [_name(text, per) for text in distinct.astype(str).tolist()]
+
+
+def _name(text: str, per: str) -> str:
+    if text == "NaT":
+        return UNKNOWN
+    return f"{text[:4]}-Q{int(text[5:7]) // 3 + 1}" if per == "quarter" else text
 
 
 def _period(name: str, runs: Runs, rows: Ints) -> Period:

@@ -29,7 +29,7 @@ from arangopipe.analysis.runs import (
 from arangopipe.analysis.scope import Scope
 from arangopipe.analysis.techniques import Techniques, techniques
 from arangopipe.analysis.useful import UsefulFeatures, useful_features
-from arangopipe.analysis.wear import TestSetWear, test_set_wear
+from arangopipe.analysis.wear import TestSetWear, wear
 from arangopipe.errors import InvalidInput, NotFound
 from arangopipe.model.entities import Run
 from arangopipe.model.graph import kind_of
@@ -73,7 +73,7 @@ class Analysis:
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
         metric = metric or _usual_metric(self._store, scope)
-        runs, task = of_task(self._store, scope, task, metric=metric)
+        runs, task = of_task(self._store, scope, task, ["start"], metric=metric)
         if metric is None:
             return techniques(runs, unmeasured(runs, task), "lower")
         return techniques(runs, measured(runs, metric, task), direction(metric, better))
@@ -90,7 +90,7 @@ class Analysis:
     ) -> FeatureTechniques:
         """Return the transformations of the featuresets that a task used, and what each was applied to."""
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        runs, task = of_task(self._store, scope, task, links=["run_featuresets"])
+        runs, task = of_task(self._store, scope, task, ["start"], ["run_featuresets"])
         return feature_techniques(runs, task)
 
     def useful_features(
@@ -221,7 +221,7 @@ class Analysis:
                 f"{second.task or NO_TASK!r}: their metrics mean different things"
             )
         metric = metric or _shared_metric(first.run, second.run)
-        material = Material.read(self._store, scope, metric, first.task or NO_TASK)
+        material = Material.read(self._store, scope, metric, first.task or NO_TASK, paths=["start"])
         return explain(first, second, material, notes)
 
     def importance(
@@ -264,9 +264,9 @@ class Analysis:
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
         wanted = None if dataset is None else self._reader.references(as_of).node("datasets", dataset).id
-        runs, task = of_task(self._store, scope, task, ["seed"], USED, metric)
+        runs, task = of_task(self._store, scope, task, ["seed", "start"], USED, metric)
         material = Material.of(runs, metric, task)
-        return test_set_wear(runs, material, direction(metric, better), wanted)
+        return wear(runs, material, direction(metric, better), wanted)
 
     def _run_of(self, ref: Ref, project: str, as_of: When, notes: list[str]) -> Run:
         """Return the run that a reference to a run, a deployment or a model stands for."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 import numpy as np
@@ -164,7 +164,7 @@ def of_task(
     different tasks.
     """
     having = None if metric is None else metric_path(metric)
-    wanted = ["status", "start", *([having] if having else []), *paths]
+    wanted = ["status", *([having] if having else []), *paths]
     return chosen(Runs.read(store, scope, wanted, ("run_models", *links)), task, having)
 
 
@@ -285,13 +285,14 @@ def _linked(
             rows[kind] += places
             ends[kind] += others
             continue
-        for row, end, text in zip(places, others, chunk["document"], strict=True):
+        texts = chunk["document"]
+        for text in set(texts):
             if text not in roles:
                 roles[text] = documents.load(text).get("roles") or ROLES[:1]
-            for role in roles[text]:
-                if role in rows:
-                    rows[role].append(row)
-                    ends[role].append(end)
+            mine = [other == text for other in texts]
+            for role in set(roles[text]) & rows.keys():
+                rows[role] += compress(places, mine)
+                ends[role] += compress(others, mine)
     members = sorted(known)
     ranks = np.empty(len(known), np.int64)
     ranks[[known[member] for member in members]] = np.arange(len(known))

@@ -86,7 +86,7 @@ class TestSetWear(Answer):
         return bool(self.items)
 
 
-def test_set_wear(runs: Runs, material: Material, better: Better, dataset: str | None) -> TestSetWear:
+def wear(runs: Runs, material: Material, better: Better, dataset: str | None) -> TestSetWear:
     """Return the wear of each evaluation set, or of one (its id)."""
     tested = runs.links["test"]
     sets = sorted({id for code in np.unique(tested.codes) for id in tested.members[code]})
@@ -96,9 +96,6 @@ def test_set_wear(runs: Runs, material: Material, better: Better, dataset: str |
     return TestSetWear(
         task=measured.task, metric=measured.metric, better=better, items=tuple(items), notes=measured.notes
     )
-
-
-test_set_wear.__test__ = False  # type: ignore[attr-defined]
 
 
 def _scored(runs: Runs, role: str, dataset: str) -> Ints:
