@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -57,6 +57,10 @@ def _pipe(context: click.Context) -> Iterator[ArangoPipe]:
         yield pipe
 
 
+def _begun(words: Iterable[str], incomplete: str) -> Items:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
 @_calm
 def references(context: click.Context, incomplete: str) -> Items:
     """Offer kinds, and after a kind the names of what there is; of runs their keys."""
@@ -66,7 +70,7 @@ def references(context: click.Context, incomplete: str) -> Items:
             with _pipe(context) as pipe:
                 return _things(pipe, word, mark, begun)
     words = [f"{kind.singular}{_mark(kind.singular)}" for kind in NODE_KINDS.values()]
-    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+    return _begun(words, incomplete)
 
 
 def _mark(singular: str) -> str:
@@ -89,7 +93,7 @@ def projects(context: click.Context, incomplete: str) -> Items:
     """Offer the names of projects."""
     with _pipe(context) as pipe:
         names = [node.name for node in pipe.store.search("project", limit=OFFERED).items]
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return _begun(names, incomplete)
 
 
 @_calm
@@ -98,7 +102,7 @@ def tags(context: click.Context, incomplete: str) -> Items:
     with _pipe(context) as pipe:
         found = [node.name for node in pipe.store.search("deployment", limit=OFFERED).items]
         found += [tag for tag in pipe.store.count("run", by="deployment_tag") if isinstance(tag, str)]
-    return [CompletionItem(tag) for tag in dict.fromkeys(found) if tag.startswith(incomplete)]
+    return _begun(dict.fromkeys(found), incomplete)
 
 
 @_calm
@@ -116,7 +120,7 @@ def spooled(context: click.Context, incomplete: str) -> Items:
     from arangopipe.spool.files import files
 
     names = [file.name for file in files()]
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return _begun(names, incomplete)
 
 
 @_calm
@@ -135,7 +139,7 @@ def _of_runs(context: click.Context, incomplete: str, part: str) -> Items:
     with _pipe(context) as pipe:
         names = {name for row in pipe.search("run", limit=SAMPLED).rows() for name in row}
     found = sorted(name.removeprefix(part) for name in names if name.startswith(part))
-    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+    return _begun(found, incomplete)
 
 
 @_calm
@@ -153,7 +157,7 @@ def techniques(context: click.Context, incomplete: str) -> Items:
 def _of_models(context: click.Context, incomplete: str, path: str) -> Items:
     with _pipe(context) as pipe:
         found = sorted(value for value in pipe.store.count("models", by=path) if isinstance(value, str))
-    return [CompletionItem(value) for value in found if value.startswith(incomplete)]
+    return _begun(found, incomplete)
 
 
 @_calm
@@ -162,7 +166,7 @@ def features(context: click.Context, incomplete: str) -> Items:
     with _pipe(context) as pipe:
         found = [item for item in pipe.search("featuresets", limit=SAMPLED) if isinstance(item, Featureset)]
     names = sorted({name for item in found for name in item.columns})
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return _begun(names, incomplete)
 
 
 @_calm
@@ -170,7 +174,7 @@ def datasets(context: click.Context, incomplete: str) -> Items:
     """Offer the names of datasets."""
     with _pipe(context) as pipe:
         names = dict.fromkeys(node.name for node in pipe.store.search("datasets", limit=OFFERED).items)
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return _begun(names, incomplete)
 
 
 @_calm
@@ -190,7 +194,7 @@ def _of_changes(context: click.Context, incomplete: str, word: str) -> Items:
         head = pipe.store.head()
         last = pipe.store.changes(max(0, (head.number if head else 0) - RECENT))
         found = sorted({getattr(change, word) for change in last})
-    return [CompletionItem(text) for text in found if text.startswith(incomplete)]
+    return _begun(found, incomplete)
 
 
 @_calm
