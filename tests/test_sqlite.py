@@ -21,7 +21,7 @@ import pytest
 import writers
 from arangopipe import audit
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
-from arangopipe.model.filters import parse
+from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Edge, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
@@ -825,6 +825,21 @@ def test_questions_use_an_index(
     assert steps
     assert any(index in step for step in steps), steps
     assert [step for step in steps if re.fullmatch(rf"SCAN ({TABLES})", step)] == []
+
+
+def test_what_has_no_value_is_looked_for_only_where_a_page_is_not_full(
+    filled: Path, statements: list[str]
+) -> None:
+    order = parse_order("metrics.rmse desc")
+    with store_at(filled) as store:
+        for limit, looked in ((1, False), (100, True)):
+            statements.clear()
+            page = store.search("run", order=order, limit=limit)
+            assert (page.cursor is None) == looked
+            without = [sql for sql in statements if "NOT IN (SELECT node FROM value" in sql]
+            assert bool(without) == looked
+    steps = plan(filled, without)
+    assert not [step for step in steps if "ORDER BY" in step], steps
 
 
 def test_a_database_is_copied_whole_by_copying_its_file_once_closed(filled: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from math import isqrt
 from typing import Any
 
@@ -207,12 +207,14 @@ class Search:
             rare = self._rows(condition, driver)
             return self._sorted(self._matching(rare, [key.path], [*inside, *undecided]), after)
         path, element = self.path_terms(self.kind, key.path.segments)
-        streams = [self._valued(key, path, element, inside, condition, after, undecided)]
+        found = self._valued(key, path, element, inside, condition, after, undecided)
         if not inside:
-            streams.append(self._valueless(key, path, element, condition, after, undecided))
-        if self.marked:
-            streams.append(self._sorted(self._matching(self.reader.by_ids(self.marked), [key.path]), after))
-        return merge(*streams, key=self._place) if len(streams) > 1 else streams[0]
+            # Missing values sort last: they are not looked for where the page is full without them.
+            found = chain(found, self._valueless(key, path, element, condition, after, undecided))
+        if not self.marked:
+            return found
+        marked = self._sorted(self._matching(self.reader.by_ids(self.marked), [key.path]), after)
+        return merge(found, marked, key=self._place)
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""
@@ -265,7 +267,8 @@ class Search:
         """Yield what has no single scalar at the ordering path, by creation."""
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
         rest, params = self._rest(condition, None)
-        sql = f"SELECT {N_NODE} FROM node n WHERE {rest}"
+        # Every third node is a run: those that are next are near, without a look at all runs.
+        sql = f"SELECT {N_NODE} FROM node n WHERE {'+' if self.kind == 'run' else ''}{rest}"
         sql += " AND (n.id NOT IN (SELECT node FROM value WHERE path = ?)"
         params.append(path)
         if element is not None:
