@@ -119,8 +119,8 @@ def test_html_escapes_and_shortens() -> None:
 def test_to_dict_is_json_and_of_a_run_has_params_and_metrics() -> None:
     run = entity_of(
         node("run", {"status": "finished"}, name=""),
-        node("modelparams", {"alpha": 1, "fitted": {"b": 2}}),
-        node("devperf", {"rmse": "NaN"}),
+        dump({"alpha": 1, "fitted": {"b": 2}}),
+        dump({"rmse": "NaN"}),
     )
     assert run.to_dict() == {
         "id": "run/k",
@@ -180,7 +180,7 @@ def test_run_properties() -> None:
         "artifacts": [{"name": "a", "uri": "u"}],
     }
     params = {"alpha": 1, "fitted": {"b": 2}, "optimizer": {"lr": 3}}
-    run = entity_of(node("run", document), node("modelparams", params), node("devperf", {"m": 1}))
+    run = entity_of(node("run", document), dump(params), dump({"m": 1}))
     assert isinstance(run, Run)
     assert (run.status, run.tag, run.deployment_tag) == ("failed", "t", "d")
     assert (run.start, run.end) == (at(9), at(9))

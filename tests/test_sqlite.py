@@ -582,6 +582,7 @@ def test_a_disk_too_full_to_begin(small_disk: Path) -> None:
 READS: dict[str, Callable[[Any], Any]] = {
     "head": lambda store: store.head(),
     "get": lambda store: store.get(["run/r-1"]),
+    "owned": lambda store: store.owned(["r-1"]),
     "find": lambda store: store.find("datasets", "diabetes"),
     "search": lambda store: store.search("run"),
     "columns": lambda store: list(store.columns("run", ["status"])),
@@ -788,6 +789,7 @@ TABLES = r"node|node_past|edge|edge_past|value|point|series|[nv]"
 QUESTIONS: dict[str, tuple[Callable[[Store], Any], str]] = {
     "get": (lambda store: store.get(["run/r-1"]), "INDEX node_key"),
     "get as of": (lambda store: store.get(["run/r-1"], as_of=9), "INDEX node_past_key"),
+    "owned": (lambda store: store.owned(["r-1"]), "INDEX node_key"),
     "find": (lambda store: store.find("datasets", "diabetes"), "INDEX node_name"),
     "find in a project": (lambda store: store.find("models", "ridge", "diabetes"), "INDEX node_name"),
     "param": (

@@ -14,7 +14,6 @@ from arangopipe.model.documents import SHORT, Written
 from arangopipe.model.entities import Entity, entity_of
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Points, Put
 from arangopipe.model.ids import check_name, uuid7
-from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import Ref, References, When, moment_of
 from arangopipe.store import open_store
 from arangopipe.store.base import RETRIES, Store
@@ -111,10 +110,7 @@ class Session:
         keys = [node.key for node in nodes if node.kind == "run"]
         if not keys:
             return tuple([entity_of(node) for node in nodes])
-        wanted = [f"{kind}/{key}" for kind in OWNED_BY_RUN for key in keys]
-        found = self.store.get(wanted, moment_of(moment))
-        params, metrics = found[: len(keys)], found[len(keys) :]
-        owned = dict(zip(keys, zip(params, metrics, strict=True), strict=True))
+        owned = self.store.owned(keys, moment_of(moment))
         return tuple([entity_of(node, *owned.get(node.key, ())) for node in nodes])
 
     def batch(

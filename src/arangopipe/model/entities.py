@@ -429,14 +429,10 @@ _CLASSES: Mapping[str, type[Entity]] = {
 }
 
 
-def entity_of(node: Node, params: Node | None = None, metrics: Node | None = None) -> Entity:
-    """Return the entity of a node; a run's modelparams and devperf give its params and metrics."""
+def entity_of(node: Node, params: str = documents.EMPTY, metrics: str = documents.EMPTY) -> Entity:
+    """Return the entity of a node; of a run with the texts of its modelparams and devperf."""
     if node.kind == "run":
-        return Run(
-            node,
-            documents.EMPTY if params is None else params.text,
-            documents.EMPTY if metrics is None else metrics.text,
-        )
+        return Run(node, params, metrics)
     return _CLASSES.get(node.kind, Thing)(node)
 
 

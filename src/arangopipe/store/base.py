@@ -58,6 +58,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from arangopipe.errors import InvalidInput
+from arangopipe.model import documents
 from arangopipe.model.expressions import Expression, OrderKey
 from arangopipe.model.graph import (
     Batch,
@@ -72,7 +73,7 @@ from arangopipe.model.graph import (
     Points,
     Revision,
 )
-from arangopipe.model.vocabulary import Direction, Vocabulary
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,6 +107,13 @@ class Store(ABC):
     @abstractmethod
     def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
         """Return the node of each id, None where there is none, in the order asked."""
+
+    def owned(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, tuple[str, str]]:
+        """Return, by key of a run, the texts of its modelparams and devperf, ``{}`` where it has none."""
+        nodes = self.get([f"{kind}/{key}" for kind in OWNED_BY_RUN for key in runs], as_of)
+        texts = [documents.EMPTY if node is None else node.text for node in nodes]
+        count = len(runs)
+        return dict(zip(runs, zip(texts[:count], texts[count:], strict=True), strict=True))
 
     @abstractmethod
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:

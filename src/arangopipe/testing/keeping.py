@@ -268,6 +268,7 @@ class Living:
             lambda: write(store, run("02")),
             store.head,
             lambda: store.get(["run/01"]),
+            lambda: store.owned(["01"]),
             lambda: store.find("run", "n"),
             lambda: store.search("run"),
             lambda: list(store.columns("run", ["x"])),

@@ -91,6 +91,24 @@ class Reading:
             node._replace(revision=1) for node in reversed(nodes)
         )
 
+    def test_owned_gives_what_runs_own(self, store: Store) -> None:
+        """Give the texts of modelparams and devperf by key of a run, now and earlier, never another's."""
+        first, second, bare = run("01"), run("02"), run("k'3%")
+        params, perf = owned("modelparams", first, {"a": 1}), owned("devperf", first, {"m": 1})
+        write(store, first, params, perf, second, owned("devperf", second, {"m": 2}), bare)
+        write(store, Put(params._replace(text='{"a":2}'), "any"), closes=[perf])
+        keys = [bare.key, "01", "absent", "02", "01"]
+        none = ("{}", "{}")
+        assert store.owned(keys) == {
+            bare.key: none,
+            "01": ('{"a":2}', "{}"),
+            "absent": none,
+            "02": ("{}", '{"m":2}'),
+        }
+        assert store.owned(["01"], as_of=1) == {"01": ('{"a":1}', '{"m":1}')}
+        assert store.owned(["01"], as_of=0) == {"01": none}
+        assert store.owned([]) == {}
+
     # By name
 
     def test_find_gives_the_newest_first(self, store: Store) -> None:
@@ -237,6 +255,7 @@ class Reading:
         reads: list[Any] = [
             lambda: store.head(as_of),
             lambda: store.get(["run/01"], as_of),
+            lambda: store.owned(["01"], as_of),
             lambda: store.find("run", "n", as_of=as_of),
             lambda: store.search("run", as_of=as_of),
             lambda: list(store.columns("run", ["x"], as_of=as_of)),

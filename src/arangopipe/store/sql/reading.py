@@ -16,6 +16,7 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Change, Edge, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
+from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.sql.terms import Terms
 from arangopipe.store.sql.writing import change_of, read_change
 
@@ -25,6 +26,15 @@ SOME = "(SELECT value FROM json_each(?))"
 EACH = "json_each(?) AS each CROSS JOIN "
 """What `SOME` says, as a join: where two columns of an index are to be among some values, SQLite finds
 each pair at once this way, and searches row by row the other way."""
+
+OWNED = f"""
+SELECT each.value, {
+    ", ".join(
+        "coalesce((SELECT document FROM node WHERE kind = ? AND key = each.value), '{}')"
+        for _ in OWNED_BY_RUN
+    )
+} FROM json_each(?) AS each
+"""
 
 MANY = 4
 
@@ -114,6 +124,12 @@ class Reader:
             rows = self.select("node", NODE, f"kind = ? AND key IN {SOME}", self.term(kind), keys)
             found[kind] = {row[2]: row for row in rows}
         return [found[kind].get(key) for kind, key in ids]
+
+    def owned(self, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return, by key of a run, the current texts of what it owns, one look-up each."""
+        terms = [self.term(kind) for kind in OWNED_BY_RUN]
+        rows = self.cursor.execute(OWNED, (*terms, some(keys)))
+        return {key: (params, metrics) for key, params, metrics in rows}
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
         """Return the rows of integer ids."""

@@ -153,6 +153,12 @@ class SQLStore(Store, Maintenance, Replica, Backup):
             nodes = iter(reader.nodes([row for row in rows if row is not None]))
             return tuple([None if row is None else next(nodes) for row in rows])
 
+    def owned(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, tuple[str, str]]:
+        if as_of is not None:
+            return super().owned(runs, as_of)
+        with self._read(None) as reader:
+            return reader.owned(runs)
+
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._read(as_of) as reader:
             return tuple(reader.nodes(reader.find(kind, name, project)))
