@@ -83,16 +83,16 @@ def parse(text: str) -> Expression | None:
 
     Raises `FilterSyntaxError`, which shows where the text goes wrong.
     """
-    tree = _tree(text, "search")
-    return None if tree is None else _expression(tree, text, 1)
+    found: Expression | None = _meaning(text, "search")
+    return found
 
 
 def parse_path(text: str) -> Path:
     """Return the path that a text such as ``metrics."r.squared"`` names."""
-    tree = _tree(text, "path")
-    if tree is None:
+    path: Path | None = _meaning(text, "path")
+    if path is None:
         raise FilterSyntaxError("expected a path such as metrics.rmse, found the end", text, 0)
-    return _path(tree)
+    return path
 
 
 def parse_order(order: str | Sequence[str | OrderKey]) -> tuple[OrderKey, ...]:
@@ -104,9 +104,7 @@ def parse_order(order: str | Sequence[str | OrderKey]) -> tuple[OrderKey, ...]:
     if not isinstance(order, str):
         several = [(key,) if isinstance(key, OrderKey) else parse_order(key) for key in order]
         return tuple(key for keys in several for key in keys)
-    tree = _tree(order, "order")
-    keys = [] if tree is None else tree.children
-    return tuple(OrderKey(_path(key.children[0]), key.data == "descending") for key in keys)
+    return _meaning(order, "order") or ()
 
 
 _lock = threading.Lock()
@@ -121,8 +119,8 @@ def _parser() -> Lark:
     return Lark(grammar, start=starts, parser="lalr", propagate_positions=True)
 
 
-def _tree(text: str, start: str) -> Any:
-    """Return the parse tree of a text (of a path, its one token), or None if it is blank."""
+def _meaning(text: str, start: str) -> Any:
+    """Return what a text says, or None if it is blank."""
     if not isinstance(text, str):
         raise InvalidInput(f"a {start} is written as text, not {type(text).__name__} ({text!r})")
     if not text.strip():
@@ -135,7 +133,7 @@ def _tree(text: str, start: str) -> Any:
     return _parsed(text, start)
 
 
-# A page, a poll or a loop asks the same again and again; nobody changes a tree.
+# A page, a poll or a loop asks the same again and again; nobody can change an expression.
 @lru_cache(maxsize=512)
 def _parsed(text: str, start: str) -> Any:
     from lark import UnexpectedToken
@@ -143,9 +141,16 @@ def _parsed(text: str, start: str) -> Any:
     with _lock:
         parser = _parser()
     try:
-        return parser.parse(text, start=start)
+        tree: Any = parser.parse(text, start=start)
     except UnexpectedToken as error:
         raise _mistake(error.token, error.expected, text, start) from None
+    if start == "search":
+        return _expression(tree, text, 1)
+    return _path(tree) if start == "path" else tuple([_order_key(key) for key in tree.children])
+
+
+def _order_key(tree: Any) -> OrderKey:
+    return OrderKey(_path(tree.children[0]), tree.data == "descending")
 
 
 def _expression(tree: Any, text: str, depth: int) -> Expression:

@@ -91,14 +91,16 @@ class Search:
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return one page."""
-        mark = cursors.query_mark(self.kind, self.where, self._order, self.reader.at)
-        after = cursors.decode(mark, cursor) if cursor is not None else None
+        after = cursors.decode(self._mark(), cursor) if cursor is not None else None
         found = list(islice(self._found(after, limit + 1), limit + 1))
         nodes = tuple([node for _, node, _ in found[:limit]])
         if len(found) <= limit:
             return Page(nodes, None)
         values, node, id = found[limit - 1]
-        return Page(nodes, cursors.encode(mark, [_sort_values(values), id, node.key, node.name]))
+        return Page(nodes, cursors.encode(self._mark(), [_sort_values(values), id, node.key, node.name]))
+
+    def _mark(self) -> str:
+        return cursors.query_mark(self.kind, self.where, self._order, self.reader.at)
 
     def matching(self, read: Iterable[Path] = ()) -> Iterator[Record]:
         """Yield the record of every match, in no order, with what `read` needs."""
@@ -387,10 +389,10 @@ class Search:
         self, rows: Iterable[Any], read: Iterable[Path], undecided: Sequence[Expression]
     ) -> Iterator[tuple[Any, Record]]:
         wanted = [*read, *(path for item in undecided for path in paths(item))]
-        tests = [predicate(item) for item in undecided]
+        holds = predicate(And(tuple(undecided)))
         found = records(
             self.reader, self.vocabulary, self.kind, rows, needs(self.vocabulary, self.kind, wanted)
         )
         for row, record in found:
-            if all(test(record.read) for test in tests):
+            if holds(record.read):
                 yield row, record
