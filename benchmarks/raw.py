@@ -4,9 +4,10 @@ The tables are Arangopipe's own (a copy of a store that it made). What the raw s
 and untimed: documents as JSON text, the text of each row that is digested, searchable values as
 (interned path, value), keys and batch ids. What it *does*, timed, for one run: BEGIN IMMEDIATE, one
 select for the head of the chain and the highest id, three selects that turn the keys of dataset,
-featureset and model into integers, random salts, a SHA-256 for each row, `executemany` for nodes, edges
-and values, the link of the audit chain, the change, COMMIT. In bulk the same once for all runs of a
-batch, and each reference once.
+featureset and model into integers, random salts, a SHA-256 for each row, fifty rows a statement for
+nodes, edges and values (which takes two thirds of the time of `executemany`), the link of the audit chain,
+the change, COMMIT. In bulk the same once for all runs of a batch, each reference once, and the values in
+the order of their tree.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from hashlib import sha256
+from itertools import chain as chained
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +34,10 @@ SALT = 16
 
 HEAD = "SELECT number, time, chain, (SELECT max(id) FROM node) FROM change ORDER BY number DESC LIMIT 1"
 ID = "SELECT id FROM node WHERE kind = ? AND key = ?"
-PUT_NODE = (
-    "INSERT INTO node(id, kind, key, name, version, project, revision, document, salt) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-PUT_EDGE = "INSERT INTO edge(source, kind, target, revision, document, salt) VALUES (?, ?, ?, ?, ?, ?)"
-PUT_VALUE = "INSERT INTO value(path, value, node) VALUES (?, ?, ?)"
+ROWS = 50
+PUT_NODE = "INSERT OR FAIL INTO node(id, kind, key, name, version, project, revision, document, salt)"
+PUT_EDGE = "INSERT OR FAIL INTO edge(source, kind, target, revision, document, salt)"
+PUT_VALUE = "INSERT OR FAIL INTO value(path, value, node)"
 PUT_CHANGE = (
     "INSERT INTO change(number, batch, time, actor, action, reason, salt, digest, chain) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -250,9 +252,10 @@ class Writer:
                     ends.append(ids[end])
                 edges.append((ends[0], edge.kind, ends[1], number, edge.document, salt))
             values += [(path, value, run_id) for path, value in run.values]
-        cursor.executemany(PUT_NODE, nodes)
-        cursor.executemany(PUT_EDGE, edges)
-        cursor.executemany(PUT_VALUE, values)
+        values.sort(key=itemgetter(0))
+        put(cursor, PUT_NODE, nodes)
+        put(cursor, PUT_EDGE, edges)
+        put(cursor, PUT_VALUE, values)
         digests.sort()
         digest = sha256(b"".join(digests)).digest()
         now = max(time.time_ns() // 1000, moment)
@@ -269,6 +272,20 @@ class Writer:
              link),
         )  # fmt: skip
         execute("COMMIT")
+
+
+def put(cursor: sqlite3.Cursor, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, fifty a statement."""
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        cursor.execute(statement(into, len(part[0]), len(part)), list(chained.from_iterable(part)))
+
+
+@lru_cache
+def statement(into: str, columns: int, rows: int) -> str:
+    """Return the statement for so many rows."""
+    places = f"({', '.join('?' * columns)})"
+    return f"{into} VALUES {', '.join([places] * rows)}"
 
 
 def tables(path: Path) -> dict[str, int]:

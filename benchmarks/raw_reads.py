@@ -147,6 +147,11 @@ class Reader:
             "ORDER BY 2 DESC, 1 DESC LIMIT 51) f "
             "CROSS JOIN node n ON n.id = f.node ORDER BY f.value DESC, f.node DESC"
         )
+        best_by_metric = (
+            f"{columns} FROM (SELECT m.node, m.value FROM value m WHERE m.path = ? AND {has} "
+            "ORDER BY m.value DESC, m.node DESC LIMIT 2) f "
+            "CROSS JOIN node n ON n.id = f.node ORDER BY f.value DESC, f.node DESC"
+        )
         newest_by_key = (
             f"{columns} FROM node n WHERE n.kind = {term['run']} AND EXISTS (SELECT 1 FROM value p "
             "WHERE p.path = ? AND p.value = ? AND p.node = n.id) ORDER BY n.key DESC LIMIT 51"
@@ -164,6 +169,9 @@ class Reader:
                 "metric first": (by_metric, (acc, 0.1, fold, 500)),
                 "param first": (by_document, (fold, 500, 0.1)),
                 "param, then metric": (by_param, (acc, 0.1, fold, 500)),
+            },
+            "param =, best by metric": {
+                "metric first": (best_by_metric, (acc, depth, 6)),
             },
             "param =, newest first": {
                 "key first": (newest_by_key, (depth, 6)),
