@@ -23,7 +23,7 @@ from arangopipe.store.sql.writing import change_of, read_change
 NODE = "id, kind, key, coalesce(name, ''), coalesce(version, ''), project, revision, coalesce(document, '{}')"
 EDGE = "source, kind, target, revision, document"
 SOME = "(SELECT value FROM json_each(?))"
-EACH = "json_each(?) AS each CROSS JOIN "
+EACH = "(SELECT value AS each FROM json_each(?)) CROSS JOIN "
 """What `SOME` says, as a join: where two columns of an index are to be among some values, SQLite finds
 each pair at once this way, and searches row by row the other way."""
 
@@ -54,7 +54,7 @@ make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
 def states(table: str, columns: str, where: str, at: int | None, each: str = "") -> str:
     """Return SQL for the rows of `node` or `edge` where a condition holds, now or at a change.
 
-    `each` (that is `EACH`) stands before the table where the condition is on ``each.value``. The
+    `each` (that is `EACH`) stands before the table where the condition is on ``each``. The
     parameters are needed once now, and twice at a change.
     """
     if at is None:
@@ -132,8 +132,10 @@ class Reader:
         return {key: (params, metrics) for key, params, metrics in rows}
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
-        """Return the rows of integer ids."""
-        return self.select("node", NODE, f"id IN {SOME}", some(ids))
+        """Return the rows of integer ids, each given once, now in their order: as the table has them."""
+        params = [some(sorted(ids))]
+        sql = states("node", NODE, "id = each", self.at, EACH)
+        return list(self.rows(sql, params if self.at is None else params * 2))
 
     def find(self, kind: str, name: str, project: str | None) -> list[NodeRow]:
         """Return the rows of that name, the newest first."""
@@ -164,7 +166,7 @@ class Reader:
         params = [some(ids)] if self.at is None else [some(ids)] * 2
         found: dict[tuple[int, int, int], Any] = {}
         for end in ("source", "target"):
-            for row in self.rows(states("edge", EDGE, f"{end} = each.value{only}", self.at, EACH), params):
+            for row in self.rows(states("edge", EDGE, f"{end} = each{only}", self.at, EACH), params):
                 found[row[:3]] = row
                 if len(found) >= limit:
                     break

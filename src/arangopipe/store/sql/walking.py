@@ -106,7 +106,7 @@ class Walk:
                     open_.append(term)
             if not terms:
                 continue
-            where = f"{near} = each.value AND kind IN ({', '.join(map(str, terms))})"
+            where = f"{near} = each AND kind IN ({', '.join(map(str, terms))})"
             sql = states("edge", EDGE, where, self._reader.at, EACH)
             params = [ids] if self._reader.at is None else [ids, ids]
             rows = self._reader.cursor.execute(sql, params).fetchall()
