@@ -73,7 +73,7 @@ class Walk:
             if len(depths) + len(found) > limit:
                 truncated = True
                 found = self._first(found, limit - len(depths))
-            depths.update(dict.fromkeys(found, level))
+            depths.update(dict.fromkeys(found, self._sign * level))
         return self._graph(depths, edges, truncated)
 
     def _start(self, node_id: str) -> int:
@@ -141,11 +141,10 @@ class Walk:
         nodes = self._reader.nodes(rows)
         integers = [row[0] for row in rows]
         names = dict(zip(integers, ids, strict=True))
-        sign = self._sign
         return Graph(
             tuple([names[id] for id in takewhile(lambda id: depths[id] == 0, depths)]),
             dict(zip(ids, nodes, strict=True)),
-            {id: sign * depths[integer] for id, integer in zip(ids, integers, strict=True)},
+            dict(zip(ids, map(depths.__getitem__, integers), strict=True)),
             Edges(edges, names, texts),
             {kind: edge.depends for kind, edge in self._vocabulary.edges.items() if edge.depends},
             truncated,
