@@ -31,7 +31,7 @@ def environment(*, seed: JSON = None) -> dict[str, JSON]:
         "platform": platform.platform(),
         "host": platform.node(),
         "user": _user(),
-        "cpu": {"count": os.cpu_count(), "name": _cpu_name()},
+        "cpu": {"count": _cpu_count(), "name": _cpu_name()},
         "gpu": [dict(gpu) for gpu in gpus],
         "packages": {**packages.versions()},
     }
@@ -48,6 +48,10 @@ def _user() -> str | None:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # the user id of a container often has no name
         return None
+
+
+# It reads a file, for what cannot change.
+_cpu_count = cache(os.cpu_count)
 
 
 @cache

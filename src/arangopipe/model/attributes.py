@@ -67,9 +67,11 @@ def indexed(kind: str, document: Mapping[str, Any]) -> tuple[list[Value], bool]:
         if (type_ is float and isfinite(item)) or (type_ is not float and _is_plain(item, measured)):
             values.append((names[name], item))
             continue
-        path = (*prefix, name)
+        path, whole = (*prefix, name), bool(prefix) or name == "tags"
+        if type_ is dict and not whole:
+            continue  # what is below the top cannot be searched, and it can be large
         if isinstance(item, (dict, list)):
-            leaves = _marked(_leaves(path, item, bool(prefix) or name == "tags"))
+            leaves = _marked(_leaves(path, item, whole))
         else:
             leaves = [(path, item, False)]
         for at, value, element in leaves:
