@@ -8,12 +8,13 @@ filter leaves so few nodes that their documents are less to read than a whole co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 from arangopipe.model import attributes
 from arangopipe.model.expressions import Path
-from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, tally_counts
+from arangopipe.store.records import OWN_WORDS, Links, Record, hop_of, scalar, tally, tally_counts
+from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.values import python_value
@@ -40,31 +41,45 @@ def count(search: Search, by: Path | None) -> dict[Any, int]:
     return tally(map(column.get, (id for id, _ in matches.ids)))
 
 
-def columns(search: Search, paths: Mapping[str, Path]) -> Iterator[dict[str, list[Any]]]:
-    """Yield equal-length columns of what matches: ``id`` and one for each path."""
+def columns(
+    search: Search, paths: Mapping[str, Path], links: Sequence[str]
+) -> Iterator[dict[str, list[Any]]]:
+    """Yield equal-length columns of what matches: ``id``, one for each path and one for each kind of edge."""
     matches = _Matches(search, list(paths.values()))
+    linked = {
+        name: linking.column(search.reader, search.vocabulary, search.kind, name, matches.few)
+        for name in links
+    }
     if matches.records is not None:
         while records := list(islice(matches.records, CHUNK)):
             found: dict[str, list[Any]] = {"id": [record.node.id for record in records]}
             for name, path in paths.items():
                 found[name] = [scalar(record.read(path)) for record in records]
-            yield found
+            yield found | _links(linked, [record.sequence for record in records])
         return
     while chunk := list(islice(matches.ids, CHUNK)):
         ids, node_ids = zip(*chunk, strict=True)
         found = {"id": list(node_ids)}
         for name, column in zip(paths, matches.columns, strict=True):
             found[name] = list(map(column.get, ids))
-        yield found
+        yield found | _links(linked, ids)
+
+
+def _links(linked: Mapping[str, Mapping[int, Links]], ids: Sequence[int]) -> dict[str, list[Any]]:
+    return {name: list(map(column.get, ids, repeat(()))) for name, column in linked.items()}
 
 
 class _Matches:
-    """What a search found: either its records, or (integer id, id) of each and a column for each path."""
+    """What a search found: either its records, or (integer id, id) of each and a column for each path.
+
+    `few` are the integer ids where a filter left few.
+    """
 
     def __init__(self, search: Search, paths: Sequence[Path]) -> None:
         self.records: Iterator[Record] | None = None
         self.ids: Iterator[tuple[int, str]] = iter(())
         self.columns: list[Column] = []
+        self.few: list[int] | None = None
         ids = search.ids()
         if ids is None:
             self.records = search.matching(paths)
@@ -74,7 +89,8 @@ class _Matches:
             few = search.size() // FEW
             first = list(islice(ids, few + 1))
             if len(first) <= few:
-                self.records = search.of_ids([id for id, _ in first], paths)
+                self.few = [id for id, _ in first]
+                self.records = search.of_ids(self.few, paths)
                 return
             self.ids = chain(first, ids)
         columns = [_column(search, path) for path in paths]
