@@ -112,12 +112,12 @@ class Runs:
     @cached_property
     def starts(self) -> NDArray[np.datetime64]:
         """When each run started, in UTC; NaT where that is not recorded."""
-        cells = self.values["start"].tolist()
+        codes, cells = coded(self.values["start"].tolist())
         try:
             texts = [cell.removesuffix("Z") if cell else "NaT" for cell in cells]
-            return np.array(texts, dtype="datetime64[us]")
+            return np.array(texts, dtype="datetime64[us]")[codes]
         except (ValueError, AttributeError):  # a document of another hand
-            return np.array([_moment(cell) for cell in cells], dtype="datetime64[us]")
+            return np.array([_moment(cell) for cell in cells], dtype="datetime64[us]")[codes]
 
     def label(self, node_id: str) -> str:
         """Return what a person calls a linked thing."""
@@ -190,7 +190,10 @@ def chosen(runs: Runs, task: str | None, having: str | None = None) -> tuple[Run
 
 def numbers(runs: Runs, path: str) -> Floats:
     """Return the numbers at a path, nan where there is none."""
-    return np.array([_number(cell) for cell in runs.values[path].tolist()], dtype=float)
+    cells = runs.values[path].tolist()
+    if set(map(type, cells)) <= {float, int, type(None)}:
+        return np.array(cells, dtype=float)
+    return np.array([_number(cell) for cell in cells], dtype=float)
 
 
 def measured(runs: Runs, metric: str, task: str) -> Measured:
@@ -209,12 +212,13 @@ def unmeasured(runs: Runs, task: str) -> Measured:
 
 def _kept(runs: Runs, metric: str, task: str, cells: NDArray[np.object_], values: Floats) -> Measured:
     """Leave out what cannot be compared, and say so."""
-    unfinished = np.array([status in UNFINISHED for status in runs.values["status"].tolist()])
+    codes, words = coded(runs.values["status"].tolist())
+    unfinished = np.array([word in UNFINISHED for word in words])[codes]
     having = np.isfinite(values)
     notes = []
     if unfinished.any():
-        words = Counter(runs.values["status"][unfinished].tolist())
-        said = ", ".join(f"{count:,} {word}" for word, count in sorted(words.items()))
+        counts = Counter(runs.values["status"][unfinished].tolist())
+        said = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
         notes.append(f"{several(int(unfinished.sum()), 'run')} left out: not finished ({said}).")
     missing = ~having & ~unfinished
     if missing.any():
