@@ -15,9 +15,9 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 def coded(items: Iterable[Hashable]) -> tuple[Ints, list[Any]]:
     """Return a code for each item, and what each code stands for, in the order of appearance."""
-    known: dict[Hashable, int] = {}
-    codes = np.fromiter((known.setdefault(item, len(known)) for item in items), np.int64)
-    return codes, list(known)
+    rows = list(items)
+    known = {item: code for code, item in enumerate(dict.fromkeys(rows))}
+    return np.fromiter(map(known.__getitem__, rows), np.int64, len(rows)), list(known)
 
 
 def combined(*columns: Ints) -> Ints:
@@ -28,30 +28,6 @@ def combined(*columns: Ints) -> Ints:
             found = found * (int(column.max()) + 1) + column
             found = np.unique(found, return_inverse=True)[1].astype(np.int64)
     return found
-
-
-def sets(rows: Ints, ends: Ints, length: int) -> tuple[Ints, list[tuple[int, ...]]]:
-    """Return, for each of `length` rows, a code of the set of ends it is linked to, and the sets.
-
-    Each pair of row and end comes once. Code 0 is the empty set. Most rows have one end, which numpy deals
-    with alone.
-    """
-    counts = np.bincount(rows, minlength=length)
-    if counts.max(initial=0) > 1:
-        order = np.lexsort((ends, rows))
-        rows, ends = rows[order], ends[order]
-    codes = np.zeros(length, np.int64)
-    single = counts[rows] == 1
-    values, inverse = np.unique(ends[single], return_inverse=True)
-    codes[rows[single]] = inverse + 1
-    known: dict[tuple[int, ...], int] = {(): 0}
-    known.update({(int(value),): place for place, value in enumerate(values, 1)})
-    several = np.flatnonzero(~single)
-    borders = np.flatnonzero(np.diff(rows[several])) + 1
-    for part in np.split(several, borders) if len(several) else ():
-        members = tuple(ends[part].tolist())
-        codes[rows[part[0]]] = known.setdefault(members, len(known))
-    return codes, list(known)
 
 
 def group_means(values: Floats, groups: Ints, length: int) -> Floats:

@@ -12,6 +12,9 @@ from arangopipe.model import documents
 from arangopipe.model.entities import Featureset
 from arangopipe.model.graph import Node
 from arangopipe.store.base import Store
+from arangopipe.store.records import Links
+
+MADE_FROM = "featureset_dataset"
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,13 @@ def _content(
 
 def origins(store: Store, scope: Scope, featuresets: Sequence[Node]) -> list[Made]:
     """Return what each featureset was made from, as the edges say; "" where no edge does."""
-    edges: dict[str, list[tuple[str, str]]] = {}
-    for chunk in store.links(["featureset_dataset"], scope.as_of):
-        for source, target, text in zip(chunk["source"], chunk["target"], chunk["document"], strict=True):
-            edges.setdefault(source, []).append((target, text))
+    edges: dict[str, Links] = {}
+    for chunk in store.columns("featuresets", (), as_of=scope.as_of, links=[MADE_FROM]):
+        edges.update(zip(chunk["id"], chunk[MADE_FROM], strict=True))
     found = []
     for node in featuresets:
         own = steps(Featureset(node).transformation)
-        for dataset, text in edges.get(node.id, [("", documents.EMPTY)]):
+        for dataset, text in edges.get(node.id) or (("", documents.EMPTY),):
             more = steps(documents.load(text).get("transformation"))
             found.append(Made(node, dataset, tuple(dict.fromkeys((*own, *more)))))
     return found

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
-from itertools import compress, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arangopipe.analysis.answers import listed, several
-from arangopipe.analysis.codes import Bools, Floats, Ints, coded, sets
+from arangopipe.analysis.codes import Bools, Floats, Ints, coded
 from arangopipe.analysis.scope import Scope
 from arangopipe.errors import ArangopipeError, FilterSyntaxError, InvalidInput, NotFound
 from arangopipe.model import documents, times
@@ -27,6 +27,7 @@ from arangopipe.model.filters import parse_path
 from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import ROLES, near
 from arangopipe.store.base import Store
+from arangopipe.store.records import Links
 
 UNFINISHED = ("scheduled", "running", "failed", "killed")
 NO_TASK = "(no task)"
@@ -64,13 +65,13 @@ class Runs:
         cls, store: Store, scope: Scope, paths: Sequence[str] = (), links: Sequence[str] = ("run_models",)
     ) -> Runs:
         """Read the runs of a scope with the values at paths, and whole kinds of edges."""
-        found: dict[str, list[Any]] = {name: [] for name in ("id", *paths)}
-        for chunk in store.columns("run", paths, scope.where(), scope.as_of):
+        found: dict[str, list[Any]] = {name: [] for name in ("id", *paths, *links)}
+        for chunk in store.columns("run", paths, scope.where(), scope.as_of, links):
             for name, cells in chunk.items():
                 found[name] += cells
         found = _sorted(found)
         ids = found.pop("id")
-        linked = dict(_linked(store, scope, ids, links))
+        linked = dict(_linked({name: found.pop(name) for name in dict.fromkeys(links)}))
         wanted = {member for each in linked.values() for members in each.members for member in members}
         nodes = {node.id: node for node in read_nodes(store, scope, sorted(wanted))}
         values = {name: _objects(cells) for name, cells in found.items()}
@@ -111,12 +112,12 @@ class Runs:
     @cached_property
     def starts(self) -> NDArray[np.datetime64]:
         """When each run started, in UTC; NaT where that is not recorded."""
-        cells = self.values["start"].tolist()
+        codes, cells = coded(self.values["start"].tolist())
         try:
             texts = [cell.removesuffix("Z") if cell else "NaT" for cell in cells]
-            return np.array(texts, dtype="datetime64[us]")
+            return np.array(texts, dtype="datetime64[us]")[codes]
         except (ValueError, AttributeError):  # a document of another hand
-            return np.array([_moment(cell) for cell in cells], dtype="datetime64[us]")
+            return np.array([_moment(cell) for cell in cells], dtype="datetime64[us]")[codes]
 
     def label(self, node_id: str) -> str:
         """Return what a person calls a linked thing."""
@@ -189,7 +190,10 @@ def chosen(runs: Runs, task: str | None, having: str | None = None) -> tuple[Run
 
 def numbers(runs: Runs, path: str) -> Floats:
     """Return the numbers at a path, nan where there is none."""
-    return np.array([_number(cell) for cell in runs.values[path].tolist()], dtype=float)
+    cells = runs.values[path].tolist()
+    if set(map(type, cells)) <= {float, int, type(None)}:
+        return np.array(cells, dtype=float)
+    return np.array([_number(cell) for cell in cells], dtype=float)
 
 
 def measured(runs: Runs, metric: str, task: str) -> Measured:
@@ -208,12 +212,13 @@ def unmeasured(runs: Runs, task: str) -> Measured:
 
 def _kept(runs: Runs, metric: str, task: str, cells: NDArray[np.object_], values: Floats) -> Measured:
     """Leave out what cannot be compared, and say so."""
-    unfinished = np.array([status in UNFINISHED for status in runs.values["status"].tolist()])
+    codes, words = coded(runs.values["status"].tolist())
+    unfinished = np.array([word in UNFINISHED for word in words])[codes]
     having = np.isfinite(values)
     notes = []
     if unfinished.any():
-        words = Counter(runs.values["status"][unfinished].tolist())
-        said = ", ".join(f"{count:,} {word}" for word, count in sorted(words.items()))
+        counts = Counter(runs.values["status"][unfinished].tolist())
+        said = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
         notes.append(f"{several(int(unfinished.sum()), 'run')} left out: not finished ({said}).")
     missing = ~having & ~unfinished
     if missing.any():
@@ -265,41 +270,24 @@ def metric_names(runs: Runs) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _linked(
-    store: Store, scope: Scope, ids: Sequence[str], kinds: Sequence[str]
-) -> Iterator[tuple[str, Linked]]:
+def _linked(links: Mapping[str, Sequence[Links]]) -> Iterator[tuple[str, Linked]]:
     """Yield, by kind of edge, what the runs are linked to; of datasets one for each role."""
-    place = {id: row for row, id in enumerate(ids)}
-    wanted = list(dict.fromkeys(kinds))
-    names = [name for kind in wanted for name in (ROLES if kind == "run_datasets" else [kind])]
-    rows: dict[str, list[int]] = {name: [] for name in names}
-    ends: dict[str, list[int]] = {name: [] for name in names}
-    known: dict[str, int] = {}
-    roles: dict[str, Sequence[str]] = {}
-    for chunk in store.links(wanted, scope.as_of):
-        kind = chunk["kind"][0]
-        near_end, far_end = ("target", "source") if kind == "run_models" else ("source", "target")
-        places = [place.get(id, -1) for id in chunk[near_end]]
-        others = [known.setdefault(id, len(known)) for id in chunk[far_end]]
+    for kind, cells in links.items():
+        codes, distinct = coded(cells)
         if kind != "run_datasets":
-            rows[kind] += places
-            ends[kind] += others
+            yield kind, _recoded(codes, [tuple(id for id, _ in links) for links in distinct])
             continue
-        texts = chunk["document"]
-        for text in set(texts):
-            if text not in roles:
-                roles[text] = documents.load(text).get("roles") or ROLES[:1]
-            mine = [other == text for other in texts]
-            for role in set(roles[text]) & rows.keys():
-                rows[role] += compress(places, mine)
-                ends[role] += compress(others, mine)
-    members = sorted(known)
-    ranks = np.empty(len(known), np.int64)
-    ranks[[known[member] for member in members]] = np.arange(len(known))
-    for name in names:
-        at = np.array(rows[name], np.int64)
-        codes, groups = sets(at[at >= 0], ranks[np.array(ends[name], np.int64)][at >= 0], len(ids))
-        yield name, Linked(codes, [tuple(sorted(members[end] for end in group)) for group in groups])
+        texts = {text for links in distinct for _, text in links}
+        roles = {text: documents.load(text).get("roles") or ROLES[:1] for text in texts}
+        for role in ROLES:
+            members = [tuple(id for id, text in links if role in roles[text]) for links in distinct]
+            yield role, _recoded(codes, members)
+
+
+def _recoded(codes: Ints, members: Sequence[tuple[str, ...]]) -> Linked:
+    """Return sets of things that equal ones have one code of; that of the empty set is 0."""
+    renamed, distinct = coded([(), *members])
+    return Linked(renamed[1:][codes], distinct)
 
 
 def read_nodes(store: Store, scope: Scope, ids: Sequence[str]) -> Iterable[Node]:

@@ -133,11 +133,18 @@ class Store(ABC):
 
     @abstractmethod
     def columns(
-        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+        self,
+        kind: str,
+        paths: Sequence[str],
+        where: Expression | None = None,
+        as_of: AsOf = None,
+        links: Sequence[str] = (),
     ) -> Iterator[dict[str, list[Any]]]:
-        """Stream equal-length columns of what matches, in chunks: ``id`` and one per path.
+        """Stream equal-length columns of what matches, in chunks: ``id``, one per path, and one per kind of
+        edge in `links`.
 
-        A cell is None where the path is missing or is not one scalar.
+        A cell is None where the path is missing or is not one scalar. In a column of links it is a sorted
+        tuple of (id of the other end, document of the edge as text), in either direction.
         """
 
     @abstractmethod
@@ -158,13 +165,6 @@ class Store(ABC):
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
         """Return the edges, walked or not, that touch any of these nodes, in either direction."""
-
-    @abstractmethod
-    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
-        """Stream all edges of these kinds, in no order, as equal-length columns in chunks of one kind.
-
-        The columns are ``kind``, ``source`` and ``target`` (ids) and ``document`` (its text).
-        """
 
     @abstractmethod
     def traverse(

@@ -167,10 +167,6 @@ class History:
         for ref in self._touching.get(node_id, ()):
             yield from (row.value for row in self._edges[ref] if row.stands(at))
 
-    def all_edges(self, at: int) -> Iterator[Edge]:
-        """Yield every edge that stood at a change."""
-        yield from (row.value for rows in self._edges.values() for row in rows if row.stands(at))
-
     def points(self, run: str, at: int) -> dict[str, list[Point]]:
         """Return the points of a run at a change, by metric."""
         found: dict[str, list[Point]] = {}

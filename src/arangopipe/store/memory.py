@@ -37,11 +37,10 @@ from arangopipe.store import base, cursors
 from arangopipe.store.base import Adoption, AsOf, Maintenance, Replica, Store, check_bound, check_page
 from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Value, merged, owned
-from arangopipe.store.records import Record, Summary, needs, scalar, summarise, tally
+from arangopipe.store.records import Links, Record, Summary, needs, scalar, summarise, tally
 from arangopipe.store.replica import Erased, Rows, as_batch, check_all_follow, read_rows
 
 CHUNK = 10_000
-LINK = ("kind", "source", "target", "document")
 
 # One lock for all stores, so that a fork can wait for whoever holds it.
 _lock = threading.RLock()
@@ -316,15 +315,29 @@ class MemoryStore(Store, Maintenance, Replica):
         return {name: summary for name, known in points.items() if (summary := summarise(known))}
 
     def columns(
-        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+        self,
+        kind: str,
+        paths: Sequence[str],
+        where: Expression | None = None,
+        as_of: AsOf = None,
+        links: Sequence[str] = (),
     ) -> Iterator[dict[str, list[Any]]]:
-        wanted = {path: parse_path(path) for path in paths}
+        wanted, linked = {path: parse_path(path) for path in paths}, dict.fromkeys(links)
         with self._at(as_of) as at:
             rows = [
-                (record.node.id, *(scalar(record.read(path)) for path in wanted.values()))
+                (
+                    record.node.id,
+                    *(scalar(record.read(path)) for path in wanted.values()),
+                    *(self._links(record.node.id, name, at) for name in linked),
+                )
                 for record in self._matching(kind, where, wanted.values(), at)
             ]
-        return _chunks(("id", *wanted), rows)
+        return _chunks(("id", *wanted, *linked), rows)
+
+    def _links(self, node_id: str, kind: str, at: int) -> Links:
+        edges = [edge for edge in self._history.edges(node_id, at) if edge.kind == kind]
+        found = [(edge.target if edge.source == node_id else edge.source, edge.text) for edge in edges]
+        return tuple(sorted(found))
 
     def count(
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
@@ -348,14 +361,6 @@ class MemoryStore(Store, Maintenance, Replica):
             found = dict.fromkeys(edge for node_id in ids for edge in self._history.edges(node_id, at))
             wanted = [edge for edge in found if not kinds or edge.kind in kinds]
             return tuple(wanted[:limit])
-
-    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
-        with self._at(as_of) as at:
-            rows: dict[str, list[tuple[str, ...]]] = {kind: [] for kind in kinds}
-            for edge in self._history.all_edges(at):
-                if edge.kind in rows and edge.kind in self.vocabulary().edges:
-                    rows[edge.kind].append((edge.kind, edge.source, edge.target, edge.text))
-        return (chunk for found in rows.values() for chunk in _chunks(LINK, found))
 
     def traverse(
         self,

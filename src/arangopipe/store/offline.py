@@ -50,7 +50,12 @@ class OfflineStore(Store):
         self._refuse()
 
     def columns(
-        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+        self,
+        kind: str,
+        paths: Sequence[str],
+        where: Expression | None = None,
+        as_of: AsOf = None,
+        links: Sequence[str] = (),
     ) -> Iterator[dict[str, list[Any]]]:
         self._refuse()
 
@@ -66,9 +71,6 @@ class OfflineStore(Store):
         limit: int = MAX_PAGE,
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
-        self._refuse()
-
-    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
         self._refuse()
 
     def traverse(

@@ -16,6 +16,9 @@ from arangopipe.model.expressions import Path, sort_key
 from arangopipe.model.graph import Node, Point
 from arangopipe.model.vocabulary import Vocabulary
 
+Links = tuple[tuple[str, str], ...]
+"""What a node is linked to by edges of one kind: (id of the other end, document of the edge), sorted."""
+
 OWN_WORDS = ("key", "name", "version", "project")
 
 

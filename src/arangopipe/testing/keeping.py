@@ -272,7 +272,6 @@ class Living:
             lambda: store.find("run", "n"),
             lambda: store.search("run"),
             lambda: list(store.columns("run", ["x"])),
-            lambda: list(store.links(["run_models"])),
             lambda: store.count("run"),
             lambda: store.edges(["run/01"]),
             lambda: store.traverse(["run/01"], "upstream"),

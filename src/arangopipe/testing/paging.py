@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from arangopipe.errors import InvalidInput
+from arangopipe.model.documents import EMPTY
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Node, Put
 from arangopipe.store.base import AsOf, Store
+from arangopipe.store.records import Links
 from arangopipe.testing.build import (
     edge,
     edge_kind,
@@ -322,23 +325,30 @@ class Counting:
         cells = _columns(store, ["x", "y", "metrics.m", "metrics.n", "metrics.l"])
         assert cells == {"run/01": ["9007199254740993", "x" * 2_000, None, 1, None]}
 
-    def test_links_are_all_edges_of_some_kinds(self, store: Store) -> None:
-        """Give kind, ends and document of each edge once, as it was then; of unknown kinds nothing."""
+    def test_links_are_the_edges_of_each_match(self, store: Store) -> None:
+        """Give other end and document of the edges of a kind, as they were then; of unknown kinds none."""
         a, b = run("01"), run("02")
-        data, model = named("datasets", "d"), named("models", "m")
-        used = edge("run_datasets", a, data, roles=["test"])
-        links = [used, edge("run_models", model, a), edge("run_models", model, b), edge("related", a, b)]
-        before = write(store, a, b, data, model, edges=links).number
-        write(store, edges=[edge("run_datasets", a, data, roles=["training"])], closes=[links[1]])
+        data, more, model = named("datasets", "d"), named("datasets", "e"), named("models", "m")
+        tested, trained = text({"roles": ["test"]}), text({"roles": ["training"]})
         kinds = ["run_datasets", "run_models", "related", "none"]
-        assert _links(store, kinds, before) == {link[:3]: link.text for link in links}
-        now = _links(store, kinds)
-        assert now == {
-            **{link[:3]: link.text for link in links[2:]},
-            used[:3]: text({"roles": ["training"]}),
+        closed = edge("run_models", model, a)
+        links = [edge("run_datasets", a, data, roles=["test"]), edge("run_datasets", a, more), closed]
+        links += [edge("run_models", model, b), edge("related", a, b)]
+        before = write(store, a, b, data, more, model, edges=links).number
+        write(store, edges=[edge("run_datasets", a, data, roles=["training"])], closes=[closed])
+        to_a, to_b, to_model = ((a.id, EMPTY),), ((b.id, EMPTY),), ((model.id, EMPTY),)
+        other = (more.id, EMPTY)
+        then = {
+            a.id: [_sorted((data.id, tested), other), to_model, to_b, ()],
+            b.id: [(), to_model, to_a, ()],
         }
-        assert list(_links(store, ["related"])) == [links[3][:3]]
-        assert _links(store, []) == _links(store, ["none"]) == {}
+        now = {a.id: [_sorted((data.id, trained), other), (), to_b, ()], b.id: then[b.id]}
+        assert _columns(store, [], "", before, kinds) == then
+        assert _columns(store, [], "", None, kinds) == now
+        assert _columns(store, [], "key = '01'", before, kinds) == {a.id: then[a.id]}
+        assert _columns(store, [], "key = '01'", None, kinds) == {a.id: now[a.id]}
+        (chunk,) = store.columns("models", [], links=["run_models"])
+        assert chunk == {"id": [model.id], "run_models": [to_b]}
 
     def test_links_of_own_kinds_may_join_anything(self, store: Store) -> None:
         """Give the edges of a kind whose ends may be of any kind."""
@@ -346,16 +356,28 @@ class Counting:
         patient, a, data = named("patient", "p"), run("01"), named("datasets", "d")
         links = [edge("about", a, patient), edge("about", data, patient), edge("of", a, data)]
         number = write(store, patient, a, data, edges=links).number
+        to_patient, to_data, to_a = (((node.id, EMPTY),) for node in (patient, data, a))
         for as_of in (None, number):
-            assert _links(store, ["about", "of"], as_of).keys() == {link[:3] for link in links}
+            assert _columns(store, [], "", as_of, ["about", "of"]) == {a.id: [to_patient, to_data]}
+            (chunk,) = store.columns("datasets", [], None, as_of, ["of", "about"])
+            assert chunk == {"id": [data.id], "of": [to_a], "about": [to_patient]}
+            (chunk,) = store.columns("patient", [], None, as_of, ["about"])
+            assert chunk["about"] == [_sorted(*to_a, *to_data)]
 
-    def test_links_come_in_chunks_of_any_number_of_edges(self, store: Store) -> None:
-        """Stream thousands of edges, every one once."""
-        data, runs = named("datasets", "d"), [run(f"{i:05}") for i in range(12_000)]
-        write(store, data, *runs, edges=[edge("run_datasets", each, data) for each in runs])
-        chunks = list(store.links(["run_datasets"]))
-        assert all(len(set(map(len, chunk.values()))) == 1 for chunk in chunks)
-        assert sorted(source for chunk in chunks for source in chunk["source"]) == [r.id for r in runs]
+    @pytest.mark.parametrize("where", ["", "key != '00003'", "x = 1"])
+    def test_links_of_any_number_of_nodes(self, store: Store, where: str) -> None:
+        """Stream the links of thousands, beside values and in chunks, whatever of them a filter leaves."""
+        data = [named("datasets", f"d{i}") for i in range(3)]
+        runs = [run(f"{i:05}", x=i % 1_000) for i in range(12_000)]
+        links = [edge("run_datasets", each, data[i]) for i in range(3) for each in runs[: 12_000 // (i + 1)]]
+        write(store, *data, *runs, edges=links)
+        kept = {"": runs, "x = 1": runs[1::1_000]}.get(where, runs[:3] + runs[4:])
+        ends = [(each.id, EMPTY) for each in data]
+        found = _columns(store, ["x"], where, None, ["run_datasets"])
+        assert found == {
+            each.id: [int(each.key) % 1_000, _sorted(*ends[: min(3, 12_000 // (int(each.key) + 1))])]
+            for each in kept
+        }
 
     def test_count_counts_what_matches(self, store: Store) -> None:
         """Return the number under None."""
@@ -452,20 +474,16 @@ def _paged(store: Store, where: str, order: str, as_of: AsOf, limit: int, kind: 
             return found
 
 
-def _links(store: Store, kinds: list[str], as_of: AsOf = None) -> dict[tuple[str, ...], str]:
-    names = ("kind", "source", "target", "document")
-    chunks = list(store.links(kinds, as_of))
-    assert all(len(set(chunk["kind"])) == 1 for chunk in chunks)
-    rows = [row for chunk in chunks for row in zip(*map(chunk.__getitem__, names), strict=True)]
-    found = {row[:3]: row[3] for row in rows}
-    assert len(found) == len(rows)
-    return found
+def _sorted(*links: tuple[str, str]) -> Links:
+    return tuple(sorted(links))
 
 
-def _columns(store: Store, paths: list[str], where: str = "", as_of: AsOf = None) -> dict[str, list[Any]]:
+def _columns(
+    store: Store, paths: list[str], where: str = "", as_of: AsOf = None, links: Sequence[str] = ()
+) -> dict[str, list[Any]]:
     found = {}
-    for chunk in store.columns("run", paths, parse(where), as_of):
-        assert list(chunk) == ["id", *paths]
+    for chunk in store.columns("run", paths, parse(where), as_of, links):
+        assert list(chunk) == ["id", *paths, *links]
         for node_id, *cells in zip(*chunk.values(), strict=True):
             found[node_id] = cells
     return found

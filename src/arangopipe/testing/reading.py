@@ -259,7 +259,6 @@ class Reading:
             lambda: store.find("run", "n", as_of=as_of),
             lambda: store.search("run", as_of=as_of),
             lambda: list(store.columns("run", ["x"], as_of=as_of)),
-            lambda: list(store.links(["run_models"], as_of)),
             lambda: store.count("run", as_of=as_of),
             lambda: store.edges(["run/01"], as_of=as_of),
             lambda: store.traverse(["run/01"], "upstream", as_of=as_of),
@@ -320,7 +319,7 @@ def _answers(store: Store, as_of: Any) -> dict[str, Any]:
         "columns": _cells(store, as_of),
         "links": sorted(
             row
-            for chunk in store.links(["run_models", "run_datasets"], as_of)
+            for chunk in store.columns("run", [], None, as_of, ["run_models", "run_datasets"])
             for row in zip(*chunk.values(), strict=True)
         ),
         "count": store.count("run", by="x", as_of=as_of),

@@ -36,7 +36,7 @@ from arangopipe.store.base import (
 )
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
-from arangopipe.store.sql import backups, links, maintenance, questions, reading, replica
+from arangopipe.store.sql import backups, maintenance, questions, reading, replica
 from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, SOME, Reader, some
@@ -183,11 +183,16 @@ class SQLStore(Store, Maintenance, Replica, Backup):
         return Search(reader, vocabulary, vocabulary.node_kind(kind).name, where, order)
 
     def columns(
-        self, kind: str, paths: Sequence[str], where: Expression | None = None, as_of: AsOf = None
+        self,
+        kind: str,
+        paths: Sequence[str],
+        where: Expression | None = None,
+        as_of: AsOf = None,
+        links: Sequence[str] = (),
     ) -> Iterator[dict[str, list[Any]]]:
         wanted = {path: parse_path(path) for path in paths}
         with self._read(as_of) as reader:
-            yield from questions.columns(self._search(reader, kind, where), wanted)
+            yield from questions.columns(self._search(reader, kind, where), wanted, links)
 
     def count(
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
@@ -207,10 +212,6 @@ class SQLStore(Store, Maintenance, Replica, Backup):
         with self._read(as_of) as reader:
             rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
-
-    def links(self, kinds: Sequence[str], as_of: AsOf = None) -> Iterator[dict[str, list[str]]]:
-        with self._read(as_of) as reader:
-            yield from links.links(reader, self._vocabulary_in(reader), kinds)
 
     def traverse(
         self,
