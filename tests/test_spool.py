@@ -494,7 +494,7 @@ def test_what_was_registered_offline_with_other_content_holds_back_what_refers_t
         other = pipe.register_dataset("d", rows=2, version="1", offline=True)
         pipe.log_run(name="on the other", dataset=other)
         free = pipe.log_run(name="free")
-    pipe.outbox.close()
+        pipe.outbox.close()
     with warned("2 batches in the spool could not be recorded: .*already there"):
         connect(store.url, capture=False).close()
     assert [found.id for found in pipe.search("run")] == [free.id]

@@ -192,7 +192,10 @@ class ArangoPipeAdmin(Session):
     ) -> tuple[Deployment, ...]:
         """Return the deployments, or those of a tag, or those live at a time; the newest first."""
         moment = moment_of(as_of)
-        found = placed.every(self.store, moment) if tag is None else placed.of_tag(self.store, tag, moment)
+        named = None if tag is None else check_name(tag, "tag")
+        found = (
+            placed.every(self.store, moment) if named is None else placed.of_tag(self.store, named, moment)
+        )
         if live_at is not None:
             found = placed.live(found, times.parse(live_at, "live_at"))
         return tuple(found)

@@ -13,6 +13,7 @@ from arangopipe.bundle.format import Header, Progress, write
 from arangopipe.bundle.places import check_free, path_of
 from arangopipe.model import times
 from arangopipe.model.graph import Change
+from arangopipe.model.ids import check_name
 from arangopipe.store.base import Store
 
 _STEP = 100
@@ -55,7 +56,7 @@ def export(
     target = path_of(path)
     check_free(target, overwrite, store.url)
     first, last = _span(store, since, until)
-    cut = None if project is None else Cut.to_project(store, project, last)
+    cut = None if project is None else Cut.to_project(store, check_name(project, "project"), last)
     found = store.changes(first - 1, max(last - first + 1, 0), entries=True)
     header = Header(
         identity(store),
