@@ -43,6 +43,7 @@ needs_polars = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def fresh_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture.repository, "_repositories", {})
+    monkeypatch.setattr(capture.tools, "TIMEOUT", 60.0)  # a busy machine is slow, not broken
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
 
