@@ -101,10 +101,10 @@ def parse_order(order: str | Sequence[str | OrderKey]) -> tuple[OrderKey, ...]:
         raise InvalidInput(
             f"an order is a text or a list of texts, not {type(order).__name__} ({order!r:.80})"
         )
-    if not isinstance(order, str):
-        several = [(key,) if isinstance(key, OrderKey) else parse_order(key) for key in order]
-        return tuple(key for keys in several for key in keys)
-    return _meaning(order, "order") or ()
+    keys: list[OrderKey] = []
+    for part in [order] if isinstance(order, str) else order:
+        keys += [part] if isinstance(part, OrderKey) else _meaning(part, "order") or ()
+    return tuple(keys)
 
 
 _lock = threading.Lock()
