@@ -141,18 +141,18 @@ class Material:
         """
         if self.keys is not None and compared is None:
             return self.keys
-        known: dict[tuple[str, bool], tuple[Any, str]] = {}
-        seeds, rests = [], []
-        given = self.measured.runs.values["seed"].tolist()
-        for seed, text in zip(given, self.measured.runs.texts("modelparams"), strict=True):
-            # Many runs have the same params: each text is read once.
-            key = text, seed is None
-            if key not in known:
-                known[key] = self._seed_and_rest(_params_of(text), seed is None, compared)
-            own, rest = known[key]
-            seeds.append(own if seed is None else _plain(seed))
-            rests.append(rest)
-        return coded(seeds)[0], coded(rests)[0]
+        own, given = coded(self.measured.runs.values["seed"].tolist())
+        codes, texts = coded(self.measured.runs.texts("modelparams"))
+        seedless = np.array([seed is None for seed in given], bool)[own]
+        # Many runs have the same params: each text is read once.
+        distinct, places = np.unique(codes * 2 + seedless, return_inverse=True)
+        found = [
+            self._seed_and_rest(_params_of(texts[code // 2]), bool(code % 2), compared)
+            for code in distinct.tolist()
+        ]
+        seeds, _ = coded([*map(_plain, given), *(seed for seed, _ in found)])
+        rests, _ = coded(rest for _, rest in found)
+        return np.where(seedless, seeds[len(given) :][places], seeds[: len(given)][own]), rests[places]
 
     def _seed_and_rest(
         self, params: dict[str, Any], seedless: bool, compared: Callable[[dict[str, Any]], Any] | None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ NO_TASK = "(no task)"
 NO_TECHNIQUE = "(no technique)"
 
 _AT_ONCE = 5_000
+_MOST = 8
+"""Reading one document in so many by its key takes as long as reading all."""
 _NAMES_READ = 500
 
 
@@ -129,11 +131,22 @@ class Runs:
         return map(documents.load, self.texts(kind))
 
     def texts(self, kind: str) -> Iterator[str]:
-        """Yield these documents as text, fetched many at a time."""
-        for start in range(0, len(self), _AT_ONCE):
-            wanted = [f"{kind}/{id.partition('/')[2]}" for id in self.ids[start : start + _AT_ONCE]]
-            for node in self.store.get(wanted, self.scope.as_of):
-                yield documents.EMPTY if node is None else node.text
+        """Yield these documents as text: fetched many at a time, or where most are wanted, all at once."""
+        wanted = [f"{kind}/{id[len('run/') :]}" for id in self.ids.tolist()]
+        if len(self) * _MOST < self.store.count(kind, as_of=self.scope.as_of)[None]:
+            nodes = (
+                node
+                for start in range(0, len(wanted), _AT_ONCE)
+                for node in self.store.get(wanted[start : start + _AT_ONCE], self.scope.as_of)
+            )
+            return (documents.EMPTY if node is None else node.text for node in nodes)
+        found: dict[str, str] = {}
+        known: dict[str, str] = {}
+        for chunk in self.store.columns(kind, (), as_of=self.scope.as_of, documents=True):
+            texts = chunk["document"]
+            # Equal texts are kept once.
+            found.update(zip(chunk["id"], map(known.setdefault, texts, texts), strict=True))
+        return map(found.get, wanted, repeat(documents.EMPTY))
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ class TestSetWear(Answer):
 
 def wear(runs: Runs, material: Material, better: Better, dataset: str | None) -> TestSetWear:
     """Return the wear of each evaluation set, or of one (its id)."""
+    if dataset is None:
+        material = replace(material, keys=material.seeds_and_params())
     tested = runs.links["test"]
     sets = sorted({id for code in np.unique(tested.codes) for id in tested.members[code]})
     items = [_worn(id, runs, material, better) for id in sets if dataset in (None, id)]

@@ -139,12 +139,14 @@ class Store(ABC):
         where: Expression | None = None,
         as_of: AsOf = None,
         links: Sequence[str] = (),
+        documents: bool = False,
     ) -> Iterator[dict[str, list[Any]]]:
         """Stream equal-length columns of what matches, in chunks: ``id``, one per path, and one per kind of
         edge in `links`.
 
         A cell is None where the path is missing or is not one scalar. In a column of links it is a sorted
-        tuple of (id of the other end, document of the edge as text), in either direction.
+        tuple of (id of the other end, document of the edge as text), in either direction. With `documents`
+        the last column, ``document``, is the whole document as text.
         """
 
     @abstractmethod

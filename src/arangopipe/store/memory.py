@@ -321,6 +321,7 @@ class MemoryStore(Store, Maintenance, Replica):
         where: Expression | None = None,
         as_of: AsOf = None,
         links: Sequence[str] = (),
+        documents: bool = False,
     ) -> Iterator[dict[str, list[Any]]]:
         wanted, linked = {path: parse_path(path) for path in paths}, dict.fromkeys(links)
         with self._at(as_of) as at:
@@ -329,10 +330,11 @@ class MemoryStore(Store, Maintenance, Replica):
                     record.node.id,
                     *(scalar(record.read(path)) for path in wanted.values()),
                     *(self._links(record.node.id, name, at) for name in linked),
+                    *([record.node.text] if documents else []),
                 )
                 for record in self._matching(kind, where, wanted.values(), at)
             ]
-        return _chunks(("id", *wanted, *linked), rows)
+        return _chunks(("id", *wanted, *linked, *(["document"] if documents else [])), rows)
 
     def _links(self, node_id: str, kind: str, at: int) -> Links:
         edges = [edge for edge in self._history.edges(node_id, at) if edge.kind == kind]

@@ -56,6 +56,7 @@ class OfflineStore(Store):
         where: Expression | None = None,
         as_of: AsOf = None,
         links: Sequence[str] = (),
+        documents: bool = False,
     ) -> Iterator[dict[str, list[Any]]]:
         self._refuse()
 

@@ -364,6 +364,27 @@ class Counting:
             (chunk,) = store.columns("patient", [], None, as_of, ["about"])
             assert chunk["about"] == [_sorted(*to_a, *to_data)]
 
+    @pytest.mark.parametrize("where", ["", "x > 0", "key = '01'"])
+    def test_columns_hold_documents(self, store: Store, where: str) -> None:
+        """Give the text of each match as it was then, beside its values and links."""
+        old = [run(f"{i:02}", x=i + 1, far=[{"y": "ü"}]) for i in range(30)]
+        bare = named("datasets", "d")
+        before = write(store, *old, bare, edges=[edge("run_datasets", old[1], bare)]).number
+        new = [old[0], old[1]._replace(text=text({"x": 9, "far": None})), *old[2:]]
+        write(store, Put(new[1], "any"))
+        for as_of, nodes in ((before, old), (None, new)):
+            chunks = list(store.columns("run", ["x"], parse(where), as_of, ["run_datasets"], True))
+            found = {row[0]: row[1:] for chunk in chunks for row in zip(*chunk.values(), strict=True)}
+            assert [*chunks[0]] == ["id", "x", "run_datasets", "document"]
+            links = {old[1].id: ((bare.id, EMPTY),)}
+            assert found == {
+                node.id: (node.document["x"], links.get(node.id, ()), node.text)
+                for node in nodes
+                if node.key == "01" or not where.startswith("key")
+            }
+        (chunk,) = store.columns("datasets", [], documents=True)
+        assert chunk == {"id": [bare.id], "document": [bare.text]}
+
     @pytest.mark.parametrize("where", ["", "key != '00003'", "x = 1"])
     def test_links_of_any_number_of_nodes(self, store: Store, where: str) -> None:
         """Stream the links of thousands, beside values and in chunks, whatever of them a filter leaves."""

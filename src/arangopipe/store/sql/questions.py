@@ -13,8 +13,9 @@ from itertools import islice, repeat
 from typing import Any
 
 from arangopipe.model import attributes
+from arangopipe.model.documents import EMPTY
 from arangopipe.model.expressions import Path
-from arangopipe.store.records import OWN_WORDS, Links, Record, hop_of, scalar, tally, tally_counts
+from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, tally_counts
 from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
 from arangopipe.store.sql.search import Search
@@ -48,30 +49,36 @@ def count(search: Search, by: Path | None) -> dict[Any, int]:
 
 
 def columns(
-    search: Search, paths: Mapping[str, Path], links: Sequence[str]
+    search: Search, paths: Mapping[str, Path], links: Sequence[str], documents: bool
 ) -> Iterator[dict[str, list[Any]]]:
-    """Yield equal-length columns of what matches: ``id``, one for each path and one for each kind of edge."""
-    matches = _Matches(search, list(paths.values()))
-    linked = {
-        name: linking.column(search.reader, search.vocabulary, search.kind, name, matches.few)
-        for name in links
-    }
+    """Yield equal-length columns of what matches (see `Store.columns`)."""
+    matches, reader = _Matches(search, list(paths.values())), search.reader
+    others: dict[str, tuple[Column, Any]] = {}
+    for name in links:
+        found = linking.column(reader, search.vocabulary, search.kind, name, matches.few)
+        others[name] = (found, ())
     if matches.records is not None:
         while records := list(islice(matches.records, CHUNK)):
-            found: dict[str, list[Any]] = {"id": [record.node.id for record in records]}
+            chunk: dict[str, list[Any]] = {"id": [record.node.id for record in records]}
             for name, path in paths.items():
-                found[name] = [scalar(record.read(path)) for record in records]
-            yield found | _links(linked, [record.sequence for record in records])
+                chunk[name] = [scalar(record.read(path)) for record in records]
+            chunk |= _cells([record.sequence for record in records], others)
+            if documents:
+                chunk["document"] = [record.node.text for record in records]
+            yield chunk
         return
+    if documents:
+        sql = "SELECT id, document FROM node WHERE kind = ? AND document NOT NULL"
+        rows = reader.rows(sql, [reader.term(search.kind)])
+        others["document"] = (dict(rows), EMPTY)
+    read = {name: (column, None) for name, column in zip(paths, matches.columns, strict=True)}
     for ids, node_ids in matches.pages:
-        found = {"id": node_ids}
-        for name, column in zip(paths, matches.columns, strict=True):
-            found[name] = list(map(column.get, ids))
-        yield found | _links(linked, ids)
+        yield {"id": node_ids, **_cells(ids, read), **_cells(ids, others)}
 
 
-def _links(linked: Mapping[str, Mapping[int, Links]], ids: Sequence[int]) -> dict[str, list[Any]]:
-    return {name: list(map(column.get, ids, repeat(()))) for name, column in linked.items()}
+def _cells(ids: Sequence[int], columns: Mapping[str, tuple[Column, Any]]) -> dict[str, list[Any]]:
+    """Return the cells of some nodes; beside each column stands what there is where it has nothing."""
+    return {name: list(map(column.get, ids, repeat(none))) for name, (column, none) in columns.items()}
 
 
 class _Matches:

@@ -189,10 +189,11 @@ class SQLStore(Store, Maintenance, Replica, Backup):
         where: Expression | None = None,
         as_of: AsOf = None,
         links: Sequence[str] = (),
+        documents: bool = False,
     ) -> Iterator[dict[str, list[Any]]]:
         wanted = {path: parse_path(path) for path in paths}
         with self._read(as_of) as reader:
-            yield from questions.columns(self._search(reader, kind, where), wanted, links)
+            yield from questions.columns(self._search(reader, kind, where), wanted, links, documents)
 
     def count(
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
