@@ -114,9 +114,18 @@ SQL = {
             FROM arm GROUP BY data, technique, seed, params HAVING count(DISTINCT arm) = 2)
         GROUP BY 1 ORDER BY 1""",
     "test_set_wear": f"""
-        SELECT e.target, count(*), min(v.value) FROM edge e
-        JOIN value v ON v.path = {RMSE} AND v.node = e.source
-        WHERE e.kind = {USED} AND e.document LIKE '%test%' GROUP BY 1 ORDER BY 1""",
+        WITH technique AS MATERIALIZED (SELECT node, value FROM value WHERE path = {TECHNIQUE}),
+        metric AS MATERIALIZED (SELECT node, value FROM value WHERE path = {RMSE})
+        SELECT d.target, count(*), min(v.value),
+          count(DISTINCT t.value || ' ' || f.target || ' ' || p.document)
+        FROM edge d
+        CROSS JOIN metric v ON v.node = d.source
+        CROSS JOIN edge f ON f.source = d.source AND f.kind = {FEATURES}
+        CROSS JOIN edge m ON m.target = d.source AND m.kind = {MODELS}
+        CROSS JOIN technique t ON t.node = m.source
+        CROSS JOIN node n ON n.id = d.source
+        CROSS JOIN node p ON p.kind = {PARAMS} AND p.key = n.key
+        WHERE d.kind = {USED} AND d.document LIKE '%test%' GROUP BY 1 ORDER BY 1""",
 }  # fmt: skip
 
 
@@ -139,7 +148,8 @@ def answers(pipe: ArangoPipe) -> dict[str, Callable[[], Any]]:
             )
         ],
         "test_set_wear": lambda: sorted(
-            (i.choices, i.raw_best) for i in ask.test_set_wear(metric="rmse", task="t").items
+            (i.choices, i.raw_best, i.configurations)
+            for i in ask.test_set_wear(metric="rmse", task="t").items
         ),
         "useful_features": lambda: ask.useful_features("t", metric="rmse"),
         "feature_techniques": lambda: ask.feature_techniques("t"),

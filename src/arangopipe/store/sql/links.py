@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -34,7 +35,7 @@ def column(
     for far, document, near in _groups(reader, vocabulary, kind, edge, term, among):
         links: Links = ((far, document or documents.EMPTY),)
         if found.keys().isdisjoint(near):
-            found.update(dict.fromkeys(near, links))
+            found.update(zip(near, repeat(links)))
             continue
         for id in near:
             known = found.get(id, ())

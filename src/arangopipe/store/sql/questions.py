@@ -35,6 +35,10 @@ Column = Mapping[int, Any]
 """Values by integer id; what has not exactly one scalar at the path is not there, or None."""
 
 
+Page = tuple[Sequence[int], list[str], list[str]]
+"""Integer ids, ids, and documents where these are wanted."""
+
+
 def count(search: Search, by: Path | None) -> dict[Any, int]:
     """Return how many nodes match, by the value at a path if there is one."""
     if by is None:
@@ -45,7 +49,7 @@ def count(search: Search, by: Path | None) -> dict[Any, int]:
     if matches.records is not None:
         return tally(scalar(record.read(by)) for record in matches.records)
     (column,) = matches.columns
-    return tally(column.get(id) for ids, _ in matches.pages for id in ids)
+    return tally(column.get(id) for ids, *_ in matches.pages for id in ids)
 
 
 def columns(
@@ -67,13 +71,10 @@ def columns(
                 chunk["document"] = [record.node.text for record in records]
             yield chunk
         return
-    if documents:
-        sql = "SELECT id, document FROM node WHERE kind = ? AND document NOT NULL"
-        rows = reader.rows(sql, [reader.term(search.kind)])
-        others["document"] = (dict(rows), EMPTY)
     read = {name: (column, None) for name, column in zip(paths, matches.columns, strict=True)}
-    for ids, node_ids in matches.pages:
-        yield {"id": node_ids, **_cells(ids, read), **_cells(ids, others)}
+    for ids, node_ids, texts in _with_documents(search) if documents else matches.pages:
+        chunk = {"id": node_ids, **_cells(ids, read), **_cells(ids, others)}
+        yield {**chunk, "document": texts} if documents else chunk
 
 
 def _cells(ids: Sequence[int], columns: Mapping[str, tuple[Column, Any]]) -> dict[str, list[Any]]:
@@ -89,7 +90,7 @@ class _Matches:
 
     def __init__(self, search: Search, paths: Sequence[Path]) -> None:
         self.records: Iterator[Record] | None = None
-        self.pages: Iterator[tuple[list[int], list[str]]] = iter(())
+        self.pages: Iterator[Page] = iter(())
         self.columns: list[Column] = []
         self.few: list[int] | None = None
         ids = search.ids()
@@ -111,7 +112,17 @@ class _Matches:
             self.columns = [column for column in columns if column is not None]
 
 
-def _pages(search: Search) -> Iterator[tuple[list[int], list[str]]]:
+def _with_documents(search: Search) -> Iterator[Page]:
+    """Yield what `_pages` do, with the documents, in no order."""
+    condition = search.condition()
+    sql = f"SELECT n.id, n.key, n.document FROM node n WHERE n.kind = ? AND ({condition.sql})"
+    rows = search.reader.rows(sql, [search.reader.term(search.kind), *condition.params])
+    while chunk := list(islice(rows, CHUNK)):
+        ids, keys, texts = zip(*chunk, strict=True)
+        yield ids, [f"{search.kind}/{key}" for key in keys], [text or EMPTY for text in texts]
+
+
+def _pages(search: Search) -> Iterator[Page]:
     """Yield the integer ids and the ids of matches in the order of keys; the index must be able to say."""
     condition = search.condition()
     sql = (
@@ -123,7 +134,7 @@ def _pages(search: Search) -> Iterator[tuple[list[int], list[str]]]:
         params = [f"{search.kind}/", search.reader.term(search.kind), *condition.params, last]
         ((ids, node_ids, last),) = search.reader.rows(sql, params)
         if last is not None:
-            yield json.loads(f"[{ids}]"), json.loads(node_ids)
+            yield json.loads(f"[{ids}]"), json.loads(node_ids), []
 
 
 def _column(search: Search, path: Path) -> Column | None:
