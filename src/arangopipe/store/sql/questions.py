@@ -124,17 +124,20 @@ def _with_documents(search: Search) -> Iterator[Page]:
 
 def _pages(search: Search) -> Iterator[Page]:
     """Yield the integer ids and the ids of matches in the order of keys; the index must be able to say."""
-    condition = search.condition()
+    condition, start = search.condition(), f"{search.kind}/"
     sql = (
-        "SELECT group_concat(id), json_group_array(? || key), max(key) FROM (SELECT n.id, n.key FROM node n "
+        "SELECT group_concat(id), json_group_array(? || key) FROM (SELECT n.id, n.key FROM node n "
         f"WHERE n.kind = ? AND ({condition.sql}) AND n.key > ? ORDER BY n.key LIMIT {PAGE})"
     )
     last = ""
-    while last is not None:
-        params = [f"{search.kind}/", search.reader.term(search.kind), *condition.params, last]
-        ((ids, node_ids, last),) = search.reader.rows(sql, params)
-        if last is not None:
-            yield json.loads(f"[{ids}]"), json.loads(node_ids), []
+    while True:
+        params = [start, search.reader.term(search.kind), *condition.params, last]
+        ((ids, texts),) = search.reader.rows(sql, params)
+        if ids is None:
+            return
+        node_ids = json.loads(texts)
+        yield json.loads(f"[{ids}]"), node_ids, []
+        last = max(node_ids).removeprefix(start)
 
 
 def _column(search: Search, path: Path) -> Column | None:
