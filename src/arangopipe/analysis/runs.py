@@ -34,7 +34,7 @@ NO_TASK = "(no task)"
 NO_TECHNIQUE = "(no technique)"
 
 _AT_ONCE = 5_000
-_MOST = 3
+_MOST = 2
 """Reading one document in so many by its key takes as long as reading all."""
 _NAMES_READ = 500
 

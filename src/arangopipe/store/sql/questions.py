@@ -56,11 +56,11 @@ def columns(
     search: Search, paths: Mapping[str, Path], links: Sequence[str], documents: bool
 ) -> Iterator[dict[str, list[Any]]]:
     """Yield equal-length columns of what matches (see `Store.columns`)."""
-    matches, reader = _Matches(search, list(paths.values())), search.reader
-    others: dict[str, tuple[Column, Any]] = {}
-    for name in links:
-        found = linking.column(reader, search.vocabulary, search.kind, name, matches.few)
-        others[name] = (found, ())
+    matches = _Matches(search, list(paths.values()))
+    others = {
+        name: (linking.column(search.reader, search.vocabulary, search.kind, name, matches.few), ())
+        for name in links
+    }
     if matches.records is not None:
         while records := list(islice(matches.records, CHUNK)):
             chunk: dict[str, list[Any]] = {"id": [record.node.id for record in records]}
