@@ -78,7 +78,7 @@ def _by_edge(reader: Reader, near: str, far: str, term: int, among: Sequence[int
     where, each = "kind = ?", ""
     params: list[Any] = [term]
     if among is not None:
-        where, each, params = f"{near} = each.value AND kind = ?", EACH, [some(among), term]
+        where, each, params = f"{near} = each AND kind = ?", EACH, [some(among), term]
     sql = states("edge", f"{near}, {far}, document", where, reader.at, each)
     rows = list(reader.rows(sql, params if reader.at is None else params * 2))
     ids = some(set(map(itemgetter(1), rows)))
