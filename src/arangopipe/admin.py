@@ -20,7 +20,7 @@ from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
 from arangopipe.session import Session
-from arangopipe.store.base import Maintenance
+from arangopipe.store.base import Maintenance, check_switch
 
 if TYPE_CHECKING:
     from arangopipe.bundle import Backed, Exported, Imported
@@ -227,7 +227,7 @@ class ArangoPipeAdmin(Session):
     def _handover(self, deployment: Deployment, keep: bool) -> list[Put]:
         """Return what makes room for a deployment among those of its tag."""
         start = deployment.active_from
-        if keep or deployment.status == "scheduled" or start is None:
+        if check_switch("keep", keep) or deployment.status == "scheduled" or start is None:
             return []
         others = placed.of_tag(self.store, deployment.tag)
         others = [other for other in others if other.id != deployment.id]
@@ -248,7 +248,7 @@ class ArangoPipeAdmin(Session):
         What a live or scheduled deployment depends on, a project in use and a kind in use raise
         `Conflict`, which lists why; but for kinds, `force` with a `reason` overrides that.
         """
-        if force:
+        if force := check_switch("force", force):
             _check_reason(reason, "force=True")
         node = self.references().any_node(ref)
         if node.kind in OWNED_BY_RUN:
@@ -330,7 +330,7 @@ class ArangoPipeAdmin(Session):
         if node.kind == "kinds":
             reasons = list(guards.of_kind(self.store, node))
             way_out = "delete that first"
-        elif force:
+        elif check_switch("force", force):
             return
         else:
             reasons = [*guards.in_service(self.store, node), *guards.in_project(self.store, node)]

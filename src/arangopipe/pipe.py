@@ -190,10 +190,8 @@ class ArangoPipe(Registry, Reader):
             records: list[RunRecord] = []
             for fields in chunk:
                 try:
-                    if not isinstance(fields, Mapping):
-                        raise InvalidInput(
-                            f"a run is a mapping, not {type(fields).__name__} ({fields!r:.80})"
-                        )
+                    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+                        raise InvalidInput(f"a run is a mapping of what log_run takes, not {fields!r:.80}")
                     known = {"capture": False, **fields}
                     records.append(run_record(references, self.actor, **known))
                 except (InvalidInput, NotFound, Conflict) as error:

@@ -11,14 +11,16 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from arangopipe.errors import InvalidInput, StoreUnavailable, Unsupported
+from arangopipe.store.base import check_switch
 
 
 def path_of(given: object) -> Path:
     """Return the path that was given; raises `InvalidInput` for what is none."""
     try:
         path = Path(os.fsdecode(given))  # type: ignore[arg-type]
-        path.exists()
-    except (OSError, TypeError, ValueError) as error:
+        if b"\0" in str(path).encode():
+            raise ValueError("it has a NUL character")
+    except (TypeError, ValueError) as error:
         raise InvalidInput(f"{given!r:.80} is no path of a file ({error}): name one") from error
     return path
 
@@ -30,7 +32,7 @@ def check_free(path: Path, overwrite: bool, url: str) -> None:
     """
     if path.exists() and url.startswith("sqlite:") and path.samefile(file_of(url, "")):
         raise InvalidInput(f"{path} is the store itself: take another name")
-    if path.exists() and not (overwrite and path.is_file()):
+    if path.exists() and not (check_switch("overwrite", overwrite) and path.is_file()):
         raise InvalidInput(f"{path} is there already: take another name, or pass --force (overwrite=True)")
     if not path.parent.is_dir():
         raise InvalidInput(f"{path} cannot be written: there is no folder {path.parent}")

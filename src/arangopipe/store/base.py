@@ -346,3 +346,11 @@ def check_bound(what: str, value: int, least: int) -> None:
     """Raise `InvalidInput` for what is no whole number from `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidInput(f"{what} is {value!r}: it must be a whole number from {least}")
+
+
+def check_switch(what: str, value: object) -> bool:
+    """Return whether a switch is on, or raise `InvalidInput` for what is neither on nor off."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{what} is {value!r:.80}: it must be True or False") from error
