@@ -100,7 +100,7 @@ class ArangoPipeAdmin(Session):
 
     def _register_kind(self, name: str, document: Mapping[str, Any], exist_ok: bool) -> Thing:
         vocabulary = self.store.vocabulary(reload=True)
-        known = self.store.find("kinds", name) if exist_ok else ()
+        known = self.store.find("kinds", name) if check_switch("exist_ok", exist_ok) else ()
         if not known:
             vocabulary.with_own([(name, document)])
         node = register(self, "kinds", name, document, exist_ok)

@@ -17,7 +17,7 @@ from arangopipe.model.ids import check_key, check_name, named_key
 from arangopipe.model.vocabulary import NODE_KINDS, RESERVED_KINDS
 from arangopipe.references import Ref, References, listed, several
 from arangopipe.session import Session
-from arangopipe.store.base import RETRIES, Store
+from arangopipe.store.base import RETRIES, Store, check_switch
 from arangopipe.store.settings import offline as is_offline
 
 VERSIONED = ("datasets", "featuresets", "models")
@@ -196,7 +196,8 @@ def register(
     """Check and write a named thing; `own` are the arguments of `registration`."""
     references = session.references()
     wanted = registration(references, kind, name, attributes, **own)
-    return write(session, references, wanted, exist_ok, offline or is_offline())
+    again, later = check_switch("exist_ok", exist_ok), check_switch("offline", offline)
+    return write(session, references, wanted, again, later or is_offline())
 
 
 def own_thing(
