@@ -114,9 +114,9 @@ def test_locked_by_another_program(url: str, tmp_path: Path) -> None:
 def test_whoever_logs_a_run_at_once_does_not_wait_long_either(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(outbox, "PATIENCE", 0.2)
     began = time.monotonic()
     with connect(url, capture=False) as pipe, ExitStack() as held:
+        held.enter_context(monkeypatch.context()).setattr(outbox, "PATIENCE", 0.2)
         other = held.enter_context(closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)))
         if how == "by another program":
             other.execute("BEGIN IMMEDIATE")

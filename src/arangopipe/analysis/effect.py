@@ -56,7 +56,8 @@ class Effect(Answer):
     `estimate` is the mean over `clusters` (a technique on a dataset, each counting once), `interval` its 95 %
     interval, `p_value` that of the exact one-sided sign test in the direction most clusters point to.
     `verdict` starts with *consistent gain*, *consistent loss*, *mixed*, *no evidence* or *not comparable*.
-    `per_technique` sums up the pairs of each technique (of each opponent where a technique was asked about).
+    `per_technique` sums up the pairs of each technique (of each opponent where a technique was asked about),
+    that with the largest gain first.
     """
 
     kind: str
@@ -175,7 +176,8 @@ def effect(factor: Factor, material: Material, better: Better) -> Effect:
     clusters, _ = coded(matched.units)
     datasets, places = coded(matched.datasets)
     verdict = judged(matched.differences, better == "lower", families, clusters, datasets)
-    parts = {name: _part(matched.differences[families == code], better) for code, name in enumerate(names)}
+    parts = [(name, _part(matched.differences[families == code], better)) for code, name in enumerate(names)]
+    parts.sort(key=lambda part: (part[1].estimate if better == "lower" else -part[1].estimate, part[0]))
     return replace(
         asked,
         verdict=verdict.text,
@@ -184,7 +186,7 @@ def effect(factor: Factor, material: Material, better: Better) -> Effect:
         estimate=verdict.estimate,
         interval=verdict.interval,
         p_value=verdict.p_value,
-        per_technique=parts,
+        per_technique=dict(parts),
         datasets=tuple(sorted(place for place in places if place)),
         p_gain=verdict.p_gain,
         matched=matched.pairs,
