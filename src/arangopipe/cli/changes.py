@@ -11,13 +11,14 @@ from rich.text import Text
 
 from arangopipe.audit import Verification, verify
 from arangopipe.cli.bars import progress
-from arangopipe.cli.pages import change_dict
 from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import count, short_key, title, when, who
+from arangopipe.cli.words import when, who
+from arangopipe.details import change_dict
 from arangopipe.model.graph import Change, Entry
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import When, moment_of
+from arangopipe.words import count, short_key, title
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
