@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from arangopipe.audit import Verification, verify
 from arangopipe.cli.bars import progress
-from arangopipe.cli.pages import change_dict
 from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import count, short_key, title, when, who
-from arangopipe.model.graph import Change, Entry
-from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.cli.words import when, who
+from arangopipe.details import change_dict
+from arangopipe.model.graph import Change
 from arangopipe.references import When, moment_of
+from arangopipe.touched import touched, what
+from arangopipe.words import count
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -50,7 +50,7 @@ def find(pipe: ArangoPipe, limit: int, wanted: Wanted) -> tuple[list[Change], in
         if len(found) == limit:
             return found, found[-1].number
         whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
-        if kind is None or any(thing.kind == kind for thing in _things(whole)):
+        if kind is None or any(thing.kind == kind for thing in touched(whole)):
             found.append(whole)
     return found, None
 
@@ -81,42 +81,10 @@ def _fits(change: Change, wanted: Wanted) -> bool:
     return wanted.actor in actors and wanted.action in (None, change.action)
 
 
-class Thing(NamedTuple):
-    """A node that a change wrote or closed, or a run whose points it added."""
-
-    kind: str
-    key: str
-    name: str
-
-
-def _things(change: Change) -> Iterator[Thing]:
-    """Yield each thing of a change once."""
-    seen = set()
-    for entry in change.entries:
-        match _parts(entry):
-            case ["node", str(kind), str(key), str(name), *_]:
-                found = Thing(kind, key, name)
-            case ["points", str(run), *_]:
-                found = Thing("points", run.partition("/")[2], "")
-            case _:
-                continue
-        if found not in seen:
-            seen.add(found)
-            yield found
-
-
-def _parts(entry: Entry) -> list[Any]:
-    try:
-        parts = json.loads(entry.text or "[]")
-    except ValueError:
-        return []
-    return parts if isinstance(parts, list) else []
-
-
 def as_json(change: Change) -> dict[str, Any]:
     """Return a change as JSON-able values."""
     counted: dict[str, int] = {}
-    for thing in _things(change):
+    for thing in touched(change):
         counted[thing.kind] = counted.get(thing.kind, 0) + 1
     links = {"batch": change.batch, "digest": change.digest, "chain": change.chain}
     return {**change_dict(change), "things": counted, **links}
@@ -124,7 +92,7 @@ def as_json(change: Change) -> dict[str, Any]:
 
 def write(found: Sequence[Change]) -> None:
     """Print changes as CSV; their things in words."""
-    write_rows([{**as_json(change), "things": _what(change)} for change in found], ("change", "time"))
+    write_rows([{**as_json(change), "things": what(change)} for change in found], ("change", "time"))
 
 
 def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> None:
@@ -137,30 +105,13 @@ def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> Non
         Column("time", [when(change.time) for change in found], 0),
         Column("actor", [who(change) for change in found], 1),
         Column("action", [clean(change.action) for change in found], 1, "cyan"),
-        Column("what", [_what(change) for change in found], 2),
+        Column("what", [clean(what(change)) for change in found], 2),
         Column("reason", [clean(change.reason) for change in found], 3),
         Column("chain", [change.chain[:12] for change in found], 4, "dim"),
     ]
     show_table(terminal, columns)
     if cursor is not None:
         terminal.note(f"Older ones: --cursor {cursor}")
-
-
-def _what(change: Change) -> str:
-    """Return in words what a change wrote: of a run only the run, of many only how many."""
-    kinds: dict[str, list[Thing]] = {}
-    for thing in _things(change):
-        kinds.setdefault(thing.kind, []).append(thing)
-    for kind in OWNED_BY_RUN:
-        if "run" in kinds:
-            kinds.pop(kind, None)
-    parts = [
-        f"{title(kind)} {clean(things[0].name or short_key(things[0].key))}"
-        if len(things) == 1
-        else count(len(things), title(kind))
-        for kind, things in kinds.items()
-    ]
-    return ", ".join(parts)
 
 
 def verified(terminal: Terminal, pipe: ArangoPipe) -> Verification:

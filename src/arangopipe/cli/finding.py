@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from arangopipe.cli.details import stale
 from arangopipe.cli.listing import Request
-from arangopipe.cli.placing import served
 from arangopipe.cli.tables import Column, show_table, write_csv, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import joined, things, title
+from arangopipe.cli.words import joined
+from arangopipe.deployments import served
+from arangopipe.details import stale
 from arangopipe.errors import InvalidInput
 from arangopipe.model.entities import Deployment, Entity, Run
 from arangopipe.model.filters import (
@@ -30,6 +30,7 @@ from arangopipe.model.filters import (
 from arangopipe.model.vocabulary import near
 from arangopipe.references import When, moment_of
 from arangopipe.results import Page
+from arangopipe.words import things, title
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -128,7 +129,8 @@ def _as_json(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> 
 
 def _more(pipe: ArangoPipe, page: Page[Any], as_of: When) -> list[dict[str, Any]]:
     """Return what is said of each thing besides its own: whether a run is stale, what a deployment serves."""
-    serving = served(pipe, [item for item in page if isinstance(item, Deployment)], as_of)
+    placed = [item for item in page if isinstance(item, Deployment)]
+    serving = served(pipe.store, placed, moment_of(as_of))
     return [
         {"stale": stale(pipe, item, as_of)}
         if isinstance(item, Run)

@@ -9,7 +9,7 @@ import click
 
 from arangopipe.cli.options import Moment, lazily, verb
 from arangopipe.cli.terminal import Terminal, clean, pass_terminal
-from arangopipe.cli.words import bytes_of, count
+from arangopipe.words import bytes_of, count
 
 if TYPE_CHECKING:
     from arangopipe.bundle import Conflict, Exported

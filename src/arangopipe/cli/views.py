@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from arangopipe.cli.details import stale, written
 from arangopipe.cli.finding import cells
 from arangopipe.cli.labels import period, status
 from arangopipe.cli.tables import LONGEST, Column, short
 from arangopipe.cli.terminal import clean
-from arangopipe.cli.words import label, length, short_key, when
+from arangopipe.cli.words import label, when
+from arangopipe.details import stale, written
 from arangopipe.model.entities import Dataset, Entity, Featureset, Model, Project, Run, ServingPerf
 from arangopipe.model.filters import Compare, Expression, Path, path_text
 from arangopipe.references import When
+from arangopipe.words import length, short_key
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any
 
 from arangopipe.model import times
 from arangopipe.model.entities import Entity, Run
 from arangopipe.model.graph import Change
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import When, moment_of
-
-if TYPE_CHECKING:
-    from arangopipe.pipe import ArangoPipe
+from arangopipe.session import Session
 
 STALE_AFTER = timedelta(minutes=10)
 
 
-def change(pipe: ArangoPipe, number: int) -> Change | None:
+def change(pipe: Session, number: int) -> Change | None:
     """Return one change of the store, None where there is no such."""
     found = next(pipe.store.changes(number - 1, limit=1), None)
     return found if found is not None and found.number == number else None
 
 
-def written(pipe: ArangoPipe, things: Iterable[Entity]) -> dict[str, datetime]:
+def written(pipe: Session, things: Iterable[Entity]) -> dict[str, datetime]:
     """Return when each of these was last written, by id."""
     known: dict[int, Change | None] = {}
     found = {}
@@ -37,12 +35,12 @@ def written(pipe: ArangoPipe, things: Iterable[Entity]) -> dict[str, datetime]:
     return found
 
 
-def stale(pipe: ArangoPipe, run: Run, as_of: When = None) -> bool:
+def stale(pipe: Session, run: Run, as_of: When = None) -> bool:
     """Whether a run says it is running but has written nothing for ten minutes."""
     return run.status == "running" and _now(pipe, as_of) - last_write(pipe, run, as_of) > STALE_AFTER
 
 
-def last_write(pipe: ArangoPipe, run: Run, as_of: When = None) -> datetime:
+def last_write(pipe: Session, run: Run, as_of: When = None) -> datetime:
     """Return when a run last wrote something: itself, its parameters or metrics, or a point."""
     moment = moment_of(as_of)
     owned = pipe.store.get([f"{kind}/{run.key}" for kind in OWNED_BY_RUN], moment)
@@ -54,9 +52,24 @@ def last_write(pipe: ArangoPipe, run: Run, as_of: When = None) -> datetime:
     return max(moments, default=times.now())
 
 
-def _now(pipe: ArangoPipe, as_of: When) -> datetime:
+def _now(pipe: Session, as_of: When) -> datetime:
     moment = moment_of(as_of)
     if isinstance(moment, int):
         head = pipe.store.head(moment)
         return head.time if head is not None else times.now()
     return moment or times.now()
+
+
+def change_dict(change: Change) -> dict[str, Any]:
+    """Return who made a change, when and why as JSON-able values, and where it was first recorded."""
+    found = {
+        "change": change.number,
+        "time": times.to_text(change.time),
+        "actor": change.actor,
+        "action": change.action,
+        "reason": change.reason,
+    }
+    if change.origin is not None:
+        store, number, time, actor, _ = change.origin
+        found["origin"] = {"store": store, "change": number, "time": times.to_text(time), "actor": actor}
+    return found
