@@ -242,9 +242,7 @@ class ArangoPipeAdmin(Session):
 
     # --- deleting --------------------------------------------------------------------------------
 
-    def delete(
-        self, ref: Ref, *, reason: str = "", force: bool = False, expect: int | None = None
-    ) -> Change:
+    def delete(self, ref: Ref, *, reason: str = "", force: bool = False, expect: int | None = None) -> Change:
         """Close a thing, its edges and what it owns; `as_of` and `history` still show them.
 
         What a live or scheduled deployment depends on, a project in use and a kind in use raise

@@ -187,7 +187,7 @@ class Bundle:
         with self._reading(), gzip.open(self.path, "rb") as file:
             yield self._bounded(file)
 
-    def _bounded(self, file: IO[bytes]) -> Iterator[bytes]:
+    def _bounded(self, file: gzip.GzipFile) -> Iterator[bytes]:
         while line := file.readline(LONGEST + 1):
             if len(line) > LONGEST:
                 raise self._damaged(f"it has a line of more than {LONGEST:,} bytes")

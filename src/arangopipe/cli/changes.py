@@ -20,6 +20,7 @@ from arangopipe.words import count
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
 
+
 def write(found: Sequence[Change]) -> None:
     """Print changes as CSV; their things in words."""
     write_rows([{**as_json(change), "things": what(change)} for change in found], ("change", "time"))

@@ -23,6 +23,21 @@ answers with what the store had recorded then: a time, or the number of a change
 
 TAGS = [
     {"name": "health", "description": "Whether the server lives and can serve."},
+    {"name": "projects", "description": "Bodies of work, which an administrator registers."},
+    {"name": "datasets", "description": "Data that was used."},
+    {"name": "featuresets", "description": "What was made of datasets."},
+    {"name": "models", "description": "What is fitted."},
+    {"name": "runs", "description": "What was run: parameters, metrics, points, code, environment."},
+    {"name": "deployments", "description": "What serves, served, or is to."},
+    {"name": "servingperf", "description": "How deployments performed over periods."},
+    {"name": "kinds", "description": "The kinds of things and edges, built in and own."},
+    {"name": "things", "description": "Things of any kind, own kinds too."},
+    {"name": "links", "description": "Edges between things."},
+    {"name": "search", "description": "Searching and counting in the search language."},
+    {"name": "graph", "description": "What came from what: lineage up and down, and impact."},
+    {"name": "questions", "description": "Questions over many runs, with honest statistics."},
+    {"name": "audit", "description": "Who changed what, and whether the record is intact."},
+    {"name": "administration", "description": "The server, and moving what its store holds."},
     {"name": "store", "description": "The store itself, as `arangopipe.connect('http://…')` uses it."},
 ]
 
