@@ -25,7 +25,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.ArangopipeError, _problem)
 
 
-def _problem(request: Request, error: Exception) -> JSONResponse:
+def _problem(_: Request, error: Exception) -> JSONResponse:
+    return problem(error)
+
+
+def problem(error: Exception) -> JSONResponse:
+    """Return the problem document of an error."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     body = {"type": "about:blank", "title": type(error).__name__, "status": status, "detail": str(error)}
     return JSONResponse(body, status, media_type="application/problem+json")
