@@ -7,14 +7,14 @@ such a request changes must prove that it comes from a page of this server.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arangopipe import credentials
 from arangopipe.errors import ArangopipeError
@@ -38,7 +38,6 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 """What every answer carries, unless its route says otherwise."""
@@ -47,16 +46,11 @@ LARGEST_FORM = 65_536
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 
 class Door:
     """Lets requests in whose token or session is known, and puts who asks into their state."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self.app = app
         self.gate = gate
 
@@ -70,7 +64,7 @@ class Door:
         try:
             refused, receive = await self._ask(scope, headers, receive)
         except ArangopipeError as error:
-            refused = problems.problem(error)
+            refused = problems.of(error)
         if refused is None:
             await self.app(scope, receive, sent)
         else:
@@ -80,7 +74,7 @@ class Door:
         """Find out who asks; return the answer to whom is not let in, and where to read the body from."""
         open_ = is_open(scope["method"], _path(scope))
         if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
-            return _problem(403, foreign), receive
+            return problems.problem(403, foreign, error="PermissionDenied"), receive
         bearer, session = _bearer(headers), _cookie(headers)
         by_cookie = bearer is None and session is not None
         given = session if by_cookie else bearer
@@ -88,7 +82,7 @@ class Door:
         if principal is None:
             return (None if open_ else _unknown(scope, headers)), receive
         state = scope.setdefault("state", {})
-        state["principal"] = principal
+        state["principal"], state["user"] = principal, principal.user
         if by_cookie and principal.user:
             state["session"] = session
             state["csrf"] = credentials.csrf_token(session or "")
@@ -135,7 +129,8 @@ async def _forged(headers: Headers, receive: Receive, expected: str) -> tuple[Re
         given = parse_qs(body.decode(errors="replace")).get(CSRF_FIELD, [""])[0]
     if hmac.compare_digest((given or "").encode(), expected.encode()):
         return None, receive
-    return _problem(403, f"a session must send the header {CSRF_HEADER}: GET /api/v1/me gives it"), receive
+    said = f"a session must send the header {CSRF_HEADER}: GET /api/v1/me gives it"
+    return problems.problem(403, said, error="PermissionDenied"), receive
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
@@ -164,13 +159,7 @@ def _unknown(scope: Scope, headers: Headers) -> Response:
         there = quote(path + (f"?{query}" if query else ""), safe="")
         return RedirectResponse(f"{scope.get('root_path', '')}/login?next={there}", 303)
     said = "no token, or one that is wrong, expired or revoked: send 'Authorization: Bearer apt_…'"
-    return _problem(401, said, {"WWW-Authenticate": 'Bearer realm="arangopipe"'})
-
-
-def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    title = {401: "Unauthorized", 403: "PermissionDenied", 429: "TooManyRequests"}[status]
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
+    return problems.problem(401, said, headers={"WWW-Authenticate": 'Bearer realm="arangopipe"'})
 
 
 def _with_headers(send: Send) -> Send:
