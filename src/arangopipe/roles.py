@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from arangopipe.errors import InvalidInput
+from arangopipe.errors import InvalidInput, PermissionDenied
 from arangopipe.model.vocabulary import near
 
 Role = Literal["viewer", "contributor", "maintainer", "admin"]
@@ -46,12 +46,16 @@ _LEAST: Mapping[str, Role] = {action: role for role, actions in ROLES.items() fo
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a user, and the role in each project, by its name; `token` is the key of what proved it."""
+    """Who asks: a user, and the role in each project, by its name.
+
+    `token` is the key of what proved it; `limited` says that it is for less than the user may do.
+    """
 
     user: str
     admin: bool = False
     roles: Mapping[str, Role] = field(default_factory=dict)
     token: str = ""
+    limited: bool = False
 
     def highest(self) -> Role | None:
         """Return the highest role that the user has in any project."""
@@ -89,6 +93,23 @@ def may(principal: Principal, action: str, project: str = "", creator: str | Non
     return least != "admin" and creator in (None, principal.user) and allows(principal.highest(), least)
 
 
+def require(principal: Principal, action: str, project: str = "", creator: str | None = None) -> None:
+    """Raise `PermissionDenied`, which says who may, for what `may` does not allow."""
+    if may(principal, action, project, creator):
+        return
+    least = _LEAST.get(action)
+    who = f"{principal.user!r}{', by this token,' if principal.limited else ''}"
+    if least is None:
+        raise PermissionDenied(f"{who} may not {action}: an administrator of the store may")
+    if project:
+        role = principal.roles.get(project)
+        has = f"is {role} of" if role else "has no role in"
+        raise PermissionDenied(f"{who} {has} project {project!r}: {least} or more may {action}")
+    if creator not in (None, principal.user):
+        raise PermissionDenied(f"{who} may not {action} what {creator!r} shares: they and administrators may")
+    raise PermissionDenied(f"{who} is {least} or more of no project, and may {action} nothing that is shared")
+
+
 def allows(role: Role | None, least: Role) -> bool:
     """Whether a role is that one or more."""
     return role is not None and _RANK[role] >= _RANK[least]
@@ -112,4 +133,4 @@ def scoped(
         for project, has in roles.items()
         if projects is None or project in projects
     }
-    return Principal(principal.user, False, kept, principal.token)
+    return Principal(principal.user, False, kept, principal.token, True)

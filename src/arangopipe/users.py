@@ -7,6 +7,7 @@ user. So nothing that a store, its history or a bundle holds lets anyone in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ SESSION_HOURS = 12
 Purpose: TypeAlias = Literal["token", "session", "password"]
 Expires: TypeAlias = datetime | timedelta | str | None
 
+_NAME = re.compile(r"[^\s/\\\x00-\x1f\x7f]{1,100}")
 _OWN = ("admin", "disabled")
 _SECRET = ("password", "token", "secret")
 
@@ -404,6 +406,10 @@ def _password(user: Node, kept: str) -> Node:
 def _new(name: str, admin: bool, attributes: Mapping[str, Any]) -> Node:
     """Return the node of a new user."""
     given = documents.normalise(attributes, f"user {name!r:.80}")
+    if not _NAME.fullmatch(check_name(name, "the name of a user")):
+        raise InvalidInput(
+            f"{name!r:.80} cannot name a user: use up to 100 characters, none a blank, / or \\"
+        )
     if taken := [word for word in (*_OWN, *_SECRET) if word in given]:
         raise InvalidInput(f"{taken[0]!r} is no attribute of a user: leave it out")
     key = user_id(name).partition("/")[2]

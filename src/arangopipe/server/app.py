@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from arangopipe import __version__
-from arangopipe.server import contract, health, openapi, problems
+from arangopipe.server import contract, health, login, openapi, people, problems
 from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits
@@ -47,6 +47,9 @@ def create_app(
     app.state.limits = limits or Limits()
     problems.install(app)
     app.include_router(health.router)
+    app.state.desk = login.Desk(gate)
+    app.include_router(login.router, prefix=API)
+    app.include_router(people.router, prefix=API)
     app.include_router(contract.router, prefix=API)
     openapi.install(app)
     app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))

@@ -42,6 +42,9 @@ HEADERS = {
 }
 """What every answer carries, unless its route says otherwise."""
 
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
+"""What goes with each 401."""
+
 LARGEST_FORM = 65_536
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -72,20 +75,22 @@ class Door:
 
     async def _ask(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Response | None, Receive]:
         """Find out who asks; return the answer to whom is not let in, and where to read the body from."""
+        state = scope.setdefault("state", {})
         open_ = is_open(scope["method"], _path(scope))
         if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
             return problems.problem(403, foreign, error="PermissionDenied"), receive
         bearer, session = _bearer(headers), _cookie(headers)
         by_cookie = bearer is None and session is not None
+        if open_ and not (by_cookie and scope["method"] == "POST"):
+            return None, receive  # the store may be away, and this is still answered
         given = session if by_cookie else bearer
         principal = await run_in_threadpool(self.gate.admit, given, "session" if by_cookie else "token")
         if principal is None:
             return (None if open_ else _unknown(scope, headers)), receive
-        state = scope.setdefault("state", {})
         state["principal"], state["user"] = principal, principal.user
         if by_cookie and principal.user:
             state["session"] = session
-            state["csrf"] = credentials.csrf_token(session or "")
+            state["csrf"] = credentials.csrf_token(given or "")
             if scope["method"] not in _SAFE and not open_:
                 return await _forged(headers, receive, state["csrf"])
         return None, receive
@@ -159,7 +164,7 @@ def _unknown(scope: Scope, headers: Headers) -> Response:
         there = quote(path + (f"?{query}" if query else ""), safe="")
         return RedirectResponse(f"{scope.get('root_path', '')}/login?next={there}", 303)
     said = "no token, or one that is wrong, expired or revoked: send 'Authorization: Bearer apt_…'"
-    return problems.problem(401, said, headers={"WWW-Authenticate": 'Bearer realm="arangopipe"'})
+    return problems.problem(401, said, headers=CHALLENGE)
 
 
 def _with_headers(send: Send) -> Send:

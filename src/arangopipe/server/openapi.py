@@ -23,6 +23,9 @@ answers with what the store had recorded then: a time, or the number of a change
 
 TAGS = [
     {"name": "health", "description": "Whether the server lives and can serve."},
+    {"name": "login", "description": "Who one is: sessions of browsers, and the first administrator."},
+    {"name": "users", "description": "Users, and their roles in projects."},
+    {"name": "tokens", "description": "What programs show to be let in."},
     {"name": "store", "description": "The store itself, as `arangopipe.connect('http://…')` uses it."},
 ]
 
