@@ -20,7 +20,7 @@ import pytest
 import arangopipe
 from arangopipe import audit, bundle
 from arangopipe.bundle.format import Bundle
-from arangopipe.errors import InvalidInput, NotFound, SchemaMismatch, StoreUnavailable
+from arangopipe.errors import Conflict, InvalidInput, NotFound, SchemaMismatch, StoreUnavailable
 from arangopipe.store import open_store
 from arangopipe.store.base import Maintenance, Store
 from arangopipe.testing.build import every, named, points, run, write
@@ -499,6 +499,10 @@ def test_a_copy_is_the_same_and_goes_on(source: Store, target: Store) -> None:
     done = bundle.copy(source, target, actor="mover")
     assert (done.verbatim, done.new, done.known) == (True, 0, 24)
     write(source, named("models", "more"))
-    done = bundle.copy(source, target, actor="mover")
+    before = read_all(target)
+    with pytest.raises(Conflict, match=r"holds changes that .* does not have.*--merge"):
+        bundle.copy(source, target, actor="mover")
+    assert read_all(target) == before
+    done = bundle.copy(source, target, actor="mover", merge=True)
     assert (done.verbatim, done.new, done.known) == (False, 1, 24)
     assert audit.verify(target).ok
