@@ -257,6 +257,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def fill_up(store: Store) -> int:
+    """Write until there is no room; return how many runs were acknowledged."""
+    for written in range(1_000):
+        text = '{"x":"' + os.urandom(20_000).hex() + '"}'
+        try:
+            store.write(Batch(uuid7(), (Put(Node("run", uuid7(), text=text)),)))
+        except StoreUnavailable as error:
+            assert re.search("no room|disk|space", str(error))
+            return written
+    raise AssertionError("there was always room")
+
+
 @pytest.mark.allowed_skip
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="a full disk needs a small file system: only root may mount one"
@@ -323,6 +335,6 @@ def test_a_replica_takes_over_under_eight_writers(
         pause = max(later - earlier for earlier, later in itertools.pairwise(times)).total_seconds()
     with capsys.disabled():
         print(
-            f"\nreplica promoted in {promoted:.2f} s under {WRITERS} writers: {acknowledged} runs acknowledged,"
-            f" 0 lost, 0 doubled; no write for {pause:.2f} s; {complaints} writes tried again"
+            f"\npromoted in {promoted:.2f} s under {WRITERS} writers: {acknowledged} runs acknowledged"
+            f", 0 lost, 0 doubled; no write for {pause:.2f} s; {complaints} writes tried again"
         )
