@@ -25,19 +25,15 @@ from arangopipe.store import open_store
 from arangopipe.store.base import Maintenance, Store
 from arangopipe.testing.build import every, named, points, run, write
 from filled import DATA, SECRET, fill, fill_secret, read_all
+from places import ENGINES, empty_store
 from worlds import canonical
-
-ENGINES = ["memory", "sqlite"]
-
-
-def open_one(engine: str, folder: Path, name: str) -> Store:
-    return open_store("memory://" if engine == "memory" else f"sqlite:///{folder}/{name}.db")
 
 
 @pytest.fixture(params=ENGINES)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store with rows of every sort, erased ones too."""
-    with open_one(request.param, tmp_path, "source") as store:
+    (tmp_path / "source").mkdir()
+    with empty_store(request, request.param, tmp_path / "source") as url, open_store(url) as store:
         fill(store)
         fill_secret(store)
         secret = [node for node in every(store, "datasets") if node.name == SECRET]
@@ -48,7 +44,8 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture(params=ENGINES)
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with open_one(request.param, tmp_path, "target") as store:
+    (tmp_path / "target").mkdir()
+    with empty_store(request, request.param, tmp_path / "target") as url, open_store(url) as store:
         yield store
 
 
