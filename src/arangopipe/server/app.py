@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from arangopipe.server import contract, health, problems
+from arangopipe.server import contract, health, pages, problems
 from arangopipe.server.access import Gate
 from arangopipe.store.base import Store
 
@@ -16,4 +16,5 @@ def create_app(store: Store, *, authentication: bool = False) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(contract.router, prefix="/api/v1")
+    pages.install(app)
     return app
