@@ -105,7 +105,8 @@ class Visitor:
             self.page.evaluate(AXE.read_text("utf-8") + "\n;undefined")
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         found = self.page.evaluate(
-            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", tags
+            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
+            tags,
         )
         said = [
             f"{rule['id']} ({rule['impact']}): {rule['help']}\n    "

@@ -31,7 +31,9 @@ class Story:
 
     def tell(self) -> None:
         pipe = self.pipe
-        pipe.admin.register_project("diabetes", description="Disease progression of 442 patients after a year")
+        pipe.admin.register_project(
+            "diabetes", description="Disease progression of 442 patients after a year"
+        )
         pipe.admin.register_project("churn", description="Who leaves within a quarter")
         self.data = [self._dataset(version, rows) for version, rows in (("1", 430), ("2", 442))]
         self.features = {
@@ -57,7 +59,11 @@ class Story:
 
     def _dataset(self, version: str, rows: int) -> Any:
         columns = {
-            name: {"dtype": dtype, "missing": self.random.randint(0, 3), "mean": round(self.random.random(), 3)}
+            name: {
+                "dtype": dtype,
+                "missing": self.random.randint(0, 3),
+                "mean": round(self.random.random(), 3),
+            }
             for name, dtype in COLUMNS.items()
         }
         return self.pipe.register_dataset(
@@ -122,7 +128,9 @@ class Story:
                     Point(
                         step,
                         int((start.timestamp() + step * 30) * 1e6),
-                        scale * math.exp(-step / (40 + 20 * place)) + 0.05 + self.random.random() * 0.04 * scale,
+                        scale * math.exp(-step / (40 + 20 * place))
+                        + 0.05
+                        + self.random.random() * 0.04 * scale,
                     )
                     for step in range(120)
                 )
@@ -165,5 +173,3 @@ class Story:
             self.pipe.log_serving_perf(
                 "prod", {"rmse": 58.0 + week, "rows": 120 + week}, period=(start, start + timedelta(weeks=1))
             )
-
-

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from arangopipe import __version__
 from arangopipe.phrases import phrase
 from arangopipe.server.pages import static, texts
 from arangopipe.server.pages.asking import Ask, address, entity_path
@@ -145,5 +146,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(texts.FILTERS)
-    made.globals.update(static=static.address, phrase=phrase, entity_path=entity_path)
+    made.globals.update(static=static.address, phrase=phrase, entity_path=entity_path, version=__version__)
     return made

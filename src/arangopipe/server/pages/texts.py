@@ -19,6 +19,8 @@ MISSING = Markup('<span class="missing">–</span>')
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _LONGEST = 120
+_INLINE = 70
+_EXACT = 8
 
 
 def number(value: Any) -> str:
@@ -65,6 +67,26 @@ def cell(value: Any) -> Any:
     return shortened(json.dumps(value, ensure_ascii=False))
 
 
+def plain(value: Any) -> Any:
+    """Return a value as one line, its numbers without padding, small lists as they are written."""
+    if isinstance(value, float) and math.isfinite(value):
+        exact = repr(value)
+        return exact if len(exact) <= _EXACT else f"{value:.6g}"
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
+    return cell(value)
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a value is shown as a branch of a tree, not on one line."""
+    if isinstance(value, dict):
+        return bool(value)
+    if not isinstance(value, list):
+        return False
+    simple = not any(isinstance(each, (dict, list)) for each in value)
+    return not simple or len(json.dumps(value)) > _INLINE
+
+
 def shortened(value: str, longest: int = _LONGEST) -> Any:
     """Return a text cut to a length, whole in its title."""
     if len(value) <= longest:
@@ -93,6 +115,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "bytes": words.bytes_of,
     "cell": cell,
     "is_number": is_number,
+    "cut": words.shortened,
+    "is_nested": is_nested,
+    "plain": plain,
     "label": label,
     "moment": moment,
     "number": number,

@@ -10,6 +10,7 @@ from arangopipe.details import change_dict
 from arangopipe.model import times
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
 from arangopipe.model.graph import Change, Node
+from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.server.pages.asking import Ask
 from arangopipe.touched import touched, what
 
@@ -54,7 +55,11 @@ def plain_metrics(metrics: Mapping[str, Any], most: int = _MOST_METRICS) -> dict
 
 def change_view(change: Change) -> dict[str, Any]:
     """Return a change (with its entries), and the first of what it touched."""
-    found = [thing for thing in touched(change) if thing.kind not in ("modelparams", "devperf", "points")]
+    found = [
+        thing._replace(kind="run") if thing.kind == "points" else thing
+        for thing in touched(change)
+        if thing.kind not in OWNED_BY_RUN
+    ]
     return {
         **change_dict(change),
         "what": what(change),
