@@ -16,6 +16,7 @@ from arangopipe.server import (
     login,
     moving,
     openapi,
+    pages,
     people,
     placed,
     problems,
@@ -64,6 +65,7 @@ def create_app(
     app.state.desk = login.Desk(gate)
     for part in (login, people, contract, runs, placed, entities, kinds, reads, questions, moving):
         app.include_router(part.router, prefix=API)
+    pages.install(app)
     openapi.install(app)
     app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
     # Who is not known is refused before a body is read.
