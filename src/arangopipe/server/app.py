@@ -22,7 +22,7 @@ from arangopipe.server import (
     runs,
 )
 from arangopipe.server.access import Gate
-from arangopipe.server.limits import Bounds, Limits
+from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
@@ -58,9 +58,10 @@ def create_app(
     app.state.limits = limits or Limits()
     problems.install(app)
     app.include_router(health.router)
-    for part in (contract, runs, placed, entities, kinds, reads, questions, moving):
-        app.include_router(part.router, prefix=API)
+    routers = [part.router for part in (contract, runs, placed, entities, kinds, reads, questions, moving)]
+    for router in routers:
+        app.include_router(router, prefix=API)
     openapi.install(app)
-    app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
+    app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     app.add_middleware(Journal)
     return app
