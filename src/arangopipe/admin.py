@@ -19,8 +19,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
-from arangopipe.session import Session
 from arangopipe.store.base import Maintenance, check_switch
+from arangopipe.users import Users
 
 if TYPE_CHECKING:
     from arangopipe.bundle import Backed, Exported, Imported
@@ -30,7 +30,7 @@ DeploymentStatus = Literal["scheduled", "active", "archived"]
 _CARRIERS = 10
 
 
-class ArangoPipeAdmin(Session):
+class ArangoPipeAdmin(Users):
     """What an administrator does with a store.
 
     >>> from arangopipe import ArangoPipeAdmin

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from arangopipe.model import times
 from arangopipe.model.entities import Entity, Run
-from arangopipe.model.graph import Change
+from arangopipe.model.expressions import In, Path
+from arangopipe.model.filters import parse_path
+from arangopipe.model.graph import Change, Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import When, moment_of
 from arangopipe.session import Session
+from arangopipe.store.base import Store
+
+_KEYS_AT_ONCE = 500
 
 STALE_AFTER = timedelta(minutes=10)
 
@@ -73,3 +78,19 @@ def change_dict(change: Change) -> dict[str, Any]:
         store, number, time, actor, _ = change.origin
         found["origin"] = {"store": store, "change": number, "time": times.to_text(time), "actor": actor}
     return found
+
+
+def cells(
+    store: Store, kind: str, things: Iterable[Entity | Node], paths: Sequence[str], as_of: When = None
+) -> dict[str, list[Any]]:
+    """Return what stands at each path, for each of some things of a kind; None for no single scalar."""
+    for path in paths:
+        parse_path(path)
+    wanted = [(thing.id, thing.key) for thing in things]
+    rows: dict[str, dict[str, Any]] = {}
+    for first in range(0, len(wanted), _KEYS_AT_ONCE):
+        keys = tuple(key for _, key in wanted[first : first + _KEYS_AT_ONCE])
+        for chunk in store.columns(kind, paths, In(Path(("key",)), keys), moment_of(as_of)):
+            for place, node_id in enumerate(chunk["id"]):
+                rows[node_id] = {path: chunk[path][place] for path in paths}
+    return {path: [rows.get(node_id, {}).get(path) for node_id, _ in wanted] for path in paths}

@@ -13,8 +13,11 @@ from arangopipe.server import (
     entities,
     health,
     kinds,
+    login,
     moving,
     openapi,
+    pages,
+    people,
     placed,
     problems,
     questions,
@@ -22,6 +25,7 @@ from arangopipe.server import (
     runs,
 )
 from arangopipe.server.access import Gate
+from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
@@ -54,14 +58,19 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
     )
-    app.state.gate = Gate(store, authentication)
+    app.state.gate = gate = Gate(store, authentication)
     app.state.limits = limits or Limits()
     problems.install(app)
     app.include_router(health.router)
-    routers = [part.router for part in (contract, runs, placed, entities, kinds, reads, questions, moving)]
+    app.state.desk = login.Desk(gate)
+    parts = (login, people, contract, runs, placed, entities, kinds, reads, questions, moving)
+    routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router, prefix=API)
+    pages.install(app)
     openapi.install(app)
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
+    # Who is not known is refused before a body is read.
+    app.add_middleware(Door, gate=gate)
     app.add_middleware(Journal)
     return app

@@ -37,6 +37,9 @@ TAGS = [
     {"name": "questions", "description": "Questions over many runs, with honest statistics."},
     {"name": "audit", "description": "Who changed what, and whether the record is intact."},
     {"name": "administration", "description": "The server, and moving what its store holds."},
+    {"name": "login", "description": "Who one is: sessions of browsers, and the first administrator."},
+    {"name": "users", "description": "Users, and their roles in projects."},
+    {"name": "tokens", "description": "What programs show to be let in."},
     {"name": "store", "description": "The store itself, as `arangopipe.connect('http://…')` uses it."},
 ]
 

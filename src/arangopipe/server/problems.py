@@ -117,6 +117,11 @@ EXAMPLES: Mapping[int, tuple[str, str]] = {
 
 
 def _of_ours(request: Request, error: Exception) -> Response:
+    return of(error)
+
+
+def of(error: Exception) -> Response:
+    """Return the answer that an error of ours makes."""
     if isinstance(error, PreconditionFailed):
         return problem(412, str(error), error="PreconditionFailed")
     kind = next((kind for kind in type(error).__mro__ if kind in STATUS), errors.StoreError)
