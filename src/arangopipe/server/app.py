@@ -8,7 +8,22 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from arangopipe import __version__
-from arangopipe.server import contract, health, login, openapi, people, problems
+from arangopipe.server import (
+    contract,
+    entities,
+    health,
+    kinds,
+    login,
+    moving,
+    openapi,
+    pages,
+    people,
+    placed,
+    problems,
+    questions,
+    reads,
+    runs,
+)
 from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits
@@ -48,9 +63,9 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    app.include_router(login.router, prefix=API)
-    app.include_router(people.router, prefix=API)
-    app.include_router(contract.router, prefix=API)
+    for part in (login, people, contract, runs, placed, entities, kinds, reads, questions, moving):
+        app.include_router(part.router, prefix=API)
+    pages.install(app)
     openapi.install(app)
     app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
     # Who is not known is refused before a body is read.
