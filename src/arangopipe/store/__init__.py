@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 ENGINES: Mapping[str, str] = {
     "memory": "arangopipe.store.memory:MemoryStore",
-    "sqlite": "arangopipe.store.sql:SQLStore",
+    "sqlite": "arangopipe.store.sql:SQLiteStore",
+    "postgresql": "arangopipe.store.sql:PostgresStore",
+    "postgres": "arangopipe.store.sql:PostgresStore",
 }
 
 ENTRY_POINTS = "arangopipe.stores"
