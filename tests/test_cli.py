@@ -25,12 +25,12 @@ from click.testing import CliRunner
 import arangopipe
 from arangopipe.cli import main
 from arangopipe.cli.options import Verb
-from arangopipe.cli.phrases import PHRASES
 from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk
 from arangopipe.model.graph import Edge, Graph, Node
 from arangopipe.model.vocabulary import EDGE_KINDS, Vocabulary
+from arangopipe.phrases import PHRASES
 from commands import ENTRY, RUNS, call, given, shell
 
 
@@ -237,7 +237,7 @@ def test_stale_runs_are_marked(store: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with arangopipe.connect(f"sqlite:///{store}", capture=False) as pipe:
         pipe.log_run(name="hanging", status="running")
         assert "  running  " in call("runs", "name = 'hanging'").stdout
-        monkeypatch.setattr("arangopipe.cli.details.STALE_AFTER", timedelta(0))
+        monkeypatch.setattr("arangopipe.details.STALE_AFTER", timedelta(0))
         assert "  stale  " in call("runs", "name = 'hanging'").stdout
         assert "stale" in call("show", "run:hanging").stdout
         assert given("show", "run:hanging")["stale"] is True

@@ -11,13 +11,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from arangopipe.cli.terminal import Terminal
-from arangopipe.cli.words import short_key
 from arangopipe.errors import ArangopipeError
 from arangopipe.model.entities import Featureset
 from arangopipe.model.expressions import Like, Path
 from arangopipe.model.filters import path_text
 from arangopipe.model.vocabulary import NODE_KINDS
 from arangopipe.store.settings import home
+from arangopipe.words import short_key
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

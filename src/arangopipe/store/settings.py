@@ -13,6 +13,7 @@ DEFAULT_URL = "sqlite:///arangopipe.db"
 
 SETTINGS: Mapping[str, str] = {
     "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
+    "ARANGOPIPE_TOKEN": "the token for the server that ARANGOPIPE_URL names; `token=` comes before it",
     "ARANGOPIPE_HOME": "the folder of what belongs to this user and to no one store; default `~/.arangopipe`",
     "ARANGOPIPE_LEGACY_URL": "where code written for Arangopipe 0.0.x keeps its database `{database}`; "
     "default: the file `databases/{database}.db` in ARANGOPIPE_HOME",
