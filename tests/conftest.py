@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from commands import original, store  # noqa: F401
+from served import served  # noqa: F401
 
 settings.register_profile("dev")
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)

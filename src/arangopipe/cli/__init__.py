@@ -15,6 +15,7 @@ from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, 
 from arangopipe.cli.moving import backup, copy, export, import_, restore
 from arangopipe.cli.retain import retain
 from arangopipe.cli.root import main
+from arangopipe.cli.serve import serve
 from arangopipe.cli.show import history, show
 from arangopipe.cli.spool import spool
 from arangopipe.cli.stats import stats
@@ -48,6 +49,7 @@ for _command in (
     restore,
     runs,
     search,
+    serve,
     show,
     spool,
     stats,

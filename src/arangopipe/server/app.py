@@ -2,19 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
-from arangopipe.server import contract, health, pages, problems
+from arangopipe import __version__
+from arangopipe.server import (
+    contract,
+    entities,
+    health,
+    kinds,
+    login,
+    moving,
+    openapi,
+    pages,
+    people,
+    placed,
+    problems,
+    questions,
+    reads,
+    runs,
+)
 from arangopipe.server.access import Gate
+from arangopipe.server.door import Door
+from arangopipe.server.limits import Bounds, Limits
+from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
+API = "/api/v1"
 
-def create_app(store: Store, *, authentication: bool = False) -> FastAPI:
-    """Return the application that serves a store; with `authentication`, only to known users."""
-    app = FastAPI(title="Arangopipe", version="1.0.0.dev0", docs_url=None, redoc_url=None)
-    app.state.gate = Gate(store, authentication)
+
+def create_app(
+    store: Store, *, authentication: bool = False, limits: Limits | None = None, close: bool = False
+) -> FastAPI:
+    """Return the application that serves a store; with `authentication`, only to known users.
+
+    With `close`, the store is closed when the application stops.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if close:
+            store.close()
+
+    app = FastAPI(
+        title="Arangopipe",
+        version=__version__,
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
+        lifespan=lifespan,
+    )
+    app.state.gate = gate = Gate(store, authentication)
+    app.state.limits = limits or Limits()
     problems.install(app)
     app.include_router(health.router)
-    app.include_router(contract.router, prefix="/api/v1")
+    app.state.desk = login.Desk(gate)
+    for part in (login, people, contract, runs, placed, entities, kinds, reads, questions, moving):
+        app.include_router(part.router, prefix=API)
+    openapi.install(app)
     pages.install(app)
+    app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
+    # Who is not known is refused before a body is read.
+    app.add_middleware(Door, gate=gate)
+    pages.explain(app)
+    app.add_middleware(Journal)
     return app

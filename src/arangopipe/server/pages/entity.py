@@ -24,8 +24,7 @@ router = APIRouter()
 @page(router, "/entity/{kind}/{key}", "entity.html")
 def entity(ask: Asked, kind: str, key: str, a: str = "", b: str = "") -> View:
     """Show all that is recorded about one thing; `a` and `b` are two states of it to compare."""
-    name = ask.pipe.references(ask.as_of).kind(kind).name
-    thing, found = known(ask, f"{name}/{key}")
+    thing, found = known(ask, f"{ask.kind(kind)}/{key}")
     return {**common(ask, thing, found, a, b), "facts": _facts(ask, thing)}
 
 

@@ -1,0 +1,87 @@
+"""Servers for tests: in a thread of this process, and as the program `arangopipe serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from arangopipe.store.base import Store
+from commands import ENTRY
+
+SECONDS = 30.0
+
+
+@contextmanager
+def serving(store: Store, **settings: Any) -> Iterator[str]:
+    """Serve a store from a thread, on a free port of the loopback; gives the base URL."""
+    # Every test process reads this module, and few need a server.
+    from arangopipe.server import create_app
+    from arangopipe.server.running import Server, address, listen
+
+    listening = listen("127.0.0.1", 0)
+    ready = threading.Event()
+    server = Server(create_app(store, **settings), ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(SECONDS), "the server has not started"
+        yield address(listening, "127.0.0.1")
+    finally:
+        server.should_exit = True
+        thread.join(SECONDS)
+        assert not thread.is_alive(), "the server has not stopped"
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[..., str]]:
+    """Give `served(store, **settings)`, which serves a store until the test ends; gives the base URL."""
+    with ExitStack() as stack:
+        yield lambda store, **settings: stack.enter_context(serving(store, **settings))
+
+
+class Program:
+    """A running `arangopipe serve`: what it said, its process, and its log."""
+
+    def __init__(self, process: subprocess.Popen[str], said: dict[str, Any]) -> None:
+        self.process = process
+        self.said = said
+        self.url: str = said["url"]
+
+    def stop(self) -> list[dict[str, Any]]:
+        """Terminate it, and return the lines of its log."""
+        self.process.terminate()
+        _, log = self.process.communicate(timeout=SECONDS)
+        assert self.process.returncode == 0, log
+        return [json.loads(line) for line in log.splitlines()]
+
+
+@contextmanager
+def program(*arguments: str, **environment: str) -> Iterator[Program]:
+    """Run ``arangopipe serve`` on a free port; killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [*ENTRY, "serve", "--port", "0", "--json", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("}"):
+                break
+        assert lines, process.communicate(timeout=SECONDS)[1]
+        yield Program(process, json.loads("".join(lines)))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,294 @@
+"""The server: how it starts, answers, refuses, logs and stops."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from arangopipe.errors import InvalidInput
+from arangopipe.model.graph import Change
+from arangopipe.server import create_app
+from arangopipe.server.limits import Limits, depth_of
+from arangopipe.server.running import authenticates, is_loopback
+from arangopipe.store import open_store
+from arangopipe.store.memory import MemoryStore
+from commands import shell
+from served import program
+
+Serve = Callable[..., str]
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail"} <= body.keys()
+    assert "Traceback" not in response.text
+    return body
+
+
+def batch(name: str) -> dict[str, Any]:
+    """A batch that changes something."""
+    node = {"kind": "datasets", "key": name, "name": name, "version": "1"}
+    return {"id": name, "puts": [{"node": node, "expect": "absent"}], "actor": "ann"}
+
+
+def raw(url: str, data: bytes, wait: bool = True) -> bytes:
+    """Send bytes as they are, and return all that comes until the server closes."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(data)
+        found = b""
+        while wait and (piece := connection.recv(65_536)):
+            found += piece
+    return found
+
+
+def test_it_lives_and_is_ready(served: Serve) -> None:
+    url = served(MemoryStore())
+    assert httpx.get(f"{url}/health").json() == {"status": "ok"}
+    assert httpx.get(f"{url}/ready").json() == {"status": "ok"}
+
+
+def test_it_is_not_ready_without_its_store(served: Serve, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/runs.db")
+    url = served(store)
+    store.close()
+    assert httpx.get(f"{url}/health").status_code == 200
+    answer = httpx.get(f"{url}/ready")
+    assert problem(answer, 503)["title"] == "StoreUnavailable"
+    assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "title"),
+    [
+        ("GET", "/api/v1/nothing", b"", 404, "Not Found"),
+        ("GET", "/", b"", 404, "Not Found"),
+        ("PUT", "/health", b"", 405, "Method Not Allowed"),
+        ("POST", "/api/v1/batches", b"{bad", 422, "InvalidInput"),
+        ("POST", "/api/v1/batches", b"[]", 422, "InvalidInput"),
+        ("POST", "/api/v1/batches", b"{}", 422, "InvalidInput"),
+        ("POST", "/api/v1/batches", b"\xff\xfe", 422, "InvalidInput"),
+        ("POST", "/api/v1/batches", b"[" * 100_000, 422, "InvalidInput"),
+        ("POST", "/api/v1/batches", b'{"id": ' + b"1" * 1_000, 413, "Content Too Large"),
+    ],
+)
+def test_every_error_is_a_problem(
+    served: Serve,
+    method: str,
+    path: str,
+    content: bytes,
+    status: int,
+    title: str,
+) -> None:
+    url = served(MemoryStore(), limits=Limits(body=200_000 if len(content) > 2_000 else 500))
+    headers = {"content-type": "application/json"}
+    answer = httpx.request(method, url + path, content=content, headers=headers)
+    found = problem(answer, status)["title"]
+    assert found == title
+
+
+class Broken(MemoryStore):
+    def write(self, *_: Any, **__: Any) -> Change:
+        raise RuntimeError("the password is hunter2")
+
+
+def test_what_nobody_foresaw_says_nothing_of_itself(
+    served: Serve,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = httpx.post(
+        f"{served(Broken())}/api/v1/batches", json={"id": "x"}, headers={"X-Request-ID": "abc"}
+    )
+    found = problem(answer, 500)
+    assert "hunter2" not in answer.text
+    assert "abc" in found["detail"]
+    assert "hunter2" in caplog.text  # the log says it
+
+
+def test_a_request_has_a_name(served: Serve) -> None:
+    url = served(MemoryStore())
+    answer = httpx.get(f"{url}/health", headers={"X-Request-ID": "my-request.1"})
+    assert answer.headers["x-request-id"] == "my-request.1"
+    given = httpx.get(f"{url}/health", headers={"X-Request-ID": 'no"name\t' + "x" * 200})
+    assert len(given.headers["x-request-id"]) == 36
+
+
+def test_bodies_may_be_packed(served: Serve) -> None:
+    url = f"{served(MemoryStore(), limits=Limits(body=1_000))}/api/v1/batches"
+    packed = {"content-encoding": "gzip", "content-type": "application/json"}
+    sent = json.dumps(batch("b-1")).encode()
+    assert httpx.post(url, content=gzip.compress(sent), headers=packed).status_code == 200
+    bomb = gzip.compress(b"[" + b"1," * 1_000_000)[:900]
+    problem(httpx.post(url, content=gzip.compress(b" " * 10_000), headers=packed), 413)
+    problem(httpx.post(url, content=bomb, headers=packed), 413)
+    problem(httpx.post(url, content=gzip.compress(sent)[:-5], headers=packed), 422)
+    problem(httpx.post(url, content=b"nothing packed", headers=packed), 422)
+    problem(httpx.post(url, content=sent, headers={**packed, "content-encoding": "br"}), 415)
+
+
+def test_a_body_without_a_length_is_bounded_too(served: Serve) -> None:
+    url = f"{served(MemoryStore(), limits=Limits(body=1_000))}/api/v1/batches"
+    problem(httpx.post(url, content=iter([b"[" * 600, b"]" * 600])), 413)
+
+
+def test_a_slow_body_is_given_up(served: Serve) -> None:
+    url = served(MemoryStore(), limits=Limits(seconds=0.3))
+    head = b"POST /api/v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+    assert raw(url, head).startswith(b"HTTP/1.1 408")
+
+
+def test_a_slow_head_is_given_up(served: Serve) -> None:
+    url = served(MemoryStore(), limits=Limits(head_seconds=0.3))
+    assert raw(url, b"GET /health HT").startswith(b"HTTP/1.1 408")
+    assert raw(url, b"").startswith(b"HTTP/1.1 408")
+    # The second request of a connection has no more time than the first.
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"GET /hea")
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 408")
+
+
+def test_what_is_no_http_gets_a_problem(served: Serve) -> None:
+    answer = raw(served(MemoryStore()), b"GARBAGE\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 400
+
+
+def test_connections_are_bounded(served: Serve) -> None:
+    url = served(MemoryStore(), limits=Limits(connections=3))
+    parts = urlsplit(url)
+    held = [socket.create_connection((parts.hostname, parts.port)) for _ in range(3)]
+    try:
+        for connection in held:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        answer = raw(url, b"")
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 503
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_depth() -> None:
+    assert depth_of(b'{"a": [1, {"b": "[[[["}], "c": "\\"[[["}') == 3
+    assert depth_of(b"[]" * 3 + b"[[]]") == 2
+    assert depth_of(b"1") == 0
+    assert depth_of(b'["[') == 2  # malformed, which the parser says
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+    assert not authenticates(MemoryStore(), host, None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])
+def test_others_are_not_let_in_without_authentication(host: str) -> None:
+    with pytest.raises(InvalidInput, match="arangopipe init --admin NAME"):
+        authenticates(MemoryStore(), host, None)
+
+
+# --- the program -----------------------------------------------------------------------------------
+
+
+def test_it_refuses_to_serve_strangers(tmp_path: Path) -> None:
+    found = shell("serve", "--store", str(tmp_path / "runs.db"), "--host", "0.0.0.0", "--port", "0")
+    assert found.returncode == 1
+    assert "arangopipe init --admin NAME" in found.stderr
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        found = shell("serve", "--store", str(tmp_path / "runs.db"), "--port", port)
+    assert found.returncode == 1
+    assert f"127.0.0.1:{port} cannot be served at" in found.stderr
+
+
+def test_it_logs_each_request_and_no_secret(tmp_path: Path) -> None:
+    with program("--store", str(tmp_path / "runs.db")) as server:
+        assert server.said["authentication"] is False
+        named = {"X-Request-ID": "first", "Authorization": "Bearer hunter2"}
+        assert httpx.get(f"{server.url}/health?token=hunter2", headers=named).status_code == 200
+        assert httpx.get(f"{server.url}/nothing").status_code == 404
+        log = server.stop()
+    first, second = log
+    assert first.keys() >= {"time", "user", "ms", "client"}
+    shown = {key: first[key] for key in ("method", "path", "status", "bytes", "request_id")}
+    assert shown == {"method": "GET", "path": "/health", "status": 200, "bytes": 15, "request_id": "first"}
+    assert second["status"] == 404
+    assert "hunter2" not in json.dumps(log)
+
+
+def test_the_access_log_can_be_switched_off(tmp_path: Path) -> None:
+    with program("--store", str(tmp_path / "runs.db"), "--no-access-log") as server:
+        assert httpx.get(f"{server.url}/health").status_code == 200
+        assert server.stop() == []
+
+
+def test_requests_in_flight_are_finished(tmp_path: Path) -> None:
+    with program("--store", str(tmp_path / "runs.db")) as server:
+        body = json.dumps(batch("b-1")).encode()
+        head = b"POST /api/v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += b"Content-Length: %d\r\n\r\n" % len(body)
+        parts = urlsplit(server.url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+            connection.sendall(head + body[:5])
+            time.sleep(0.3)  # the server has the head now
+            server.process.terminate()
+            time.sleep(0.3)
+            assert server.process.poll() is None
+            connection.sendall(body[5:])
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+        assert server.stop()[0]["status"] == 200
+
+
+def test_openapi_is_complete() -> None:
+    document = create_app(MemoryStore()).openapi()
+    assert document["openapi"].startswith("3.1")
+    seen: set[str] = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation["operationId"] not in seen, where
+            seen.add(operation["operationId"])
+            assert operation.get("tags"), where
+            assert operation.get("description"), where
+            if path.startswith("/api/"):
+                assert {"401", "403", "422", "500", "503"} <= operation["responses"].keys(), where
+
+
+def test_many_threads_at_once(served: Serve) -> None:
+    url = served(MemoryStore())
+    failures: list[object] = []
+
+    def write(number: int) -> None:
+        with httpx.Client(base_url=url) as client:
+            for count in range(10):
+                answer = client.post("/api/v1/batches", json=batch(f"{number}-{count}"))
+                if answer.status_code != 200:
+                    failures.append(answer.text)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
