@@ -20,6 +20,7 @@ from arangopipe.cli.show import history, show
 from arangopipe.cli.spool import spool
 from arangopipe.cli.stats import stats
 from arangopipe.cli.stores import stores, upgrade
+from arangopipe.cli.ui import ui
 
 __all__ = ["main"]
 
@@ -54,6 +55,7 @@ for _command in (
     spool,
     stats,
     stores,
+    ui,
     upgrade,
 ):
     main.add_command(_command)

@@ -73,7 +73,7 @@ def same(ask: Ask, thing: Entity) -> dict[str, str]:
     url = str(ask.request.base_url).rstrip("/")
     moment = "" if ask.as_of is None else f", as_of={ask.as_of!r}"
     option = "" if ask.as_of is None else f" --as-of {shlex.quote(str(ask.as_of))}"
-    address = url + ask.to(f"{entity_path(thing.id)}.json")
+    address = url + ask.to(f"/api/v1/things/{entity_path(thing.id).removeprefix('/entity/')}")
     return {
         "Python": (
             f'import arangopipe\n\npipe = arangopipe.connect("{url}")\nthing = pipe.get("{thing.id}"{moment})'
