@@ -329,6 +329,12 @@ def test_a_search_that_cannot_be_read(full: httpx.Client) -> None:
     refused(full.get("/search/run", params={"cursor": "nonsense"}), 422)
 
 
+@pytest.mark.parametrize("path", ["search", "count", "things"])
+def test_users_have_routes_of_their_own(full: httpx.Client, path: str) -> None:
+    for kind in ("tokens", "users", "user"):
+        refused(full.get(f"/{path}/{kind}{'/ann' if path == 'things' else ''}"), 422, "below /api/v1/")
+
+
 def test_counts(full: httpx.Client) -> None:
     assert given(full.get("/count/run", params={"where": "tag = 'sweep'"})) == {"count": 12}
     by = given(full.get("/count/run", params={"by": "status"}))
