@@ -8,14 +8,24 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from arangopipe.store.base import Store
 from commands import ENTRY
 
-SECONDS = 30.0
+SECONDS = 60.0
+
+
+class http:  # noqa: N801
+    """Requests that wait as long as a busy machine may take."""
+
+    get = staticmethod(partial(httpx.get, timeout=SECONDS))
+    post = staticmethod(partial(httpx.post, timeout=SECONDS))
+    request = staticmethod(partial(httpx.request, timeout=SECONDS))
 
 
 @contextmanager

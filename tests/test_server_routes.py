@@ -16,7 +16,7 @@ from arangopipe.server.limits import Limits
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from commands import fill
-from served import serving
+from served import SECONDS, http, serving
 
 Serve = Callable[..., str]
 
@@ -26,14 +26,18 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A store with something of everything; tests only read it."""
     url = f"sqlite:///{tmp_path_factory.mktemp('served')}/runs.db"
     fill(url)
-    with open_store(url) as store, serving(store) as base, httpx.Client(base_url=f"{base}/api/v1") as client:
+    with (
+        open_store(url) as store,
+        serving(store) as base,
+        httpx.Client(base_url=f"{base}/api/v1", timeout=SECONDS) as client,
+    ):
         yield client
 
 
 @pytest.fixture
 def api(served: Serve) -> Iterator[httpx.Client]:
     """An empty store."""
-    with httpx.Client(base_url=f"{served(MemoryStore())}/api/v1") as client:
+    with httpx.Client(base_url=f"{served(MemoryStore())}/api/v1", timeout=SECONDS) as client:
         yield client
 
 
@@ -75,7 +79,7 @@ def test_things_are_registered_and_found(api: httpx.Client) -> None:
 
 def test_the_answer_says_where_it_is(api: httpx.Client) -> None:
     made = api.post("/datasets", json={"name": "a b"})
-    assert given(httpx.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
+    assert given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
     assert given(api.get("/datasets/a%20b"))["key"] == made.json()["key"]
 
 
@@ -231,10 +235,10 @@ def test_a_run_of_the_python_api_can_be_logged_to(served: Serve) -> None:
     pipe = arangopipe.connect(store, capture=False)
     run = pipe.start_run(name="python")
     url = f"{served(store)}/api/v1/runs/{run.key}"
-    given(httpx.post(f"{url}/log", json={"metrics": {"rmse": 1}, "params": {"alpha": 2}}))
+    given(http.post(f"{url}/log", json={"metrics": {"rmse": 1}, "params": {"alpha": 2}}))
     run.log_param("beta", 3)
     run.close()
-    assert given(httpx.get(url))["params"] == {"alpha": 2, "beta": 3}
+    assert given(http.get(url))["params"] == {"alpha": 2, "beta": 3}
     pipe.close()
 
 
@@ -424,8 +428,8 @@ def test_a_bundle_goes_out_and_in(full: httpx.Client, api: httpx.Client) -> None
 def test_a_bundle_may_be_larger_than_a_body(served: Serve, full: httpx.Client) -> None:
     content = full.get("/export").content
     url = served(MemoryStore(), limits=Limits(body=len(content) // 2))
-    assert given(httpx.post(f"{url}/api/v1/import", content=content))["new"]
-    assert httpx.post(f"{url}/api/v1/datasets", content=content).status_code == 413
+    assert given(http.post(f"{url}/api/v1/import", content=content))["new"]
+    assert http.post(f"{url}/api/v1/datasets", content=content).status_code == 413
 
 
 def test_erasing(api: httpx.Client) -> None:
