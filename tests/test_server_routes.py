@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 import arangopipe
+from arangopipe.admin import ArangoPipeAdmin
 from arangopipe.server.limits import Limits
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
@@ -21,17 +23,29 @@ from served import SECONDS, http, serving
 Serve = Callable[..., str]
 
 
+Known = dict[str, httpx.Client]
+
+
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A store with something of everything; tests only read it."""
+def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    """Clients of two users of a store with something of everything; tests only read it."""
     url = f"sqlite:///{tmp_path_factory.mktemp('served')}/runs.db"
     fill(url)
-    with (
-        open_store(url) as store,
-        serving(store) as base,
-        httpx.Client(base_url=f"{base}/api/v1", timeout=SECONDS) as client,
-    ):
-        yield client
+    with open_store(url) as store, serving(store) as base, ExitStack() as stack:
+        found = {}
+        for user in ("ana", "boss"):
+            token = ArangoPipeAdmin(store).create_token(user).text
+            client = httpx.Client(
+                base_url=f"{base}/api/v1", timeout=SECONDS, headers={"Authorization": f"Bearer {token}"}
+            )
+            found[user] = stack.enter_context(client)
+        yield found
+
+
+@pytest.fixture
+def full(users: Known) -> httpx.Client:
+    """The client of an administrator."""
+    return users["boss"]
 
 
 @pytest.fixture
@@ -404,6 +418,19 @@ def test_the_server_describes_itself(full: httpx.Client) -> None:
     assert found["change"] > 10
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/audit/verify", None),
+        ("GET", "/export", None),
+        ("POST", "/import", None),
+        ("POST", "/erase", {"refs": ["dataset:diabetes"], "reason": "none"}),
+    ],
+)
+def test_what_is_for_administrators(users: Known, method: str, path: str, body: Any) -> None:
+    refused(users["ana"].request(method, path, json=body), 403, "ana does not administer the store")
+
+
 # --- moving ----------------------------------------------------------------------------------------
 
 
@@ -414,8 +441,10 @@ def test_a_bundle_goes_out_and_in(full: httpx.Client, api: httpx.Client) -> None
     found = given(api.post("/import", content=bundle.content))
     assert found["verbatim"] is True
     assert (found["new"], found["known"], found["conflicts"]) == (given(full.get("/server"))["change"], 0, [])
-    head = given(full.get("/audit/verify"))["head"]
-    assert given(api.get("/audit/verify")) == {**given(full.get("/audit/verify")), "head": head}
+    # The users came along, and their tokens.
+    refused(api.get("/audit/verify"), 401)
+    api.headers["Authorization"] = full.headers["Authorization"]
+    assert given(api.get("/audit/verify")) == given(full.get("/audit/verify"))
     again = given(api.post("/import", content=iter([bundle.content[:100], bundle.content[100:]])))
     assert again["new"] == 0
     refused(api.post("/import", content=bundle.content[:-20]), 422, "what was sent is damaged")
@@ -428,8 +457,8 @@ def test_a_bundle_goes_out_and_in(full: httpx.Client, api: httpx.Client) -> None
 def test_a_bundle_may_be_larger_than_a_body(served: Serve, full: httpx.Client) -> None:
     content = full.get("/export").content
     url = served(MemoryStore(), limits=Limits(body=len(content) // 2))
+    refused(http.post(f"{url}/api/v1/datasets", content=content), 413)
     assert given(http.post(f"{url}/api/v1/import", content=content))["new"]
-    assert http.post(f"{url}/api/v1/datasets", content=content).status_code == 413
 
 
 def test_erasing(api: httpx.Client) -> None:
