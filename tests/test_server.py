@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -224,6 +226,14 @@ def test_others_are_not_let_in_without_authentication(host: str) -> None:
 
 
 # --- the program -----------------------------------------------------------------------------------
+
+
+def test_it_says_what_is_not_installed(tmp_path: Path) -> None:
+    hide = "import sys; sys.modules['uvicorn'] = None; from arangopipe.cli import main; main()"
+    command = [sys.executable, "-c", hide, "serve", "--store", str(tmp_path / "runs.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: uvicorn is needed for this: pip install 'arangopipe[server]'\n"
 
 
 def test_it_refuses_to_serve_strangers(tmp_path: Path) -> None:
