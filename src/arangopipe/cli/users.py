@@ -159,7 +159,7 @@ def passwd(terminal: Terminal, name: str, password_stdin: bool) -> None:
 )
 @NAME
 @_PROJECT
-@click.argument("role", metavar="[ROLE]", required=False, type=click.Choice(list(ROLES)))
+@click.argument("role", required=False, type=click.Choice(list(ROLES)))
 @_STORE_WIDE
 @REASON
 @pass_terminal

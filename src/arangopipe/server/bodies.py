@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from itertools import islice
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from arangopipe.errors import ArangopipeError, InvalidInput, StoreError
+from arangopipe.errors import ArangopipeError, InvalidInput
 from arangopipe.server.problems import problem_of
 
 MAX_BODY = 64 * 2**20
