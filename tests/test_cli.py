@@ -29,7 +29,7 @@ from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk
 from arangopipe.model.graph import Edge, Graph, Node
-from arangopipe.model.vocabulary import EDGE_KINDS, Vocabulary
+from arangopipe.model.vocabulary import EDGE_KINDS, RESERVED_EDGES, Vocabulary
 from arangopipe.phrases import PHRASES
 from commands import ENTRY, RUNS, call, given, shell
 

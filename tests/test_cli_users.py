@@ -127,11 +127,10 @@ def test_a_password_is_typed_twice_and_not_shown(tmp_path: Path) -> None:
     if pid == 0:
         os.execvpe(ENTRY[0], [*ENTRY, "init", "--store", url, "--admin", "root"], {**os.environ})
     said = b""
-    for _ in range(2):
-        while not said.rstrip().endswith((b"Password:", b"confirmation:")):
+    for asked in (b"Password:", b"confirmation:"):
+        while not said.rstrip().endswith(asked):
             said += os.read(terminal, 1_000)
         os.write(terminal, PASSWORD.encode() + b"\n")
-        said += b"\n"
     while True:
         try:
             said += os.read(terminal, 1_000)

@@ -252,7 +252,7 @@ def _may(found: User) -> str:
     if found.admin:
         return "administrator of the store"
     return (
-        clean(", ".join(f"{role} of {project}" for project, role in found.roles.items())) or "in no project"
+        clean(", ".join(f"{role} of {project}" for project, role in found.roles.items())) or "without a role"
     )
 
 
