@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from itertools import islice
 from typing import Any
 
 from fastapi import Request
