@@ -12,7 +12,7 @@ from arangopipe.bundle.importing import take_over
 from arangopipe.bundle.merging import Conflict, Merger
 from arangopipe.errors import InvalidInput, StoreError, Unsupported
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store
+from arangopipe.store.base import Replica, Store, check_whole
 
 _SAMPLES = 100
 
@@ -42,6 +42,7 @@ def copy(source: Store, target: Store, *, actor: str, progress: Progress | None 
     """
     if source.url == target.url:
         raise InvalidInput(f"{source.url} is the store to copy and the one to copy to: name two")
+    check_whole(source, "copy a store")
     if not isinstance(target, Replica):
         raise Unsupported(f"{target.url} cannot take over the changes of another store")
     last = source.head()
