@@ -124,8 +124,10 @@ class Ledger:
             yield from self._sight.store.changes(after, limit, entries)
             return
         for change in self._sight.store.changes(after, limit, entries=True):
-            rows = self._visible(change)
-            if not rows and not self.is_own(change):
+            subjects = [(entry, subject_of(entry)) for entry in change.entries[1:]]
+            told = self.is_own(change) or any(self._shows_itself(subject) for _, subject in subjects)
+            rows = self._visible(change.number, subjects) if entries or not told else []
+            if not rows and not told:
                 hidden = without_words(change)
                 note = [Entry(False, None, None, chain.entry_digest(row)) for row in change.entries[:1]]
                 yield hidden._replace(entries=tuple(note)) if entries else hidden
@@ -145,14 +147,18 @@ class Ledger:
             return change
         return plain(change) if self.is_own(change) else without_words(change)
 
-    def _visible(self, change: Change) -> list[Entry]:
+    def _visible(self, number: int, subjects: Sequence[tuple[Entry, Subject]]) -> list[Entry]:
         """Return the rows of a change that are of something visible, in the state they were of."""
-        subjects = [(entry, subject_of(entry)) for entry in change.entries[1:]]
         seen = {}
         for closed in (False, True):
             ids = {i for entry, subject in subjects if entry.closed is closed for i in _ends(subject)}
-            seen[closed] = self._sight.nodes(ids, change.number - closed) if ids else {}
+            seen[closed] = self._sight.nodes(ids, number - closed) if ids else {}
         return [entry for entry, subject in subjects if self._shows(subject, seen[entry.closed])]
+
+    def _shows_itself(self, subject: Subject) -> bool:
+        """Whether a row is of a thing that is visible by its own words."""
+        alone = isinstance(subject, Node) and subject.kind not in FOLLOWING
+        return alone and self._sight.by_words(subject) is not None  # type: ignore[arg-type]
 
     def _shows(self, subject: Subject, seen: Mapping[str, Node]) -> bool:
         match subject:
@@ -160,8 +166,7 @@ class Ledger:
                 personal = {kind_of(end) for end in (subject.source, subject.target)}.intersection(PERSONAL)
                 return not personal and self._sight.joins(subject, seen)
             case Node():
-                # A row is judged by its own words too: a change may write a thing more than once.
-                return self._sight.by_words(subject) is not None and subject.id in seen
+                return subject.id in seen if subject.kind in FOLLOWING else self._shows_itself(subject)
             case Gone(what, id, project, since):
                 kind, key = split_id(id)
                 if what == "node" and kind not in FOLLOWING:
@@ -209,7 +214,7 @@ def _ends(subject: Subject) -> tuple[str, ...]:
         case EdgeRef():
             return subject.source, subject.target
         case Node():
-            return (subject.id,)
+            return (subject.id,) if subject.kind in FOLLOWING else ()
         case str():
             return (subject,)
     return ()
