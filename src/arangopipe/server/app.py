@@ -8,10 +8,25 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from arangopipe import __version__
-from arangopipe.server import contract, health, login, openapi, people, problems
+from arangopipe.server import (
+    contract,
+    entities,
+    health,
+    kinds,
+    login,
+    moving,
+    openapi,
+    pages,
+    people,
+    placed,
+    problems,
+    questions,
+    reads,
+    runs,
+)
 from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
-from arangopipe.server.limits import Bounds, Limits
+from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
@@ -48,12 +63,15 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    app.include_router(login.router, prefix=API)
-    app.include_router(people.router, prefix=API)
-    app.include_router(contract.router, prefix=API)
+    parts = (login, people, contract, runs, placed, entities, kinds, reads, questions, moving)
+    routers = [part.router for part in parts]
+    for router in routers:
+        app.include_router(router, prefix=API)
+    pages.install(app)
     openapi.install(app)
-    app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
+    app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
     app.add_middleware(Door, gate=gate)
+    pages.explain(app)
     app.add_middleware(Journal)
     return app

@@ -1,7 +1,7 @@
 """A store restricted to what one principal may see and write.
 
 Every route, page and client reads and writes through it, so isolation holds for each of them: `visible` says
-what is seen, `permits` what may be written, `redacting` what is shown in part, `asking` how searches are
+what is seen, `permits` what may be written, `redacting` what is shown in part, `searching` how searches are
 answered that lead over an edge. What a principal may not see is as if it were not there. Administrators have
 the store itself.
 """
@@ -38,9 +38,9 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.roles import Principal
-from arangopipe.server.asking import Question
 from arangopipe.server.permits import Permit
 from arangopipe.server.redacting import Ledger, Walk, plain
+from arangopipe.server.searching import Question
 from arangopipe.server.visible import Sight
 from arangopipe.store.base import (
     MAX_NODES,
