@@ -22,6 +22,7 @@ from arangopipe.store import open_store
 from arangopipe.store.base import Store
 from arangopipe.testing import StoreContract, StoreMachine, store_machine, verify_chain
 from arangopipe.testing.build import every, run, write
+from served import serving
 
 SHORT = settings(
     settings.default,
@@ -43,6 +44,29 @@ class TestSQLite(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         with open_store(f"sqlite:///{tmp_path}/contract.db?durability=relaxed") as store:
+            yield store
+
+    def reopen(self, store: Store) -> Store:
+        store.close()
+        return open_store(store.url)
+
+
+class TestServedMemory(StoreContract):
+    """The memory store behind a server."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        with open_store("memory://") as behind, serving(behind) as url, open_store(url) as store:
+            yield store
+
+
+class TestServedSQLite(StoreContract):
+    """The SQLite store behind a server."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        address = f"sqlite:///{tmp_path}/contract.db?durability=relaxed"
+        with open_store(address) as behind, serving(behind) as url, open_store(url) as store:
             yield store
 
     def reopen(self, store: Store) -> Store:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from arangopipe import __version__
-from arangopipe.server import contract, health, openapi, problems
+from arangopipe.server import batches, contract, health, openapi, problems
 from arangopipe.server.access import Gate
 from arangopipe.server.limits import Bounds, Limits
 from arangopipe.server.logs import Journal
@@ -46,6 +46,7 @@ def create_app(
     app.state.limits = limits or Limits()
     problems.install(app)
     app.include_router(health.router)
+    app.include_router(batches.router, prefix=API)
     app.include_router(contract.router, prefix=API)
     openapi.install(app)
     app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))

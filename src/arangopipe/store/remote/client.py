@@ -64,7 +64,7 @@ class Client:
         status, body, answer = self._once(f"{PATH}/store", deadline)
         said = _object(body)
         if status == 200 and said.get("api") == API:
-            return Greeting(str(said.get("arangopipe")), frozenset(said.get("abilities", ())))
+            return Greeting(str(said.get("arangopipe")), frozenset(map(str, said.get("abilities", ()))))
         if status == 404:
             self._raise_for_version(deadline)
         if status in (200, 404) or 300 <= status < 400:

@@ -75,6 +75,7 @@ class Answer:
         finally:
             if whole and not self._answer.will_close:
                 self._open = False
+                self._answer.close()  # the answer, not the connection
                 self._pool.give_back(self._link)
             else:
                 self._close()
