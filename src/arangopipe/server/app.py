@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 
 from arangopipe import __version__
 from arangopipe.server import batches, contract, health, openapi, problems
@@ -15,6 +16,8 @@ from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
 API = "/api/v1"
+PACKED = 4_096
+"""Bytes from which an answer is packed for a client that takes gzip."""
 
 
 def create_app(
@@ -49,6 +52,7 @@ def create_app(
     app.include_router(batches.router, prefix=API)
     app.include_router(contract.router, prefix=API)
     openapi.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
     app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
     app.add_middleware(Journal)
     return app

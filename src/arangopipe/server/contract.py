@@ -310,9 +310,7 @@ def check(store: Store) -> Any:
     unchanged=TEXTS,
     since=NUMBER,
 )
-def erase(
-    store: Store, ids: list[str], actor: str, reason: str, unchanged: Any = (), since: int = 0
-) -> Any:
+def erase(store: Store, ids: list[str], actor: str, reason: str, unchanged: Any = (), since: int = 0) -> Any:
     """Remove name, document and salt of every revision of these nodes for good."""
     return _change(_maintained(store).erase(ids, actor, reason, unchanged, since))
 

@@ -198,7 +198,9 @@ class RemoteStore(Store):
         return {metric: [Point(*point) for point in series] for metric, series in found.items()}
 
     def revisions(self, node: str) -> tuple[Revision, ...]:
-        return tuple([Revision(Node(*row), *_life(life)) for row, *life in self._stream("revisions", node=node)])
+        return tuple(
+            [Revision(Node(*row), *_life(life)) for row, *life in self._stream("revisions", node=node)]
+        )
 
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
         return map(change_from, self._stream("changes", after=after, limit=limit, entries=entries))
