@@ -25,12 +25,12 @@ from click.testing import CliRunner
 import arangopipe
 from arangopipe.cli import main
 from arangopipe.cli.options import Verb
-from arangopipe.cli.phrases import PHRASES
 from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk
 from arangopipe.model.graph import Edge, Graph, Node
 from arangopipe.model.vocabulary import EDGE_KINDS, Vocabulary
+from arangopipe.phrases import PHRASES
 from commands import ENTRY, RUNS, call, given, shell
 
 
@@ -93,12 +93,18 @@ def test_help_of_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "example", [line for path, command in VERBS.items() if path != ("demo",) for line in command.examples]
+    "example",
+    [
+        line
+        for path, command in VERBS.items()
+        if path not in (("demo",), ("serve",))
+        for line in command.examples
+    ],
 )
 def test_examples_work(store: Path, example: str) -> None:
-    program, *arguments = shlex.split(example.partition(" > ")[0])
+    program, *arguments = shlex.split(re.split(" [<>] ", example)[0])
     assert program == "arangopipe"
-    call(*arguments)
+    call(*arguments, input="a long sentence\n" if " < " in example else None)
 
 
 def test_help_loads_neither_rich_nor_the_store() -> None:
@@ -237,7 +243,7 @@ def test_stale_runs_are_marked(store: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with arangopipe.connect(f"sqlite:///{store}", capture=False) as pipe:
         pipe.log_run(name="hanging", status="running")
         assert "  running  " in call("runs", "name = 'hanging'").stdout
-        monkeypatch.setattr("arangopipe.cli.details.STALE_AFTER", timedelta(0))
+        monkeypatch.setattr("arangopipe.details.STALE_AFTER", timedelta(0))
         assert "  stale  " in call("runs", "name = 'hanging'").stdout
         assert "stale" in call("show", "run:hanging").stdout
         assert given("show", "run:hanging")["stale"] is True
@@ -625,13 +631,16 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     ]
 
 
+NEW = {("init", "project"), ("init", "admin"), ("user", "add", "name")}
+
+
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
 def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
     """All but what is new, or a text, a number or a moment."""
-    free = {"N", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
+    free = {"N", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
     for parameter in VERBS[path].params:
         words = parameter.metavar
-        new = path == ("init",) and parameter.name == "project"
+        new = (*path, parameter.name) in NEW
         if words and words not in free and not new:
             files = isinstance(parameter.type, click.Path)
             assert files or parameter._custom_shell_complete is not None, parameter.name

@@ -88,7 +88,7 @@ def test_what_goes_on_in_a_store_is_looked_at(store: Path, monkeypatch: pytest.M
         run = "run/aaaaaaaa-00000003"
         pipe.admin.register_deployment("unwatched", run=run, active_from="2026-01-01T00:00Z")
         pipe.admin.register_deployment("late", run=run, schedule="2026-01-01T00:00Z")
-    monkeypatch.setattr("arangopipe.cli.details.STALE_AFTER", timedelta(0))
+    monkeypatch.setattr("arangopipe.details.STALE_AFTER", timedelta(0))
     found = states()
     assert [name for name, state in found.items() if state == "warn"] == ["runs", "deployments", "schedule"]
     text = call("doctor").stdout

@@ -19,8 +19,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
-from arangopipe.session import Session
 from arangopipe.store.base import Maintenance, check_switch
+from arangopipe.users import Users
 
 if TYPE_CHECKING:
     from arangopipe.bundle import Backed, Exported, Imported
@@ -30,7 +30,7 @@ DeploymentStatus = Literal["scheduled", "active", "archived"]
 _CARRIERS = 10
 
 
-class ArangoPipeAdmin(Session):
+class ArangoPipeAdmin(Users):
     """What an administrator does with a store.
 
     >>> from arangopipe import ArangoPipeAdmin
@@ -242,25 +242,33 @@ class ArangoPipeAdmin(Session):
 
     # --- deleting --------------------------------------------------------------------------------
 
-    def delete(self, ref: Ref, *, reason: str = "", force: bool = False) -> Change:
+    def delete(self, ref: Ref, *, reason: str = "", force: bool = False, expect: int | None = None) -> Change:
         """Close a thing, its edges and what it owns; `as_of` and `history` still show them.
 
         What a live or scheduled deployment depends on, a project in use and a kind in use raise
-        `Conflict`, which lists why; but for kinds, `force` with a `reason` overrides that.
+        `Conflict`, which lists why; but for kinds, `force` with a `reason` overrides that. With
+        `expect`, a revision number, so does a thing that was changed since.
         """
         if force := check_switch("force", force):
             _check_reason(reason, "force=True")
         node = self.references().any_node(ref)
         if node.kind in OWNED_BY_RUN:
             raise InvalidInput(f"{node.id} belongs to run/{node.key}: delete that")
-        rest = guards.rests_on(self.store)
+        rest = (*guards.rests_on(self.store), *(() if expect is None else (node.id,)))
 
         def checked() -> Batch:
             since = guards.head(self.store)
+            if expect is not None:
+                self._check_revision(node.id, expect)
             self.check_free(node, force=force)
             return self.batch("delete", closes=[node.id], reason=reason, unchanged=rest, since=since)
 
         return self.retried(checked, self.store.write)
+
+    def _check_revision(self, node_id: str, expect: int) -> None:
+        found = self.references().any_node(node_id)
+        if found.revision != expect:
+            raise Conflict(f"{node_id} is at revision {found.revision}, not {expect}: look it up again")
 
     def erase(self, *refs: Ref, reason: str, force: bool = False) -> Change:
         """Remove the content of every revision of some things for good; digests and edges stay.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from arangopipe.errors import Conflict, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.entities import Deployment, ServingPerf
-from arangopipe.model.graph import Graph, Put
+from arangopipe.model.graph import Graph, Node, Put
 from arangopipe.references import listed
 from arangopipe.store.base import MAX_PAGE, AsOf, Store
 
@@ -139,6 +139,21 @@ def last_serving(
         if perf is not None and (known is None or _order(perf) > _order(known)):
             latest[edge.source] = perf
     return latest
+
+
+def served(
+    store: Store, placements: Sequence[Deployment], moment: AsOf = None
+) -> Mapping[str, Mapping[str, Sequence[Node]]]:
+    """Return, for each deployment by its id, the models, featuresets and run that it serves, by kind."""
+    ids = [item.id for item in placements]
+    kinds = ("deployment_model", "deployment_featureset", "deployment_modelparams")
+    edges = store.edges(ids, kinds, as_of=moment) if ids else ()
+    wanted = [edge.target.replace("modelparams/", "run/") for edge in edges]
+    found: dict[str, dict[str, list[Node]]] = {node_id: {} for node_id in ids}
+    for edge, node in zip(edges, store.get(wanted, moment), strict=True):
+        if node is not None:
+            found[edge.source].setdefault(node.kind, []).append(node)
+    return found
 
 
 def _order(perf: ServingPerf) -> tuple[bool, datetime | None, str]:

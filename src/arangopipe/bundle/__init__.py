@@ -2,7 +2,7 @@
 
 from arangopipe.bundle.backups import Backed, backup, restore
 from arangopipe.bundle.copying import Copied, copy
-from arangopipe.bundle.exporting import Exported, export
+from arangopipe.bundle.exporting import Exported, export, stream
 from arangopipe.bundle.format import Bundle
 from arangopipe.bundle.importing import Imported, import_bundle
 from arangopipe.bundle.merging import Conflict
@@ -22,4 +22,5 @@ __all__ = [
     "import_bundle",
     "restore",
     "salvage",
+    "stream",
 ]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from arangopipe.bundle.cutting import Cut
-from arangopipe.bundle.format import Header, Progress, write
+from arangopipe.bundle.format import Header, Progress, packed, write
 from arangopipe.bundle.places import check_free, path_of
 from arangopipe.model import times
 from arangopipe.model.graph import Change
@@ -55,31 +55,48 @@ def export(
     """
     target = path_of(path)
     check_free(target, overwrite, store.url)
-    first, last = _span(store, since, until)
-    cut = None if project is None else Cut.to_project(store, check_name(project, "project"), last)
-    found = store.changes(first - 1, max(last - first + 1, 0), entries=True)
-    header = Header(
-        identity(store),
-        first,
-        last,
-        cut is None and first == 1,
-        project,
-        times.to_text(times.now()),
-        _version(),
-    )
-    changes = found if cut is None else cut.changes(found)
-    footer = write(target, header, _counted(changes, progress, first, last))
+    header, changes = _parts(store, project, since, until, progress)
+    footer = write(target, header, changes)
     return Exported(
         str(target),
         header.store,
         footer.changes,
         footer.entries,
-        first,
-        last,
+        header.first,
+        header.last,
         header.whole,
         project,
         target.stat().st_size,
     )
+
+
+def stream(
+    store: Store,
+    *,
+    project: str | None = None,
+    since: datetime | int | None = None,
+    until: datetime | int | None = None,
+) -> Iterator[bytes]:
+    """Return the bytes of the bundle that `export` would write, piece by piece."""
+    return packed(*_parts(store, project, since, until))
+
+
+def _parts(
+    store: Store,
+    project: str | None,
+    since: datetime | int | None,
+    until: datetime | int | None,
+    progress: Progress | None = None,
+) -> tuple[Header, Iterator[Change]]:
+    """Return the header and the changes of a bundle."""
+    first, last = _span(store, since, until)
+    cut = None if project is None else Cut.to_project(store, check_name(project, "project"), last)
+    found = store.changes(first - 1, max(last - first + 1, 0), entries=True)
+    whole = cut is None and first == 1
+    made = times.to_text(times.now())
+    header = Header(identity(store), first, last, whole, project, made, _version())
+    changes = found if cut is None else cut.changes(found)
+    return header, _counted(changes, progress, first, last)
 
 
 def identity(store: Store) -> str:

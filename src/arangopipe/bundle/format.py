@@ -27,6 +27,10 @@ from arangopipe.model.wire import change_dict, change_from
 FORMAT = "arangopipe bundle"
 VERSION = 1
 LEVEL = 6
+LONGEST = 256_000_000
+"""Bytes of a line that are read at most: a file that was packed to burst memory is refused."""
+
+_PIECE = 65_536
 
 Progress = Callable[[int, int | None], object]
 """Told how many changes are done, and of how many (None where that is not known)."""
@@ -61,23 +65,54 @@ class Footer:
     sha256: str
 
 
+class Lines:
+    """The lines of a bundle; after the last one, `footer` says how much they hold."""
+
+    footer: Footer
+
+    def __init__(self, header: Header, changes: Iterable[Change]) -> None:
+        self._header = header
+        self._changes = changes
+
+    def __iter__(self) -> Iterator[bytes]:
+        digest, count, entries = sha256(), 0, 0
+        line = _encoded({"format": FORMAT, "version": VERSION, **asdict(self._header)})
+        digest.update(line)
+        yield line
+        for change in self._changes:
+            line = _encoded(change_dict(change))
+            digest.update(line)
+            yield line
+            count, entries = count + 1, entries + len(change.entries)
+        self.footer = Footer(count, entries, digest.hexdigest())
+        yield _encoded({"footer": asdict(self.footer)})
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    return (_encode(line) + "\n").encode()
+
+
 def write(path: Path, header: Header, changes: Iterable[Change]) -> Footer:
     """Write a bundle beside its place and move it there when it is whole; nothing is left of a failure."""
-    digest, count, entries = sha256(), 0, 0
+    lines = Lines(header, changes)
     with replacing(path) as part, gzip.GzipFile("", "wb", LEVEL, part, mtime=0) as file:
+        for line in lines:
+            file.write(line)
+    return lines.footer
 
-        def put(line: dict[str, Any]) -> None:
-            data = (_encode(line) + "\n").encode()
-            digest.update(data)
-            file.write(data)
 
-        put({"format": FORMAT, "version": VERSION, **asdict(header)})
-        for change in changes:
-            put(change_dict(change))
-            count, entries = count + 1, entries + len(change.entries)
-        footer = Footer(count, entries, digest.hexdigest())
-        put({"footer": asdict(footer)})
-    return footer
+def packed(header: Header, changes: Iterable[Change]) -> Iterator[bytes]:
+    """Yield a bundle piece by piece; one that breaks off is known for one by its missing end."""
+    packing = zlib.compressobj(LEVEL, wbits=31)
+    pieces: list[bytes] = []
+    size = 0
+    for line in Lines(header, changes):
+        pieces.append(packing.compress(line))
+        size += len(pieces[-1])
+        if size > _PIECE:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    yield b"".join([*pieces, packing.flush()])
 
 
 @contextmanager
@@ -150,7 +185,13 @@ class Bundle:
     @contextmanager
     def _lines(self) -> Iterator[Iterator[bytes]]:
         with self._reading(), gzip.open(self.path, "rb") as file:
-            yield iter(file)
+            yield self._bounded(file)
+
+    def _bounded(self, file: gzip.GzipFile) -> Iterator[bytes]:
+        while line := file.readline(LONGEST + 1):
+            if len(line) > LONGEST:
+                raise self._damaged(f"it has a line of more than {LONGEST:,} bytes")
+            yield line
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

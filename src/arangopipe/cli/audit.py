@@ -50,12 +50,13 @@ def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
 
     Shows the number of each, its time, who made it, what it changed, and why. --as-of is the same as --until.
     """
+    from arangopipe import changelog
     from arangopipe.cli import changes
 
     with terminal.pipe() as pipe:
-        found, cursor = changes.find(pipe, limit, changes.Wanted(**wanted))
+        found, cursor = changelog.find(pipe, limit, changelog.Wanted(**wanted))
         if terminal.as_json:
-            terminal.give({"items": [changes.as_json(change) for change in found], "cursor": cursor})
+            terminal.give({"items": [changelog.as_json(change) for change in found], "cursor": cursor})
         elif terminal.as_csv:
             changes.write(found)
         else:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from arangopipe.cli.tables import LONGEST
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import shortened
+from arangopipe.words import shortened
 
 WIDTH = 30
 

@@ -1,130 +1,29 @@
-"""The changes of a store: finding them backwards, printing them, verifying them."""
+"""The changes of a store: printing them, verifying them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from arangopipe.audit import Verification, verify
+from arangopipe.changelog import as_json
 from arangopipe.cli.bars import progress
-from arangopipe.cli.pages import change_dict
 from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import count, short_key, title, when, who
-from arangopipe.model.graph import Change, Entry
-from arangopipe.model.vocabulary import OWNED_BY_RUN
-from arangopipe.references import When, moment_of
+from arangopipe.cli.words import when, who
+from arangopipe.model.graph import Change
+from arangopipe.touched import what
+from arangopipe.words import count
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
 
-_STEP = 500
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which changes are asked for."""
-
-    actor: str | None = None
-    since: When = None
-    until: When = None
-    kind: str | None = None
-    action: str | None = None
-    cursor: int | None = None
-    as_of: When = None
-
-
-def find(pipe: ArangoPipe, limit: int, wanted: Wanted) -> tuple[list[Change], int | None]:
-    """Return the newest changes that are wanted, and the cursor to older ones."""
-    kind = None if wanted.kind is None else pipe.references().kind(wanted.kind).name
-    found: list[Change] = []
-    for change in _backwards(pipe, _last(pipe, wanted)):
-        if _before(change, wanted.since):
-            break
-        if not _fits(change, wanted):
-            continue
-        if len(found) == limit:
-            return found, found[-1].number
-        whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
-        if kind is None or any(thing.kind == kind for thing in _things(whole)):
-            found.append(whole)
-    return found, None
-
-
-def _last(pipe: ArangoPipe, wanted: Wanted) -> int:
-    """Return the number of the last change that may be wanted."""
-    heads = [pipe.store.head(moment_of(moment)) for moment in {wanted.until, wanted.as_of, None}]
-    last = min((head.number if head is not None else 0) for head in heads)
-    return last if wanted.cursor is None else min(last, wanted.cursor - 1)
-
-
-def _backwards(pipe: ArangoPipe, last: int) -> Iterator[Change]:
-    while last > 0:
-        first = max(last - _STEP, 0)
-        yield from reversed(list(pipe.store.changes(first, limit=last - first)))
-        last = first
-
-
-def _before(change: Change, moment: When) -> bool:
-    known = moment_of(moment)
-    if known is None:
-        return False
-    return change.number < known if isinstance(known, int) else change.time < known
-
-
-def _fits(change: Change, wanted: Wanted) -> bool:
-    actors = (None, change.actor, change.origin and change.origin.actor)
-    return wanted.actor in actors and wanted.action in (None, change.action)
-
-
-class Thing(NamedTuple):
-    """A node that a change wrote or closed, or a run whose points it added."""
-
-    kind: str
-    key: str
-    name: str
-
-
-def _things(change: Change) -> Iterator[Thing]:
-    """Yield each thing of a change once."""
-    seen = set()
-    for entry in change.entries:
-        match _parts(entry):
-            case ["node", str(kind), str(key), str(name), *_]:
-                found = Thing(kind, key, name)
-            case ["points", str(run), *_]:
-                found = Thing("points", run.partition("/")[2], "")
-            case _:
-                continue
-        if found not in seen:
-            seen.add(found)
-            yield found
-
-
-def _parts(entry: Entry) -> list[Any]:
-    try:
-        parts = json.loads(entry.text or "[]")
-    except ValueError:
-        return []
-    return parts if isinstance(parts, list) else []
-
-
-def as_json(change: Change) -> dict[str, Any]:
-    """Return a change as JSON-able values."""
-    counted: dict[str, int] = {}
-    for thing in _things(change):
-        counted[thing.kind] = counted.get(thing.kind, 0) + 1
-    links = {"batch": change.batch, "digest": change.digest, "chain": change.chain}
-    return {**change_dict(change), "things": counted, **links}
-
 
 def write(found: Sequence[Change]) -> None:
     """Print changes as CSV; their things in words."""
-    write_rows([{**as_json(change), "things": _what(change)} for change in found], ("change", "time"))
+    write_rows([{**as_json(change), "things": what(change)} for change in found], ("change", "time"))
 
 
 def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> None:
@@ -137,30 +36,13 @@ def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> Non
         Column("time", [when(change.time) for change in found], 0),
         Column("actor", [who(change) for change in found], 1),
         Column("action", [clean(change.action) for change in found], 1, "cyan"),
-        Column("what", [_what(change) for change in found], 2),
+        Column("what", [clean(what(change)) for change in found], 2),
         Column("reason", [clean(change.reason) for change in found], 3),
         Column("chain", [change.chain[:12] for change in found], 4, "dim"),
     ]
     show_table(terminal, columns)
     if cursor is not None:
         terminal.note(f"Older ones: --cursor {cursor}")
-
-
-def _what(change: Change) -> str:
-    """Return in words what a change wrote: of a run only the run, of many only how many."""
-    kinds: dict[str, list[Thing]] = {}
-    for thing in _things(change):
-        kinds.setdefault(thing.kind, []).append(thing)
-    for kind in OWNED_BY_RUN:
-        if "run" in kinds:
-            kinds.pop(kind, None)
-    parts = [
-        f"{title(kind)} {clean(things[0].name or short_key(things[0].key))}"
-        if len(things) == 1
-        else count(len(things), title(kind))
-        for kind, things in kinds.items()
-    ]
-    return ", ".join(parts)
 
 
 def verified(terminal: Terminal, pipe: ArangoPipe) -> Verification:

@@ -16,11 +16,11 @@ from rich.text import Text
 from arangopipe import __version__
 from arangopipe.audit import verify
 from arangopipe.cli.bars import progress
-from arangopipe.cli.details import stale
 from arangopipe.cli.tables import write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import count, joined, short_key, when
+from arangopipe.cli.words import joined, when
 from arangopipe.deployments import every, last_serving
+from arangopipe.details import stale
 from arangopipe.errors import ArangopipeError, StoreUnavailable
 from arangopipe.model import times
 from arangopipe.model.entities import Run
@@ -30,6 +30,7 @@ from arangopipe.spool.overview import summary
 from arangopipe.store import inspection
 from arangopipe.store.base import Condition, Maintenance
 from arangopipe.store.settings import SETTINGS, disabled
+from arangopipe.words import count, short_key
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

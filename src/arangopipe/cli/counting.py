@@ -12,10 +12,11 @@ from rich.text import Text
 from arangopipe.cli.bars import chart
 from arangopipe.cli.tables import Column, facts, heading, show_table, write_rows
 from arangopipe.cli.terminal import Terminal
-from arangopipe.cli.words import bytes_of, things, when
+from arangopipe.cli.words import when
 from arangopipe.model import times
 from arangopipe.model.expressions import And, Compare, Path
 from arangopipe.store import inspection
+from arangopipe.words import bytes_of, things
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

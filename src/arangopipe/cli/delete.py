@@ -72,9 +72,9 @@ def _show(terminal: Terminal, pipe: ArangoPipe, node: Node, erase: bool) -> None
     from rich.text import Text
 
     from arangopipe.cli.labels import line
-    from arangopipe.cli.words import count
     from arangopipe.guards import in_service
     from arangopipe.store.base import MAX_PAGE
+    from arangopipe.words import count
 
     (thing,) = pipe.entities([node])
     links = len(pipe.edges(node))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from arangopipe.cli.details import stale
 from arangopipe.cli.listing import Request
-from arangopipe.cli.placing import served
 from arangopipe.cli.tables import Column, show_table, write_csv, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import joined, things, title
+from arangopipe.cli.words import joined
+from arangopipe.deployments import served
+from arangopipe.details import cells, stale
 from arangopipe.errors import InvalidInput
-from arangopipe.model.entities import Deployment, Entity, Run
+from arangopipe.model.entities import Deployment, Run
 from arangopipe.model.filters import (
     And,
     Compare,
     Expression,
-    In,
     IsNull,
     Not,
     Path,
@@ -30,11 +29,11 @@ from arangopipe.model.filters import (
 from arangopipe.model.vocabulary import near
 from arangopipe.references import When, moment_of
 from arangopipe.results import Page
+from arangopipe.words import things, title
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
 
-_KEYS_AT_ONCE = 500
 _SAMPLED = 50
 
 View = Callable[["ArangoPipe", Page[Any], When], Sequence[Column]]
@@ -118,7 +117,7 @@ def _as_json(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> 
         more = _more(pipe, page, request.as_of)
         items = [{**item.to_dict(), **said} for item, said in zip(page, more, strict=True)]
         return {"items": items, "cursor": page.cursor}
-    found = cells(pipe, kind, page, request.columns, request.as_of)
+    found = cells(pipe.store, kind, page, request.columns, request.as_of)
     rows = [
         {"id": item.id, **{path: found[path][place] for path in request.columns}}
         for place, item in enumerate(page)
@@ -128,7 +127,8 @@ def _as_json(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> 
 
 def _more(pipe: ArangoPipe, page: Page[Any], as_of: When) -> list[dict[str, Any]]:
     """Return what is said of each thing besides its own: whether a run is stale, what a deployment serves."""
-    serving = served(pipe, [item for item in page if isinstance(item, Deployment)], as_of)
+    placed = [item for item in page if isinstance(item, Deployment)]
+    serving = served(pipe.store, placed, moment_of(as_of))
     return [
         {"stale": stale(pipe, item, as_of)}
         if isinstance(item, Run)
@@ -141,7 +141,7 @@ def _more(pipe: ArangoPipe, page: Page[Any], as_of: When) -> list[dict[str, Any]
 
 def _as_csv(pipe: ArangoPipe, kind: str, page: Page[Any], request: Request) -> None:
     if request.columns:
-        found = cells(pipe, kind, page, request.columns, request.as_of)
+        found = cells(pipe.store, kind, page, request.columns, request.as_of)
         write_csv([(path, found[path]) for path in request.columns])
         return
     more = _more(pipe, page, request.as_of)
@@ -152,7 +152,7 @@ def _as_table(
     terminal: Terminal, pipe: ArangoPipe, kind: str, page: Page[Any], request: Request, view: View
 ) -> None:
     if request.columns:
-        found = cells(pipe, kind, page, request.columns, request.as_of)
+        found = cells(pipe.store, kind, page, request.columns, request.as_of)
         chosen = [Column(clean(path), found[path]) for path in request.columns]
         show_table(terminal, chosen, chosen=True)
         empty = [parse_path(path) for path, column in found.items() if not any(c is not None for c in column)]
@@ -165,26 +165,9 @@ def _as_table(
         for column in shown
     ]
     missing = [path for path in sorted_by if path not in {c.path or c.heading for c in shown}]
-    found = cells(pipe, kind, page, missing, request.as_of) if missing else {}
+    found = cells(pipe.store, kind, page, missing, request.as_of) if missing else {}
     added = [Column(clean(path), found[path], 0) for path in missing]
     show_table(terminal, [*first, *added], hint=" (see --columns)")
-
-
-def cells(
-    pipe: ArangoPipe, kind: str, page: Page[Any], paths: Sequence[str], as_of: When
-) -> Mapping[str, list[Any]]:
-    """Return what stands at each path, for each thing of a page; None where that is not one scalar."""
-    for path in paths:
-        parse_path(path)
-    items: Sequence[Entity] = page.items
-    rows: dict[str, dict[str, Any]] = {}
-    for first in range(0, len(items), _KEYS_AT_ONCE):
-        keys = tuple(item.key for item in items[first : first + _KEYS_AT_ONCE])
-        where = In(Path(("key",)), keys)
-        for chunk in pipe.store.columns(kind, paths, where, moment_of(as_of)):
-            for place, node_id in enumerate(chunk["id"]):
-                rows[node_id] = {path: chunk[path][place] for path in paths}
-    return {path: [rows.get(item.id, {}).get(path) for item in items] for path in paths}
 
 
 def _nothing(pipe: ArangoPipe, kind: str, request: Request, filtered: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from arangopipe.cli.terminal import clean
-from arangopipe.cli.words import brief, count, label, title, when
+from arangopipe.cli.words import label, when
 from arangopipe.model.entities import (
     Dataset,
     Deployment,
@@ -20,6 +20,7 @@ from arangopipe.model.entities import (
 )
 from arangopipe.model.graph import Node
 from arangopipe.references import When
+from arangopipe.words import brief, count, title
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

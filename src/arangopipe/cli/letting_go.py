@@ -9,10 +9,11 @@ from rich.text import Text
 
 from arangopipe import retention
 from arangopipe.cli.bars import chart, progress
-from arangopipe.cli.details import written
 from arangopipe.cli.tables import Column, heading, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import count, label, title, when
+from arangopipe.cli.words import label, when
+from arangopipe.details import written
+from arangopipe.words import count, title
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from arangopipe.cli.details import change, stale
 from arangopipe.cli.labels import entities, line, status
 from arangopipe.cli.outline import outline
-from arangopipe.cli.phrases import phrase
 from arangopipe.cli.tables import facts, heading
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.walks import GROUPED_ABOVE
-from arangopipe.cli.words import count, label, length, number, title, when, who, zone
-from arangopipe.model import times
+from arangopipe.cli.words import label, when, who, zone
+from arangopipe.details import change, change_dict, stale
 from arangopipe.model.entities import Entity, Run
-from arangopipe.model.graph import Change, Edge, Node, edge_dict
+from arangopipe.model.graph import Edge, Node, edge_dict
 from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.phrases import phrase
 from arangopipe.references import When, moment_of
 from arangopipe.store.base import MAX_PAGE
+from arangopipe.words import count, length, number, title
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -47,21 +47,6 @@ def as_json(pipe: ArangoPipe, node: Node, as_of: When) -> dict[str, Any]:
     if isinstance(thing, Run):
         found["stale"] = stale(pipe, thing, as_of)
     return {**found, "edges": [edge_dict(edge) for edge in edges]}
-
-
-def change_dict(change: Change) -> dict[str, Any]:
-    """Return who made a change, when and why as JSON-able values, and where it was first recorded."""
-    found = {
-        "change": change.number,
-        "time": times.to_text(change.time),
-        "actor": change.actor,
-        "action": change.action,
-        "reason": change.reason,
-    }
-    if change.origin is not None:
-        store, number, time, actor, _ = change.origin
-        found["origin"] = {"store": store, "change": number, "time": times.to_text(time), "actor": actor}
-    return found
 
 
 def show(terminal: Terminal, pipe: ArangoPipe, node: Node, as_of: When) -> None:

@@ -11,12 +11,13 @@ from arangopipe.cli.labels import line, measured, status
 from arangopipe.cli.tables import Column, heading, show_table
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.walks import kinds_reached
-from arangopipe.cli.words import joined, label, length, short_key, things, when
-from arangopipe.deployments import last_serving
+from arangopipe.cli.words import joined, label, when
+from arangopipe.deployments import last_serving, served
 from arangopipe.model import times
 from arangopipe.model.entities import Deployment
 from arangopipe.model.graph import Node
 from arangopipe.references import When, moment_of
+from arangopipe.words import length, short_key, things
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -27,7 +28,7 @@ NAMES_SHOWN = 12
 
 def columns(pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When) -> Sequence[Column]:
     """Return the columns of a table of deployments."""
-    links = served(pipe, placements, as_of)
+    links = served(pipe.store, placements, moment_of(as_of))
     last = last_serving(pipe.store, placements, moment_of(as_of))
     found = [last.get(item.id) for item in placements]
     return [
@@ -53,22 +54,6 @@ def view(pipe: ArangoPipe, page: Page[Deployment], as_of: When) -> Sequence[Colu
 def rank(deployment: Deployment) -> int:
     """Return what deployments are sorted by: what is live first, then what is scheduled."""
     return {"active": 0, "scheduled": 1}.get(deployment.status, 2)
-
-
-def served(
-    pipe: ArangoPipe, placements: Sequence[Deployment], as_of: When
-) -> Mapping[str, Mapping[str, Sequence[Node]]]:
-    """Return, for each deployment by its id, the models, featuresets and run that it serves, by kind."""
-    ids = [item.id for item in placements]
-    kinds = ("deployment_model", "deployment_featureset", "deployment_modelparams")
-    edges = pipe.store.edges(ids, kinds, as_of=moment_of(as_of)) if ids else ()
-    wanted = [edge.target.replace("modelparams/", "run/") for edge in edges]
-    nodes = pipe.store.get(wanted, moment_of(as_of))
-    found: dict[str, dict[str, list[Node]]] = {node_id: {} for node_id in ids}
-    for edge, node in zip(edges, nodes, strict=True):
-        if node is not None:
-            found[edge.source].setdefault(node.kind, []).append(node)
-    return found
 
 
 def _labels(links: Mapping[str, Sequence[Node]], kind: str) -> str | None:

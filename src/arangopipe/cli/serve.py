@@ -27,7 +27,7 @@ from arangopipe.errors import MissingExtra
 @click.option(
     "--auth/--no-auth",
     default=None,
-    help="Serve known users only, or everybody. [default: known users, if the store has any]",
+    help="Serve known users only, or everybody. [default: known users, once the store has any]",
 )
 @click.option(
     "--log-level",
@@ -61,11 +61,22 @@ def serve(
         url = running.address(listening, host)
         logs.write_log(log_level, access_log)
 
-        def started() -> None:
+        def started(setup: str | None) -> None:
             if terminal.as_json:
-                terminal.give({"url": url, "store": pipe.store.url, "authentication": authentication})
+                more = {} if setup is None else {"setup_token": setup}
+                given = {"url": url, "store": pipe.store.url, "authentication": authentication}
+                terminal.give({**given, **more})
             else:
                 users = "known users only" if authentication else "everybody on this machine"
                 click.echo(f"Serving {terminal.place} at {url}, for {users}. Stop it with Ctrl-C.")
+                if setup is not None:
+                    click.echo("There are no users yet. Make the first administrator, once:\n")
+                    click.echo(_first(url, setup))
 
         running.run(pipe.store, listening, authentication=authentication, started=started)
+
+
+def _first(url: str, setup: str) -> str:
+    """Return the command that makes the first administrator of a server."""
+    body = f'{{"token": "{setup}", "name": "NAME", "password": "PASSWORD"}}'
+    return f"  curl {url}/api/v1/setup --json '{body}'"

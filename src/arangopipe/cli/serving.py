@@ -16,12 +16,13 @@ from arangopipe.cli.labels import placed as placed_words
 from arangopipe.cli.refs import find
 from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal, clean
-from arangopipe.cli.words import length, short_key, when
+from arangopipe.cli.words import when
 from arangopipe.errors import Conflict, InvalidInput, NotFound
 from arangopipe.model import times
 from arangopipe.model.entities import Deployment, Run
 from arangopipe.model.expressions import Compare, Path
 from arangopipe.model.vocabulary import near
+from arangopipe.words import length, short_key
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

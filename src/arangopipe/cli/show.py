@@ -56,11 +56,12 @@ def history(terminal: Terminal, ref: str, project: str | None, as_of: When) -> N
     changed. A thing that was deleted is known by its id.
     """
     from arangopipe.cli import revisions
+    from arangopipe.revisions import as_json
 
     with terminal.pipe(project=project) as pipe:
         found = revisions.of(pipe, ref, as_of)
         if terminal.as_json:
-            terminal.give(revisions.as_json(found))
+            terminal.give(as_json(found))
         elif terminal.as_csv:
             revisions.write(found)
         else:

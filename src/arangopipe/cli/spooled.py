@@ -11,7 +11,7 @@ from arangopipe.cli.asking import proceed
 from arangopipe.cli.bars import progress
 from arangopipe.cli.tables import Column, heading, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, as_url, clean
-from arangopipe.cli.words import count, joined, short_key, title, when
+from arangopipe.cli.words import joined, when
 from arangopipe.errors import ArangopipeError, Conflict, NotFound, StoreError
 from arangopipe.model import times
 from arangopipe.model.graph import Batch
@@ -21,6 +21,7 @@ from arangopipe.spool.files import address, files
 from arangopipe.spool.overview import Summary, summary
 from arangopipe.spool.replay import Replay, written
 from arangopipe.store import open_store
+from arangopipe.words import count, short_key, title
 
 _REASONS = 3
 

@@ -23,7 +23,8 @@ def stores(terminal: Terminal) -> None:
     $ARANGOPIPE_HOME/databases. Nothing is created or upgraded by looking.
     """
     from arangopipe.cli.tables import Column, show_table, write_rows
-    from arangopipe.cli.words import bytes_of, cell
+    from arangopipe.cli.words import cell
+    from arangopipe.words import bytes_of
 
     rows = [_look(terminal, url) for url in _known(terminal)]
     if terminal.as_json:

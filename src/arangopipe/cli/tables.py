@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from arangopipe.cli.terminal import Terminal
-from arangopipe.cli.words import MISSING, cell, shortened
+from arangopipe.cli.words import cell
+from arangopipe.words import MISSING, shortened
 
 _GAP = 2
 LONGEST = 48

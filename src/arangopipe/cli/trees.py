@@ -11,11 +11,12 @@ from rich.tree import Tree
 from arangopipe.cli.labels import entities, line
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk, kinds_reached
-from arangopipe.cli.words import joined, label, things
+from arangopipe.cli.words import joined, label
 from arangopipe.model.entities import Entity
 from arangopipe.model.graph import Graph, Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction
 from arangopipe.references import When
+from arangopipe.words import things
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe

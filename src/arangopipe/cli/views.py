@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from arangopipe.cli.details import stale, written
-from arangopipe.cli.finding import cells
 from arangopipe.cli.labels import period, status
 from arangopipe.cli.tables import LONGEST, Column, short
 from arangopipe.cli.terminal import clean
-from arangopipe.cli.words import label, length, short_key, when
+from arangopipe.cli.words import label, when
+from arangopipe.details import cells, stale, written
 from arangopipe.model.entities import Dataset, Entity, Featureset, Model, Project, Run, ServingPerf
 from arangopipe.model.filters import Compare, Expression, Path, path_text
 from arangopipe.references import When
+from arangopipe.words import length, short_key
 
 if TYPE_CHECKING:
     from arangopipe.pipe import ArangoPipe
@@ -54,7 +54,7 @@ def datasets(pipe: ArangoPipe, page: Page[Dataset], as_of: When) -> list[Column]
 
 def featuresets(pipe: ArangoPipe, page: Page[Featureset], as_of: When) -> list[Column]:
     """Name and version, what it was made from and how, and its columns."""
-    made_from = cells(pipe, "featuresets", page, ["dataset.name"], as_of)["dataset.name"]
+    made_from = cells(pipe.store, "featuresets", page, ["dataset.name"], as_of)["dataset.name"]
     columns = [", ".join(item.columns) for item in page]
     return [
         *_named(page),
@@ -79,7 +79,7 @@ def models(pipe: ArangoPipe, page: Page[Model], as_of: When) -> list[Column]:
 
 def runs(pipe: ArangoPipe, page: Page[Run], as_of: When) -> list[Column]:
     """Key and name, status, what it used, what it measured, when it started and how long it took."""
-    used = cells(pipe, "run", page, ["model.name", "featureset.name", "dataset.name"], as_of)
+    used = cells(pipe.store, "run", page, ["model.name", "featureset.name", "dataset.name"], as_of)
     return [
         Column("run", [short_key(item.key) for item in page], 0, "cyan"),
         Column("name", [item.name for item in page], 5),
@@ -97,7 +97,7 @@ def runs(pipe: ArangoPipe, page: Page[Run], as_of: When) -> list[Column]:
 
 def serving(pipe: ArangoPipe, page: Page[ServingPerf], as_of: When) -> list[Column]:
     """The deployment, the period, what was measured in it, and what else is said of it."""
-    deployments = cells(pipe, "servingperf", page, ["deployment.tag"], as_of)["deployment.tag"]
+    deployments = cells(pipe.store, "servingperf", page, ["deployment.tag"], as_of)["deployment.tag"]
     words = [
         {n: v for n, v in item.document.items() if n not in (*item.metrics, "start", "end")} for item in page
     ]

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from arangopipe.cli.phrases import phrase
 from arangopipe.model.graph import Edge, Graph, Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+from arangopipe.phrases import phrase
 
 SHOWN = (4, 2)
 """How many of a large group are shown: next to the start, and farther away."""

@@ -120,8 +120,18 @@ EDGE_KINDS: Mapping[str, EdgeKind] = _edges(
 
 RESERVED_KINDS: Mapping[str, NodeKind] = _nodes(
     NodeKind("kinds", "kind", "Kind", "name", "an own kind of node or edge"),
-)
+    NodeKind("users", "user", "User", "name", "who may use the store: administrator or not, disabled or not"),
+    NodeKind(
+        "tokens", "token", "Token", "event",
+        "what proves who asks: an API token, a session or a password, each only as a hash",
+    ),
+)  # fmt: skip
 """Kinds that Arangopipe uses for itself; not listed among a user's own."""
+
+RESERVED_EDGES: Mapping[str, EdgeKind] = _edges(
+    EdgeKind("user_project", "users", "project", None, "a user has a role in a project (not lineage)"),
+)
+"""Kinds of edges that Arangopipe uses for itself; no search goes along them."""
 
 OWNED_BY_RUN = ("modelparams", "devperf")
 ROLES = ("training", "validation", "test")
@@ -137,7 +147,7 @@ class Vocabulary:
     """The kinds one store knows: the built-in ones and its own."""
 
     nodes: Mapping[str, NodeKind] = field(default_factory=lambda: {**NODE_KINDS, **RESERVED_KINDS})
-    edges: Mapping[str, EdgeKind] = field(default_factory=lambda: dict(EDGE_KINDS))
+    edges: Mapping[str, EdgeKind] = field(default_factory=lambda: {**EDGE_KINDS, **RESERVED_EDGES})
 
     @cached_property
     def _by_word(self) -> dict[str, NodeKind]:
@@ -237,6 +247,8 @@ class Vocabulary:
     def _hops_of(self, kind: str) -> Mapping[str, tuple[Hop, ...]]:
         found: dict[str, list[Hop]] = {}
         for edge in self.edges.values():
+            if edge.name in RESERVED_EDGES:
+                continue
             if edge.source == kind and edge.target is not None:
                 found.setdefault(self.nodes[edge.target].singular, []).append((edge, True, edge.target))
             if edge.target == kind and edge.source is not None and edge.source != kind:

@@ -9,9 +9,26 @@ from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
 from arangopipe import __version__
-from arangopipe.server import batches, contract, health, openapi, problems
+from arangopipe.server import (
+    batches,
+    contract,
+    entities,
+    health,
+    kinds,
+    login,
+    moving,
+    openapi,
+    pages,
+    people,
+    placed,
+    problems,
+    questions,
+    reads,
+    runs,
+)
 from arangopipe.server.access import Gate
-from arangopipe.server.limits import Bounds, Limits
+from arangopipe.server.door import Door
+from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
@@ -45,14 +62,21 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
     )
-    app.state.gate = Gate(store, authentication)
+    app.state.gate = gate = Gate(store, authentication)
     app.state.limits = limits or Limits()
     problems.install(app)
     app.include_router(health.router)
-    app.include_router(batches.router, prefix=API)
-    app.include_router(contract.router, prefix=API)
+    app.state.desk = login.Desk(gate)
+    parts = (login, people, batches, contract, runs, placed, entities, kinds, reads, questions, moving)
+    routers = [part.router for part in parts]
+    for router in routers:
+        app.include_router(router, prefix=API)
+    pages.install(app)
     openapi.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
-    app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
+    app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
+    # Who is not known is refused before a body is read.
+    app.add_middleware(Door, gate=gate)
+    pages.explain(app)
     app.add_middleware(Journal)
     return app

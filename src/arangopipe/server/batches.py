@@ -87,7 +87,7 @@ def _record_line(
     try:
         answer, failed = _record(store, line, actor, patience, depth), False
     except ArangopipeError as error:
-        answer, failed = problems.of(error), isinstance(error, StoreError)
+        answer, failed = bytes(problems.of(error).body), isinstance(error, StoreError)
     answers.write(answer + b"\n")
     return not failed
 
@@ -122,7 +122,7 @@ _BATCH: dict[str, Any] = {
     "properties": {
         "id": {
             "type": "string",
-            "description": "A UUIDv7 that the client makes: what makes it be written once.",
+            "description": "A UUIDv7 of the client's: by it a batch is known",
         },
         "puts": {
             "type": "array",

@@ -110,7 +110,7 @@ def _all(first: str, lines: Iterator[str]) -> Iterator[str]:
     try:
         yield from lines
     except ArangopipeError as error:
-        yield f'{{"problem":{problems.of(error).decode()}}}\n'
+        yield f'{{"problem":{bytes(problems.of(error).body).decode()}}}\n'
 
 
 def _lines(items: Iterator[Any]) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.routing import Route
 
 from arangopipe.server import problems
 from arangopipe.server.wire import Problem
@@ -23,6 +22,24 @@ answers with what the store had recorded then: a time, or the number of a change
 
 TAGS = [
     {"name": "health", "description": "Whether the server lives and can serve."},
+    {"name": "projects", "description": "Bodies of work, which an administrator registers."},
+    {"name": "datasets", "description": "Data that was used."},
+    {"name": "featuresets", "description": "What was made of datasets."},
+    {"name": "models", "description": "What is fitted."},
+    {"name": "runs", "description": "What was run: parameters, metrics, points, code, environment."},
+    {"name": "deployments", "description": "What serves, served, or is to."},
+    {"name": "servingperf", "description": "How deployments performed over periods."},
+    {"name": "kinds", "description": "The kinds of things and edges, built in and own."},
+    {"name": "things", "description": "Things of any kind, own kinds too."},
+    {"name": "links", "description": "Edges between things."},
+    {"name": "search", "description": "Searching and counting in the search language."},
+    {"name": "graph", "description": "What came from what: lineage up and down, and impact."},
+    {"name": "questions", "description": "Questions over many runs, with honest statistics."},
+    {"name": "audit", "description": "Who changed what, and whether the record is intact."},
+    {"name": "administration", "description": "The server, and moving what its store holds."},
+    {"name": "login", "description": "Who one is: sessions of browsers, and the first administrator."},
+    {"name": "users", "description": "Users, and their roles in projects."},
+    {"name": "tokens", "description": "What programs show to be let in."},
     {"name": "store", "description": "The store itself, as `arangopipe.connect('http://…')` uses it."},
 ]
 
@@ -35,12 +52,6 @@ _BODY = (408, 413, 415)
 def operation_id(route: APIRoute) -> str:
     """Return the name of an operation: that of its function."""
     return route.name
-
-
-def streams(app: FastAPI) -> frozenset[str]:
-    """Return the paths of what reads its body piece by piece."""
-    found = [route for route in app.routes if isinstance(route, Route)]
-    return frozenset(route.path for route in found if getattr(route.endpoint, "reads_stream", False))
 
 
 def install(app: FastAPI) -> None:

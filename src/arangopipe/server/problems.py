@@ -117,9 +117,17 @@ EXAMPLES: Mapping[int, tuple[str, str]] = {
 }
 
 
-def of(error: errors.ArangopipeError) -> bytes:
-    """Return the problem document of an error."""
-    return encoded(status_of(error), str(error), type(error).__name__, **error_dict(error))
+def _of_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.ArangopipeError)
+    return of(error)
+
+
+def of(error: errors.ArangopipeError) -> Response:
+    """Return the answer that an error of ours makes."""
+    status = status_of(error)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    body = encoded(status, str(error), type(error).__name__, **error_dict(error))
+    return Response(body, status, headers, MEDIA_TYPE)
 
 
 def status_of(error: errors.ArangopipeError) -> int:
@@ -127,13 +135,6 @@ def status_of(error: errors.ArangopipeError) -> int:
     if isinstance(error, PreconditionFailed):
         return 412
     return STATUS[next((kind for kind in type(error).__mro__ if kind in STATUS), errors.StoreError)]
-
-
-def _of_ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.ArangopipeError)
-    status = status_of(error)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
-    return Response(of(error), status, headers, MEDIA_TYPE)
 
 
 def _of_http(request: Request, error: Exception) -> Response:

@@ -16,14 +16,10 @@ from arangopipe.server.app import create_app
 from arangopipe.server.connections import Connection
 from arangopipe.server.limits import Limits
 from arangopipe.store.base import Store
+from arangopipe.users import any_users
 
 HOST = "127.0.0.1"
 PORT = 8321
-
-
-def has_users(store: Store) -> bool:
-    """Whether anybody can log in."""
-    return "users" in store.vocabulary().nodes and store.count("users").get(None, 0) > 0
 
 
 def authenticates(store: Store, host: str, wanted: bool | None) -> bool:
@@ -31,13 +27,14 @@ def authenticates(store: Store, host: str, wanted: bool | None) -> bool:
 
     Raises `InvalidInput` where anybody could reach the server and do anything.
     """
-    on = has_users(store) if wanted is None else wanted
-    if on or is_loopback(host):
-        return on
-    how = "leave --no-auth out" if wanted is False and has_users(store) else "arangopipe init --admin NAME"
+    users = any_users(store)
+    if users and wanted is False:
+        raise InvalidInput(f"{store.url} has users, and is served to them only: leave --no-auth out")
+    if users or wanted or is_loopback(host):
+        return users or bool(wanted)
     raise InvalidInput(
-        f"{host} can be reached from other machines, and whoever reaches it could read and change "
-        f"everything: set up authentication first ({how}), or serve at {HOST}"
+        f"{host} can be reached from other machines, and who reaches it could read and change everything: "
+        f"set up authentication first (arangopipe init --admin NAME, or --auth), or serve at {HOST}"
     )
 
 
@@ -74,12 +71,16 @@ def run(
     *,
     authentication: bool,
     limits: Limits | None = None,
-    started: Callable[[], object] = lambda: None,
+    started: Callable[[str | None], object] = lambda _: None,
 ) -> None:
-    """Serve until a signal ends it; then finish the requests in flight and close the store."""
+    """Serve until a signal ends it; then finish the requests in flight and close the store.
+
+    `started` is told the token that makes the first administrator, where there is none yet.
+    """
     app = create_app(store, authentication=authentication, limits=limits, close=True)
+    setup = app.state.gate.setup_token() if authentication else None
     with _signals_end_quietly():
-        Server(app, started).run(sockets=[listening])
+        Server(app, lambda: started(setup)).run(sockets=[listening])
 
 
 class Server(uvicorn.Server):

@@ -20,7 +20,9 @@ ENGINES: Mapping[str, str] = {
     "http": "arangopipe.store.remote:RemoteStore",
     "https": "arangopipe.store.remote:RemoteStore",
     "memory": "arangopipe.store.memory:MemoryStore",
-    "sqlite": "arangopipe.store.sql:SQLStore",
+    "sqlite": "arangopipe.store.sql:SQLiteStore",
+    "postgresql": "arangopipe.store.sql:PostgresStore",
+    "postgres": "arangopipe.store.sql:PostgresStore",
 }
 
 ENTRY_POINTS = "arangopipe.stores"
@@ -30,8 +32,9 @@ ENTRY_POINTS = "arangopipe.stores"
 def open_store(url: str | None = None, token: str | None = None) -> Store:
     """Open the store at an address such as ``sqlite:///runs.db``, ``memory://`` or ``https://server``.
 
-    A server wants a `token`, by default the setting ARANGOPIPE_TOKEN. Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where the store cannot
-    be opened, and `SchemaMismatch` where a newer version wrote it.
+    A server takes a `token`, by default the setting ARANGOPIPE_TOKEN. One that is away does not keep its
+    store from being opened. Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where
+    the store cannot be opened, and `SchemaMismatch` where a newer version wrote it.
     """
     url = default_url() if url is None else url
     engine = _engine(url)

@@ -154,7 +154,7 @@ class RemoteStore(Store):
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
     ) -> dict[Any, int]:
         found = self._ask("count", kind=kind, where=_words(where), by=by, as_of=_moment(as_of))["counts"]
-        return {value: count for value, count in found}
+        return dict(found)
 
     def edges(
         self,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from arangopipe.cli.terminal import clean
-
 PHRASES = {
     "project_models": ("has", "belongs to"),
     "featureset_dataset": ("made from", "made into"),
@@ -26,5 +24,5 @@ def phrase(edge_kind: str, from_source: bool) -> str:
     """Return how one end of an edge relates to the other."""
     words = PHRASES.get(edge_kind)
     if words is None:
-        return clean(edge_kind) if from_source else f"← {clean(edge_kind)}"
+        return edge_kind if from_source else f"← {edge_kind}"
     return words[0] if from_source else words[1]

@@ -1,0 +1,80 @@
+"""The changes of a store, found backwards: the newest that are wanted come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from arangopipe.details import change_dict
+from arangopipe.model.graph import Change
+from arangopipe.references import When, moment_of
+from arangopipe.session import Session
+from arangopipe.touched import touched
+
+_STEP = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which changes are asked for."""
+
+    actor: str | None = None
+    since: When = None
+    until: When = None
+    kind: str | None = None
+    action: str | None = None
+    cursor: int | None = None
+    as_of: When = None
+
+
+def find(pipe: Session, limit: int, wanted: Wanted) -> tuple[list[Change], int | None]:
+    """Return the newest changes that are wanted, and the cursor to older ones."""
+    kind = None if wanted.kind is None else pipe.references().kind(wanted.kind).name
+    found: list[Change] = []
+    for change in _backwards(pipe, _last(pipe, wanted)):
+        if _before(change, wanted.since):
+            break
+        if not _fits(change, wanted):
+            continue
+        if len(found) == limit:
+            return found, found[-1].number
+        whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
+        if kind is None or any(thing.kind == kind for thing in touched(whole)):
+            found.append(whole)
+    return found, None
+
+
+def _last(pipe: Session, wanted: Wanted) -> int:
+    """Return the number of the last change that may be wanted."""
+    heads = [pipe.store.head(moment_of(moment)) for moment in {wanted.until, wanted.as_of, None}]
+    last = min((head.number if head is not None else 0) for head in heads)
+    return last if wanted.cursor is None else min(last, wanted.cursor - 1)
+
+
+def _backwards(pipe: Session, last: int) -> Iterator[Change]:
+    while last > 0:
+        first = max(last - _STEP, 0)
+        yield from reversed(list(pipe.store.changes(first, limit=last - first)))
+        last = first
+
+
+def _before(change: Change, moment: When) -> bool:
+    known = moment_of(moment)
+    if known is None:
+        return False
+    return change.number < known if isinstance(known, int) else change.time < known
+
+
+def _fits(change: Change, wanted: Wanted) -> bool:
+    actors = (None, change.actor, change.origin and change.origin.actor)
+    return wanted.actor in actors and wanted.action in (None, change.action)
+
+
+def as_json(change: Change) -> dict[str, Any]:
+    """Return a change as JSON-able values."""
+    counted: dict[str, int] = {}
+    for thing in touched(change):
+        counted[thing.kind] = counted.get(thing.kind, 0) + 1
+    links = {"batch": change.batch, "digest": change.digest, "chain": change.chain}
+    return {**change_dict(change), "things": counted, **links}

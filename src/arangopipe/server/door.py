@@ -1,0 +1,178 @@
+"""The door of the server: nothing but what is named here is answered to someone who is not known.
+
+It stands before every route, so that no route can forget to ask. A browser's session is a cookie: whatever
+such a request changes must prove that it comes from a page of this server.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arangopipe import credentials
+from arangopipe.errors import ArangopipeError
+from arangopipe.server import problems
+from arangopipe.server.access import Gate
+
+COOKIE = "arangopipe_session"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf_token"
+
+OPEN: Mapping[str, tuple[str, ...]] = {
+    "/health": ("GET", "HEAD"),
+    "/openapi.json": ("GET", "HEAD"),
+    "/login": ("GET", "HEAD", "POST"),
+    "/api/v1/session": ("POST",),
+    "/api/v1/setup": ("POST",),
+}
+"""What is answered to everyone: paths and methods, and files below `/static/`."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer carries, unless its route says otherwise."""
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
+"""What goes with each 401."""
+
+LARGEST_FORM = 65_536
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Door:
+    """Lets requests in whose token or session is known, and puts who asks into their state."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app = app
+        self.gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or give it on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        sent = _with_headers(send)
+        headers = Headers(scope=scope)
+        try:
+            refused, receive = await self._ask(scope, headers, receive)
+        except ArangopipeError as error:
+            refused = problems.of(error)
+        if refused is None:
+            await self.app(scope, receive, sent)
+        else:
+            await refused(scope, receive, sent)
+
+    async def _ask(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Response | None, Receive]:
+        """Find out who asks; return the answer to whom is not let in, and where to read the body from."""
+        state = scope.setdefault("state", {})
+        open_ = is_open(scope["method"], _path(scope))
+        if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
+            return problems.problem(403, foreign, error="PermissionDenied"), receive
+        bearer, session = _bearer(headers), _cookie(headers)
+        by_cookie = bearer is None and session is not None
+        if open_ and not (by_cookie and scope["method"] == "POST"):
+            return None, receive  # the store may be away, and this is still answered
+        given = session if by_cookie else bearer
+        principal = await run_in_threadpool(self.gate.admit, given, "session" if by_cookie else "token")
+        if principal is None:
+            return (None if open_ else _unknown(scope, headers)), receive
+        state["principal"], state["user"] = principal, principal.user
+        if by_cookie and principal.user:
+            state["session"] = session
+            state["csrf"] = credentials.csrf_token(given or "")
+            if scope["method"] not in _SAFE and not open_:
+                return await _forged(headers, receive, state["csrf"])
+        return None, receive
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether something is answered to everyone."""
+    return method in OPEN.get(path, ()) or (method in ("GET", "HEAD") and path.startswith("/static/"))
+
+
+def _path(scope: Scope) -> str:
+    """Return the path below where the application is mounted."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _cookie(headers: Headers) -> str | None:
+    """Return the session that a browser sends."""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
+
+
+def _foreign(headers: Headers) -> str:
+    """Return in words that a browser sends this from a page of another server, "" where it does not."""
+    origin = headers.get("origin")
+    if origin is None or urlsplit(origin).netloc == headers.get("host"):
+        return ""
+    return f"the request comes from a page of {origin!r:.200}, and this is {headers.get('host')!r:.200}"
+
+
+async def _forged(headers: Headers, receive: Receive, expected: str) -> tuple[Response | None, Receive]:
+    """Return the refusal of what does not prove that it comes from a page of this session."""
+    given = headers.get(CSRF_HEADER)
+    if given is None and headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        body, receive = await _read(receive)
+        given = parse_qs(body.decode(errors="replace")).get(CSRF_FIELD, [""])[0]
+    if hmac.compare_digest((given or "").encode(), expected.encode()):
+        return None, receive
+    said = f"a session must send the header {CSRF_HEADER}: GET /api/v1/me gives it"
+    return problems.problem(403, said, error="PermissionDenied"), receive
+
+
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """Return the body of a small form, and where it can be read from once more."""
+    messages: list[Message] = []
+    size = 0
+    while size <= LARGEST_FORM:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            break
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return b"".join(message.get("body", b"") for message in messages)[:LARGEST_FORM], again
+
+
+def _unknown(scope: Scope, headers: Headers) -> Response:
+    """Answer someone who is not known: a browser that wants a page is led to the login."""
+    path = _path(scope)
+    wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+    if wants_page and not path.startswith("/api/"):
+        query = scope.get("query_string", b"").decode("latin-1")
+        there = quote(path + (f"?{query}" if query else ""), safe="")
+        return RedirectResponse(f"{scope.get('root_path', '')}/login?next={there}", 303)
+    said = "no token, or one that is wrong, expired or revoked: send 'Authorization: Bearer apt_…'"
+    return problems.problem(401, said, headers=CHALLENGE)
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

@@ -1,0 +1,35 @@
+"""The web page: one module a page, each a view of plain values that is HTML and, under ``.json``, itself."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from fastapi import FastAPI
+
+from arangopipe.server.pages import entity, find, home, run, search, static
+from arangopipe.server.pages.failures import HtmlProblems
+from arangopipe.server.pages.rendering import Entry
+
+PAGES: tuple[ModuleType, ...] = (
+    home,
+    search,
+    find,
+    # A run has a page of its own, before that of any kind.
+    run,
+    entity,
+)
+"""The pages, in the order of the navigation; one that names itself in `NAVIGATION` stands there."""
+
+
+def install(app: FastAPI) -> None:
+    """Give an application its pages and their files."""
+    found = [getattr(module, "NAVIGATION", None) for module in PAGES]
+    app.state.navigation = tuple(entry for entry in found if isinstance(entry, Entry))
+    app.mount("/static", static.Files(), name="static")
+    for module in PAGES:
+        app.include_router(module.router, include_in_schema=False)
+
+
+def explain(app: FastAPI) -> None:
+    """Say errors to people, those of the middleware that is in place so far too."""
+    app.add_middleware(HtmlProblems)

@@ -1,0 +1,97 @@
+// Curves of metrics over steps or time, of one run or several over each other. Also used by the page that compares.
+import { element, enhance, failed, json, remember } from "./dom.js";
+
+enhance("[data-curves]", async (box) => {
+  const place = box.querySelector("[data-charts]");
+  try {
+    const { runs } = await json(box.dataset.curves);
+    await draw(box, place, runs);
+  } catch (error) {
+    failed(place, error);
+  }
+});
+
+async function draw(box, place, runs) {
+  const names = [...new Set(runs.flatMap((run) => Object.keys(run.series)))].sort();
+  if (!names.length) {
+    place.replaceChildren(element("p", { className: "empty", textContent: "No metric was logged over steps." }));
+    return;
+  }
+  const charts = await import("./charts.js");
+  const asked = new URLSearchParams(location.search);
+  const controls = box.querySelector("[data-controls]");
+  const log = controls.querySelector("[data-log]");
+  const smooth = controls.querySelector("[data-smooth]");
+  const against = controls.querySelector("[data-x]");
+  log.checked = asked.has("log");
+  smooth.value = asked.get("smooth") ?? "0";
+  against.value = asked.get("x") ?? "step";
+  controls.hidden = false;
+  const grid = element("div", { className: "charts" });
+  place.replaceChildren(grid);
+  const state = () => ({ log: log.checked, smooth: Number(smooth.value), x: against.value });
+  const drawn = names.map((name) => {
+    const figure = element("figure", {}, element("figcaption", { textContent: name }));
+    const canvas = element("div", { className: "chart" });
+    figure.append(canvas);
+    grid.append(figure);
+    const series = runs.filter((run) => run.series[name]).map((run, at) => ({ at, label: run.name || run.key.slice(-8), points: run.series[name].points }));
+    const words = `${name} of ${series.length === 1 ? "the run" : `${series.length} runs`} over ${series.reduce((most, one) => Math.max(most, one.points.length), 0)} points`;
+    return charts.chart(canvas, words, (theme) => option(charts, theme, series, state()));
+  });
+  const update = () => {
+    const { log: scaled, smooth: factor, x } = state();
+    remember({ log: scaled ? "1" : "", smooth: factor || "", x: x === "step" ? "" : x });
+    for (const one of drawn) one.update();
+  };
+  for (const control of [log, smooth, against]) control.addEventListener("input", update);
+  controls.querySelector("[data-reset]").addEventListener("click", () => {
+    for (const one of drawn) one.chart.dispatchAction({ type: "dataZoom", start: 0, end: 100 });
+  });
+}
+
+/** Return points as (x, value), smoothed by an exponential mean that makes up for its start. */
+export function smoothed(points, factor, x) {
+  let sum = 0;
+  let weight = 0;
+  const start = points[0]?.[1] ?? 0;
+  return points.map(([step, time, value]) => {
+    const at = x === "time" ? (time - start) / 1e6 : step;
+    if (value === null || !factor) return [at, value];
+    sum = factor * sum + (1 - factor) * value;
+    weight = factor * weight + (1 - factor);
+    return [at, sum / weight];
+  });
+}
+
+function option(charts, theme, series, { log, smooth, x }) {
+  const lines = [];
+  for (const { at, label, points } of series) {
+    const shade = theme.series[at % theme.series.length];
+    const line = { type: "line", name: label, symbol: points.length > 60 ? "none" : "circle", symbolSize: 4, color: shade, connectNulls: false, emphasis: { disabled: true } };
+    if (smooth) lines.push({ ...line, symbol: "none", tooltip: { show: false }, silent: true, lineStyle: { width: 1, opacity: 0.3 }, data: positive(smoothed(points, 0, x), log) });
+    lines.push({ ...line, lineStyle: { width: 1.8 }, data: positive(smoothed(points, smooth, x), log) });
+  }
+  return {
+    xAxis: { type: "value", scale: true, axisLabel: { formatter: (value) => charts.number(value) } },
+    yAxis: { type: log ? "log" : "value", scale: true, axisLabel: { formatter: (value) => charts.number(value) } },
+    grid: { bottom: 42 },
+    dataZoom: [
+      { type: "inside", filterMode: "none", zoomOnMouseWheel: "ctrl" },
+      { type: "slider", height: 18, bottom: 8, filterMode: "none", borderColor: theme.line, textStyle: { color: theme.quiet }, brushSelect: true, showDetail: false },
+    ],
+    tooltip: {
+      trigger: "axis",
+      formatter: (found) => {
+        const rows = found.filter((one, place) => found.findIndex((other) => other.seriesName === one.seriesName && other.seriesIndex > one.seriesIndex) < 0 || place === found.length - 1);
+        const title = x === "time" ? `${charts.number(found[0].axisValue)} s` : `step ${charts.number(found[0].axisValue)}`;
+        return charts.tip(title, rows.map((one) => [one.color, one.seriesName, charts.number(one.value[1])]));
+      },
+    },
+    series: lines,
+  };
+}
+
+function positive(points, log) {
+  return log ? points.map(([at, value]) => [at, value > 0 ? value : null]) : points;
+}

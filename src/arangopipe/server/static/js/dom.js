@@ -1,0 +1,55 @@
+// What every module shares: finding elements now and whenever a part of the page arrives.
+
+const enhancers = [];
+
+/** Call `make` once for each element that matches, now and in what arrives later. */
+export function enhance(selector, make) {
+  enhancers.push([selector, make]);
+  apply(document, selector, make);
+}
+
+function apply(root, selector, make) {
+  const found = [...root.querySelectorAll(selector)];
+  if (root.matches?.(selector)) found.unshift(root);
+  for (const element of found) {
+    element.enhanced ??= new Set();
+    if (element.enhanced.has(make)) continue;
+    element.enhanced.add(make);
+    make(element);
+  }
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const [selector, make] of enhancers) apply(document, selector, make);
+});
+
+/** Return a new element with properties and children. */
+export function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** Return what a server answers as JSON, or throw an error that says what was wrong. */
+export async function json(address) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" } });
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(said.detail || said.title || `the server answered ${answer.status}`);
+  return said;
+}
+
+/** Put a failure where the reader looks. */
+export function failed(place, error) {
+  const text = element("p", { textContent: `This could not be loaded: ${error.message}` });
+  place.replaceChildren(element("div", { className: "notice bad", role: "alert" }, text));
+}
+
+/** Change some of the address of this page without loading it again; empty values are left out. */
+export function remember(values) {
+  const here = new URL(location.href);
+  for (const [name, value] of Object.entries(values)) {
+    if (value === "" || value === null || value === false) here.searchParams.delete(name);
+    else here.searchParams.set(name, value);
+  }
+  history.replaceState(history.state, "", here);
+}
