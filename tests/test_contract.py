@@ -59,6 +59,7 @@ def serve() -> Iterator[Callable[[Store], str]]:
         yield serve
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("served-memory")
 class TestServedMemory(StoreContract):
     @pytest.fixture
@@ -67,6 +68,7 @@ class TestServedMemory(StoreContract):
             yield store
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("served-sqlite")
 class TestServedSQLite(StoreContract):
     @pytest.fixture
@@ -102,6 +104,7 @@ TestMemoryMachine = machine_test(store_machine(lambda: open_store("memory://")),
 TestSQLiteMachine = machine_test(store_machine(fresh_sqlite), 25)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("served-sqlite")
 def test_a_served_store_behaves_like_the_one_in_memory() -> None:
     with serving_in_turn() as serve:
