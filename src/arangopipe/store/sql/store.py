@@ -41,10 +41,11 @@ from arangopipe.store.sql.migrate import ensure_schema
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, SOME, Reader, some
 from arangopipe.store.sql.search import Search
-from arangopipe.store.sql.sqlite import Clash, SQLite
+from arangopipe.store.sql.sqlite import BUSY_SECONDS, SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
+from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.walking import Walk
-from arangopipe.store.sql.writing import Writer, read_change
+from arangopipe.store.sql.writing import read_change
 
 WINDOWS = 16
 
@@ -65,6 +66,7 @@ class SQLStore(Store, Maintenance, Replica, Backup):
         self._database = SQLite(url)
         self.url = self._database.url
         self._terms = Terms()
+        self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
         try:
             ensure_schema(self._database)
@@ -79,15 +81,7 @@ class SQLStore(Store, Maintenance, Replica, Backup):
             if (seen := self._seen(batch)) is not None:
                 return seen
             raise
-        prepared = prepare(batch, read)
-
-        def attempt(careful: bool) -> Change | None:
-            return self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful).run(), patience)
-
-        try:
-            change = attempt(careful=False)
-        except Clash:
-            change = attempt(careful=True)
+        change = self._together.write(self._write, prepare(batch, read), patience)
         if any(put.node.kind == "kinds" for put in batch.puts) or any(
             "kinds/" in closed for closed in batch.closes
         ):
