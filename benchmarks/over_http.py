@@ -29,7 +29,7 @@ import served
 from arangopipe import audit
 from arangopipe.model.graph import Batch, Change
 from arangopipe.model.wire import batch_dict
-from arangopipe.store.sql import SQLStore
+from arangopipe.store.sql import SQLiteStore
 
 LIMIT_RATE, PEER_RATE = 0.6, 40.0
 HUNDRED = 100
@@ -39,7 +39,7 @@ PEER_CLIENTS, PEER_RUNS = (1, 8), 24
 OUR_CLIENT = "log_run by a client, 1 run a request"
 
 
-class Recorder(SQLStore):
+class Recorder(SQLiteStore):
     """Keeps the batches that were written."""
 
     batches: list[Batch]

@@ -19,12 +19,12 @@ from arangopipe.errors import AlreadyExists, NotFound, StoreUnavailable
 from arangopipe.model import documents
 from arangopipe.model.graph import Batch, Change, Node, Put
 from arangopipe.model.ids import uuid7
-from arangopipe.store.sql import SQLStore
+from arangopipe.store.sql import SQLiteStore
 
 THREADS = 12
 
 
-class Counting(SQLStore):
+class Counting(SQLiteStore):
     """A store that counts its write transactions."""
 
     transactions = 0

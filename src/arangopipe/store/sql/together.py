@@ -11,13 +11,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from sqlite3 import Cursor
 from typing import Protocol, TypeVar
 
 from arangopipe.errors import StoreUnavailable
 from arangopipe.model.graph import Change
+from arangopipe.store.sql.database import Clash
+from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import Prepared
-from arangopipe.store.sql.sqlite import Clash
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.writing import Writer
 
