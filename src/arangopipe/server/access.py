@@ -182,5 +182,12 @@ async def _store(request: Request, principal: Annotated[Principal, Depends(_prin
     return gate.store_for(principal)
 
 
+def asking(request: Request) -> tuple[Principal, Store]:
+    """Return who asks, and the store as they may see it: what the two below are, at a third of the time."""
+    gate: Gate = request.app.state.gate
+    principal = gate.principal(request)
+    return principal, gate.store_for(principal)
+
+
 Asker = Annotated[Principal, Depends(_principal)]
 AskedStore = Annotated[Store, Depends(_store)]
