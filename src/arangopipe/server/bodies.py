@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError
-from arangopipe.server.problems import problem_of
+from arangopipe.server import problems
 
 MAX_BODY = 64 * 2**20
 """Bytes of one JSON value, unpacked: a body, or one line of a stream."""
@@ -112,7 +112,7 @@ def _from(first: str, lines: Iterator[str]) -> Iterator[str]:
     try:
         yield from lines
     except ArangopipeError as error:
-        yield f"{encode({'problem': problem_of(error)})}\n"
+        yield f'{{"problem":{bytes(problems.of(error).body).decode()}}}\n'
 
 
 def _lines(items: Iterator[Any]) -> Iterator[str]:

@@ -20,6 +20,8 @@ SETTINGS: Mapping[str, str] = {
     "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
     "ARANGOPIPE_OFFLINE": "when set to `1`, what is recorded goes to the spool, and no store is contacted",
     "ARANGOPIPE_SPOOL_MB": "how large the spool may grow, in millions of bytes; default `1000`",
+    "ARANGOPIPE_ADMIN_PASSWORD": "the password that `arangopipe init --admin NAME` gives the first "
+    "administrator; without it, it asks",
     "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
 }
 
