@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check lint bench bench-full docs docs-output clean
+.PHONY: help demo machine test test-all check lint bench bench-full docs docs-output clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,10 @@ help: ## list the targets
 demo: $(VENV)/.installed ## install and run the demo: real training runs in ./arangopipe-demo.db
 	@$(BIN)/arangopipe demo
 
-test: lint ## everything that a change must pass
+machine: ## install what the tests need of the system, where it is missing: PostgreSQL 15, Chromium
+	@sh tests/machine.sh
+
+test: machine lint ## everything that a change must pass
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-all: export HYPOTHESIS_PROFILE := thorough

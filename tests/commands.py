@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner, Result
@@ -65,9 +66,19 @@ def fill(url: str) -> None:
     pipe.annotate(data, owner="bob", summary={"rows": 443}, remove=["source"])
     pipe.admin.register_node_kind("patient", "who it is about")
     pipe.admin.register("patient", "p-1", age=51)
+    fill_users(pipe)
     gone = pipe.register_dataset("gone")
     pipe.admin.delete(gone, reason="by mistake")
     pipe.close()
+
+
+def fill_users(pipe: ArangoPipe) -> None:
+    pipe.admin.register_user("ana", roles={"diabetes": "contributor"}, full_name="Ana Lima")
+    pipe.admin.register_user("boss", admin=True)
+    pipe.admin.register_user("chief", admin=True)
+    known = bytes.fromhex("0123456789abcdef" * 8)
+    with patch.object(os, "urandom", lambda count: known[:count]):
+        pipe.admin.create_token("ana", name="laptop")
 
 
 def fill_deployments(pipe: ArangoPipe) -> None:
@@ -104,8 +115,8 @@ def store(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return path
 
 
-def call(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, list(arguments), prog_name="arangopipe")
+def call(*arguments: str, code: int = 0, input: str | None = None) -> Result:
+    result = CliRunner().invoke(main, list(arguments), input, prog_name="arangopipe")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output

@@ -16,6 +16,7 @@ from hypothesis import settings
 from browser import chromium, site, visitor  # noqa: F401
 from commands import original, store  # noqa: F401
 from served import served  # noqa: F401
+from servers import NoServer, Server
 
 settings.register_profile("dev")
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -52,6 +53,44 @@ def server() -> ForkServerContext:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         forkserver.ensure_running()
     return context
+
+
+# Real PostgreSQL servers: one of a version for each worker, an empty database for each test.
+
+
+def _server(version: int) -> Iterator[Server]:
+    try:
+        server = Server(version)
+    except NoServer as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server15() -> Iterator[Server]:
+    """Debian's PostgreSQL 15; its databases sort by ICU's rules for English."""
+    yield from _server(15)
+
+
+@pytest.fixture(scope="session")
+def server18() -> Iterator[Server]:
+    """PostgreSQL 18 from a wheel; its databases sort by code point."""
+    yield from _server(18)
+
+
+@pytest.fixture
+def postgres15(server15: Server) -> Iterator[str]:
+    """The address of an empty database in PostgreSQL 15."""
+    with server15.database() as name:
+        yield server15.url(name)
+
+
+@pytest.fixture
+def postgres18(server18: Server) -> Iterator[str]:
+    """The address of an empty database in PostgreSQL 18."""
+    with server18.database() as name:
+        yield server18.url(name)
 
 
 # In CI a skip is a failure, unless its test says that it may be skipped. xdist hands the

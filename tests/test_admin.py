@@ -26,12 +26,12 @@ from arangopipe.model.graph import Batch, Edge
 from arangopipe.model.ids import uuid7
 from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
+from places import ENGINES, empty_store
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES)
 def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
-    with connect(url, capture=False) as opened:
+    with empty_store(request, request.param, tmp_path) as url, connect(url, capture=False) as opened:
         yield opened
 
 

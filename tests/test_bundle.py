@@ -20,24 +20,20 @@ import pytest
 import arangopipe
 from arangopipe import audit, bundle
 from arangopipe.bundle.format import Bundle
-from arangopipe.errors import InvalidInput, NotFound, SchemaMismatch, StoreUnavailable
+from arangopipe.errors import Conflict, InvalidInput, NotFound, SchemaMismatch, StoreUnavailable
 from arangopipe.store import open_store
 from arangopipe.store.base import Maintenance, Store
 from arangopipe.testing.build import every, named, points, run, write
 from filled import DATA, SECRET, fill, fill_secret, read_all
+from places import ENGINES, empty_store
 from worlds import canonical
-
-ENGINES = ["memory", "sqlite"]
-
-
-def open_one(engine: str, folder: Path, name: str) -> Store:
-    return open_store("memory://" if engine == "memory" else f"sqlite:///{folder}/{name}.db")
 
 
 @pytest.fixture(params=ENGINES)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store with rows of every sort, erased ones too."""
-    with open_one(request.param, tmp_path, "source") as store:
+    (tmp_path / "source").mkdir()
+    with empty_store(request, request.param, tmp_path / "source") as url, open_store(url) as store:
         fill(store)
         fill_secret(store)
         secret = [node for node in every(store, "datasets") if node.name == SECRET]
@@ -48,7 +44,8 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture(params=ENGINES)
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with open_one(request.param, tmp_path, "target") as store:
+    (tmp_path / "target").mkdir()
+    with empty_store(request, request.param, tmp_path / "target") as url, open_store(url) as store:
         yield store
 
 
@@ -499,6 +496,10 @@ def test_a_copy_is_the_same_and_goes_on(source: Store, target: Store) -> None:
     done = bundle.copy(source, target, actor="mover")
     assert (done.verbatim, done.new, done.known) == (True, 0, 24)
     write(source, named("models", "more"))
-    done = bundle.copy(source, target, actor="mover")
+    before = read_all(target)
+    with pytest.raises(Conflict, match=r"holds changes that .* does not have.*--merge"):
+        bundle.copy(source, target, actor="mover")
+    assert read_all(target) == before
+    done = bundle.copy(source, target, actor="mover", merge=True)
     assert (done.verbatim, done.new, done.known) == (False, 1, 24)
     assert audit.verify(target).ok

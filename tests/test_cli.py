@@ -93,12 +93,18 @@ def test_help_of_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "example", [line for path, command in VERBS.items() if path != ("demo",) for line in command.examples]
+    "example",
+    [
+        line
+        for path, command in VERBS.items()
+        if path not in (("demo",), ("serve",))
+        for line in command.examples
+    ],
 )
 def test_examples_work(store: Path, example: str) -> None:
-    program, *arguments = shlex.split(example.partition(" > ")[0])
+    program, *arguments = shlex.split(re.split(" [<>] ", example)[0])
     assert program == "arangopipe"
-    call(*arguments)
+    call(*arguments, input="a long sentence\n" if " < " in example else None)
 
 
 def test_help_loads_neither_rich_nor_the_store() -> None:
@@ -625,13 +631,16 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     ]
 
 
+NEW = {("init", "project"), ("init", "admin"), ("user", "add", "name")}
+
+
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
 def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
     """All but what is new, or a text, a number or a moment."""
-    free = {"N", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
+    free = {"N", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
     for parameter in VERBS[path].params:
         words = parameter.metavar
-        new = path == ("init",) and parameter.name == "project"
+        new = (*path, parameter.name) in NEW
         if words and words not in free and not new:
             files = isinstance(parameter.type, click.Path)
             assert files or parameter._custom_shell_complete is not None, parameter.name

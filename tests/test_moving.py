@@ -60,6 +60,10 @@ def test_a_copy_can_be_repeated(store: Path) -> None:
     assert given("audit", "verify", "--store", "copy.db") == given("audit", "verify")
     assert "there is no store at no.db" in call("copy", "no.db", "copy.db", code=1).stderr
     assert "name two" in call("copy", "store.db", "store.db", code=1).stderr
+    call("import", "theirs.bundle", "--store", "copy.db")
+    call("import", "theirs.bundle")
+    assert "--merge" in call("copy", "store.db", "copy.db", code=1).stderr
+    assert given("copy", "store.db", "copy.db", "--merge")["verbatim"] is False
 
 
 # --- what is left of a damaged store -------------------------------------------------------------

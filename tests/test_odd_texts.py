@@ -13,6 +13,7 @@ import arangopipe
 from arangopipe import ArangoPipe, InvalidInput, audit
 from arangopipe.cli import main
 from arangopipe.model.ids import MAX_NAME
+from places import ENGINES, empty_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("texts")]
 
@@ -111,10 +112,12 @@ def _why(pipe: ArangoPipe, reason: str) -> str:
     return found.reason
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES)
 def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/odd.db?durability=relaxed"
-    with arangopipe.connect(url, actor="ana", capture=False) as pipe:
+    with (
+        empty_store(request, request.param, tmp_path) as url,
+        arangopipe.connect(url, actor="ana", capture=False) as pipe,
+    ):
         yield pipe
         assert audit.verify(pipe.store).ok
 

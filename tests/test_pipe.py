@@ -33,12 +33,15 @@ from arangopipe import (
     connect,
 )
 from arangopipe.store import open_store
+from places import ENGINES, empty_store
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES)
 def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
-    with connect(url, capture=False, actor="ann") as opened:
+    with (
+        empty_store(request, request.param, tmp_path) as url,
+        connect(url, capture=False, actor="ann") as opened,
+    ):
         yield opened
 
 

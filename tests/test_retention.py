@@ -12,14 +12,17 @@ import pytest
 from arangopipe import ArangoPipe, Conflict, InvalidInput, audit, connect, retention
 from arangopipe.model import times
 from arangopipe.retention import Plan, Rule
+from places import ENGINES, empty_store
 
 LATER = timedelta(days=100)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES)
 def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
-    with connect(url, capture=False, actor="ann") as opened:
+    with (
+        empty_store(request, request.param, tmp_path) as url,
+        connect(url, capture=False, actor="ann") as opened,
+    ):
         yield opened
 
 

@@ -33,17 +33,17 @@ from arangopipe import (
 )
 from arangopipe.model.graph import Batch, Change
 from arangopipe.store import open_store
-from arangopipe.store.sql import SQLStore
+from arangopipe.store.sql import SQLiteStore
+from places import ENGINES, empty_store
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES)
 def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
-    with connect(url, capture=False) as opened:
+    with empty_store(request, request.param, tmp_path) as url, connect(url, capture=False) as opened:
         yield opened
 
 
-class Flaky(SQLStore):
+class Flaky(SQLiteStore):
     """A store that cannot be reached for the next few writes, or loses the answer to them."""
 
     down = 0

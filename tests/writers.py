@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import arangopipe
 import arangopipe.store.sql.store  # what takes long to import, before the clock runs
-from arangopipe import AlreadyExists, ArangoPipe, Conflict, NotFound
-from arangopipe.model.graph import Node, Point
+from arangopipe import AlreadyExists, ArangoPipe, Conflict, NotFound, StoreUnavailable
+from arangopipe.model.graph import Batch, Node, Point, Points, Put
+from arangopipe.model.ids import uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.spool.files import files
 from arangopipe.spool.replay import Replay
@@ -22,6 +24,7 @@ from arangopipe.store.base import Store
 SECONDS = 60
 POINTS = 2_500
 """So many that an active run writes some of them before it ends."""
+ONE = (Point(0, 1_700_000_000_000_000, 0.5),)
 
 _barriers: dict[int, Any] = {}
 
@@ -313,3 +316,34 @@ def replay_until_killed(home: str, url: str, said: Connection) -> None:
             work.file(file)
     said.send_bytes(b"done")
     threading.Event().wait()
+
+
+# --- writers of a server that fails ----------------------------------------------------------------
+
+
+class Told(NamedTuple):
+    """What a writer was told: the change of each run that was acknowledged, and what was refused."""
+
+    runs: dict[str, int]
+    complaints: list[str]
+
+
+def write_until_told(url: str, said: Connection) -> None:
+    """Write run after run, each until it is acknowledged, until told to stop; then say what was told."""
+    told = Told({}, [])
+    with open_store(url) as store:
+        said.send("ready")
+        while not said.poll():
+            key = uuid7()
+            batch = Batch(uuid7(), (Put(Node("run", key)),), points=(Points(f"run/{key}", "loss", ONE),))
+            told.runs[key] = _insist(store, batch, told.complaints)
+    said.send(told)
+
+
+def _insist(store: Store, batch: Batch, complaints: list[str]) -> int:
+    while True:
+        try:
+            return store.write(batch).number
+        except StoreUnavailable as error:
+            complaints.append(str(error))
+            time.sleep(0.02)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import os
 import re
-import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1_000
 
 _ID_BYTES = 10
+_SECRET_BYTES = 32
 _FORM = re.compile(r"(apt|aps)_([0-9a-f]{20})_([A-Za-z0-9_-]{43})")
 
 
@@ -37,7 +39,8 @@ class Issued(NamedTuple):
 
 def issue(prefix: str = API_TOKEN) -> Issued:
     """Return a new token of 256 random bits."""
-    key, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(32)
+    key = os.urandom(_ID_BYTES).hex()
+    secret = base64.urlsafe_b64encode(os.urandom(_SECRET_BYTES)).rstrip(b"=").decode()
     return Issued(key, f"{prefix}_{key}_{secret}", digest(secret))
 
 
@@ -112,4 +115,4 @@ def _hasher() -> PasswordHasher:
 @lru_cache(maxsize=1)
 def _nobody() -> str:
     """Return the hash of a password that nobody has."""
-    return _hasher().hash(secrets.token_urlsafe(32))
+    return _hasher().hash(os.urandom(32).hex())

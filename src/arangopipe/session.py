@@ -206,7 +206,7 @@ def _opened(store: Store | str | None, token: str | None) -> Store:
         from arangopipe.store.offline import OfflineStore
 
         return OfflineStore(url)
-    return open_store(url)
+    return open_store(url, None if disabled() else token)
 
 
 @lru_cache(maxsize=1)

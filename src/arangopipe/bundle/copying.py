@@ -9,8 +9,9 @@ from typing import Any
 from arangopipe.bundle.exporting import identity
 from arangopipe.bundle.format import Progress
 from arangopipe.bundle.importing import take_over
-from arangopipe.bundle.merging import Conflict, Merger
-from arangopipe.errors import InvalidInput, StoreError, Unsupported
+from arangopipe.bundle.merging import Conflict as Disagreement
+from arangopipe.bundle.merging import Merger
+from arangopipe.errors import Conflict, InvalidInput, StoreError, Unsupported
 from arangopipe.model.graph import Change
 from arangopipe.store.base import Replica, Store
 
@@ -27,18 +28,21 @@ class Copied:
     new: int
     known: int
     compared: int
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[Disagreement, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON-able values."""
         return {**vars(self), "conflicts": [vars(conflict) for conflict in self.conflicts]}
 
 
-def copy(source: Store, target: Store, *, actor: str, progress: Progress | None = None) -> Copied:
-    """Record in one store what another holds at this moment: as it is where it can, else merged.
+def copy(
+    source: Store, target: Store, *, actor: str, merge: bool = False, progress: Progress | None = None
+) -> Copied:
+    """Record in one store what another holds at this moment, as it is.
 
     What the target has already is passed over, so an interrupted copy goes on where it stopped. In the end
-    heads, counts and samples are compared; raises `StoreError` where they differ.
+    heads, counts and samples are compared; raises `StoreError` where they differ. A target with changes of
+    its own raises `Conflict`, before anything is recorded, unless it is to `merge` them.
     """
     if source.url == target.url:
         raise InvalidInput(f"{source.url} is the store to copy and the one to copy to: name two")
@@ -58,6 +62,11 @@ def copy(source: Store, target: Store, *, actor: str, progress: Progress | None 
         new = take_over(target, told(source.changes(known, total - known, entries=True)))
         compared = _compare(source, target, total)
         return Copied(source.url, target.url, True, new, total - new, compared)
+    if not merge:
+        raise Conflict(
+            f"{target.url} holds changes that {source.url} does not have: copy into a store that is empty "
+            "or a copy of it, or merge the two (--merge; merge=True in Python)"
+        )
     merger = Merger(target, identity(source), actor)
     merger.merge(told(source.changes(0, total, entries=True)))
     conflicts = tuple(merger.conflicts)

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from arangopipe.errors import InvalidInput, SchemaMismatch, StoreError, StoreUnavailable
-from arangopipe.model import chain, times
-from arangopipe.model.graph import Change, Entry, Left
+from arangopipe.model.graph import Change
+from arangopipe.model.wire import change_dict, change_from
 
 FORMAT = "arangopipe bundle"
 VERSION = 1
@@ -80,7 +80,7 @@ class Lines:
         digest.update(line)
         yield line
         for change in self._changes:
-            line = _encoded(_line_of(change))
+            line = _encoded(change_dict(change))
             digest.update(line)
             yield line
             count, entries = count + 1, entries + len(change.entries)
@@ -179,7 +179,7 @@ class Bundle:
                 if after is None:
                     return
                 with self._reading():
-                    change = _change_of(json.loads(line))
+                    change = change_from(json.loads(line))
                 yield change
 
     @contextmanager
@@ -225,53 +225,3 @@ def _pairs(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
         if before is not None:
             yield before, line
         before = line
-
-
-def _line_of(change: Change) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "change": change.number,
-        "time": times.to_text(change.time),
-        "actor": change.actor,
-        "action": change.action,
-        "reason": change.reason,
-        "batch": change.batch,
-        "digest": change.digest,
-        "chain": change.chain,
-    }
-    if change.origin is not None:
-        line["origin"] = chain.origin_text(change.origin)
-    return {**line, "entries": [_entry_line(entry) for entry in change.entries]}
-
-
-def _entry_line(entry: Entry) -> list[Any]:
-    closed, text, salt, digest, left = entry
-    line = [int(closed), text, salt and salt.hex()]
-    return line if digest is None else [*line, digest.hex(), left]
-
-
-def _change_of(line: dict[str, Any]) -> Change:
-    origin = line.get("origin")
-    return Change(
-        line["change"],
-        times.parse(line["time"]),
-        line["actor"],
-        line["action"],
-        line["reason"],
-        line["batch"],
-        line["digest"],
-        line["chain"],
-        tuple(_entry_of(*entry) for entry in line["entries"]),
-        None if origin is None else chain.read_origin(origin),
-    )
-
-
-def _entry_of(
-    closed: int, text: str | None, salt: str | None, digest: str | None = None, left: Any = None
-) -> Entry:
-    return Entry(
-        bool(closed),
-        text,
-        None if salt is None else bytes.fromhex(salt),
-        None if digest is None else bytes.fromhex(digest),
-        None if left is None else Left(*left),
-    )

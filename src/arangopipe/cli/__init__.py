@@ -20,7 +20,9 @@ from arangopipe.cli.show import history, show
 from arangopipe.cli.spool import spool
 from arangopipe.cli.stats import stats
 from arangopipe.cli.stores import stores, upgrade
+from arangopipe.cli.tokens import token
 from arangopipe.cli.ui import ui
+from arangopipe.cli.users import user
 
 __all__ = ["main"]
 
@@ -55,7 +57,9 @@ for _command in (
     spool,
     stats,
     stores,
+    token,
     ui,
     upgrade,
+    user,
 ):
     main.add_command(_command)

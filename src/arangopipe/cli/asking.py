@@ -24,6 +24,21 @@ def asking_options(function: Any) -> Any:
     return add_options((REASON, DRY_RUN, YES))(function)
 
 
+PASSWORD_STDIN: Decorator[Any] = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, without asking."
+)
+
+
+def new_password(terminal: Terminal, from_stdin: bool) -> str:
+    """Return a password that is typed twice, unseen, or is the first line of standard input."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if terminal.as_json or not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked for the password here: use --password-stdin")
+    given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return given
+
+
 def proceed(terminal: Terminal, dry_run: bool, yes: bool) -> bool:
     """Return whether to do what has just been described; where nobody can be asked, only `yes` says so."""
     if dry_run:

@@ -16,6 +16,7 @@ from arangopipe.model.entities import Featureset
 from arangopipe.model.expressions import Like, Path
 from arangopipe.model.filters import path_text
 from arangopipe.model.vocabulary import NODE_KINDS
+from arangopipe.roles import ROLES
 from arangopipe.store.settings import home
 from arangopipe.words import short_key
 
@@ -94,6 +95,33 @@ def projects(context: click.Context, incomplete: str) -> Items:
     with _pipe(context) as pipe:
         names = [node.name for node in pipe.store.search("project", limit=OFFERED).items]
     return _begun(names, incomplete)
+
+
+@_calm
+def users(context: click.Context, incomplete: str) -> Items:
+    """Offer the names of users."""
+    with _pipe(context) as pipe:
+        names = [node.name for node in pipe.store.search("users", limit=OFFERED).items]
+    return _begun(names, incomplete)
+
+
+@_calm
+def roles(context: click.Context, incomplete: str) -> Items:
+    """Offer PROJECT=ROLE: projects, and after one the roles."""
+    project, mark, begun = incomplete.rpartition("=")
+    if mark:
+        return [CompletionItem(f"{project}={role}") for role in ROLES if role.startswith(begun)]
+    with _pipe(context) as pipe:
+        names = [f"{node.name}=" for node in pipe.store.search("project", limit=OFFERED).items]
+    return _begun(names, incomplete)
+
+
+@_calm
+def tokens(context: click.Context, incomplete: str) -> Items:
+    """Offer the keys of tokens, with whose they are."""
+    with _pipe(context) as pipe:
+        found = {token.key: f"{token.user} {token.name}".rstrip() for token in pipe.admin.tokens()}
+    return [CompletionItem(key, help=text) for key, text in found.items() if key.startswith(incomplete)]
 
 
 @_calm

@@ -173,13 +173,13 @@ def restore(terminal: Terminal, file: Path, force: bool) -> None:
 )
 @click.argument("source", metavar="FROM", shell_complete=lazily("stores"))
 @click.argument("target", metavar="TO", shell_complete=lazily("stores"))
+@click.option("--merge", is_flag=True, help="Merge into a store with changes of its own, as import does.")
 @pass_terminal
-def copy(terminal: Terminal, source: str, target: str) -> None:
-    """Copy one store into another.
+def copy(terminal: Terminal, source: str, target: str, merge: bool) -> None:
+    """Copy one store into another, whatever their engines.
 
     FROM and TO are addresses, or paths of files; TO is made if it is not there. What TO has already is
-    passed over, so an interrupted copy goes on where it stopped. Into a store with changes of its own
-    it merges, as 'arangopipe import' does.
+    passed over, so an interrupted copy goes on where it stopped. In the end both are compared.
     """
     from arangopipe import bundle
     from arangopipe.cli.bars import progress
@@ -190,7 +190,7 @@ def copy(terminal: Terminal, source: str, target: str) -> None:
         given.pipe(create=True) as other,
         progress(terminal, "Copying changes") as told,
     ):
-        done = bundle.copy(pipe.store, other.store, actor=pipe.actor, progress=told)
+        done = bundle.copy(pipe.store, other.store, actor=pipe.actor, merge=merge, progress=told)
     if terminal.as_json:
         terminal.give(done.to_dict())
         return

@@ -24,6 +24,7 @@ SECTIONS = {
     ),
     "Change": ("deploy", "delete", "retain"),
     "Serve": ("ui", "serve"),
+    "Let in": ("user", "token"),
     "Look after": ("stats", "doctor", "audit", "stores", "upgrade", "spool"),
     "Move and keep": ("export", "import", "copy", "backup", "restore"),
 }

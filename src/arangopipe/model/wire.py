@@ -1,17 +1,23 @@
-"""Batches as JSON: what the spool, bundles and the wire between client and server hold.
+"""Batches, changes and errors as JSON: what the spool, bundles and the wire between client and server hold.
 
 Documents are nested as they are; what is empty is left out. `batch_from(batch_dict(b)) == b` for every
-batch whose documents are canonical.
+batch whose documents are canonical. A change keeps its rows as they are, to the byte.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from arangopipe import errors
 from arangopipe.errors import InvalidInput
-from arangopipe.model import documents, times
-from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Origin, Point, Points, Put
+from arangopipe.model import chain, documents, times
+from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Entry, Left, Node, Origin, Point, Points, Put
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def batch_dict(batch: Batch) -> dict[str, Any]:
@@ -30,12 +36,29 @@ def batch_dict(batch: Batch) -> dict[str, Any]:
     )
 
 
+def batch_text(batch: Batch) -> str:
+    """Return a batch as JSON text, its documents as they are written; these must be JSON."""
+    puts = [
+        f'{{"node":{_with_document(node_dict(node._replace(text=documents.EMPTY)), node.text)},'
+        f'"expect":{_encode(expect)}}}'
+        for node, expect in batch.puts
+    ]
+    edges = [_with_document(_ref_dict(edge.ref), edge.text) for edge in batch.edges]
+    rest = _encode(batch_dict(replace(batch, puts=(), edges=())))[:-1]
+    return f'{rest},"puts":[{",".join(puts)}],"edges":[{",".join(edges)}]}}'
+
+
+def _with_document(value: dict[str, Any], text: str) -> str:
+    return f'{_encode(value)[:-1]},"document":{text}}}'
+
+
 def batch_from(value: Any) -> Batch:
     """Return the batch that `batch_dict` gave; raises `InvalidInput` for what is none."""
+    read: dict[str, dict[str, Any]] = {}
     try:
         return Batch(
             value["id"],
-            tuple(Put(node_from(put["node"]), put["expect"]) for put in value.get("puts", ())),
+            tuple([Put(_read_node(put["node"], read), put["expect"]) for put in value.get("puts", ())]),
             tuple(edge_from(edge) for edge in value.get("edges", ())),
             tuple(item if isinstance(item, str) else _ref_from(item) for item in value.get("closes", ())),
             tuple(points_from(points) for points in value.get("points", ())),
@@ -45,9 +68,19 @@ def batch_from(value: Any) -> Batch:
             tuple(value.get("unchanged", ())),
             value.get("since", 0),
             _origin_from(value["origin"]) if "origin" in value else None,
+            read,
         )
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"this is no batch ({type(error).__name__}: {error}): {value!r:.200}") from error
+
+
+def _read_node(value: Mapping[str, Any], read: dict[str, dict[str, Any]]) -> Node:
+    """Return a node, and note what its text says, so that nobody has to read it again."""
+    node = node_from(value)
+    document = value.get("document")
+    if type(document) is dict and len(node.text) <= documents.SHORT and node.text.isascii():
+        read[node.text] = document
+    return node
 
 
 def node_dict(node: Node) -> dict[str, Any]:
@@ -92,6 +125,82 @@ def points_dict(points: Points) -> dict[str, Any]:
 def points_from(value: Mapping[str, Any]) -> Points:
     """Return the points that `points_dict` gave."""
     return Points(value["run"], value["name"], tuple(Point(*point) for point in value["points"]))
+
+
+def change_dict(change: Change) -> dict[str, Any]:
+    """Return a change as JSON-able values, with the entries it has."""
+    line: dict[str, Any] = {
+        "change": change.number,
+        "time": times.to_text(change.time),
+        "actor": change.actor,
+        "action": change.action,
+        "reason": change.reason,
+        "batch": change.batch,
+        "digest": change.digest,
+        "chain": change.chain,
+    }
+    if change.origin is not None:
+        line["origin"] = chain.origin_text(change.origin)
+    return {**line, "entries": [_entry_line(entry) for entry in change.entries]}
+
+
+def change_from(value: Mapping[str, Any]) -> Change:
+    """Return the change that `change_dict` gave; `LookupError`, `TypeError` or `ValueError` for none."""
+    origin = value.get("origin")
+    return Change(
+        value["change"],
+        times.parse(value["time"]),
+        value["actor"],
+        value["action"],
+        value["reason"],
+        value["batch"],
+        value["digest"],
+        value["chain"],
+        tuple(_entry_of(*entry) for entry in value["entries"]),
+        None if origin is None else chain.read_origin(origin),
+    )
+
+
+def error_dict(error: errors.ArangopipeError) -> dict[str, Any]:
+    """Return what, beside its class and words, makes an error again."""
+    if isinstance(error, errors.FilterSyntaxError):
+        return {"reason": error.reason, "text": error.text, "position": error.position}
+    if isinstance(error, errors.MissingExtra):
+        return {"need": error.need, "extra": error.extra}
+    return {}
+
+
+def error_from(title: str, detail: str, more: Mapping[str, Any]) -> errors.ArangopipeError | None:
+    """Return the error of a class, or None where there is no such class."""
+    kind = getattr(errors, title, None) if title in errors.__all__ else None
+    if kind is None:
+        return None
+    try:
+        if kind is errors.FilterSyntaxError:
+            return kind(str(more["reason"]), str(more["text"]), int(more["position"]))
+        if kind is errors.MissingExtra:
+            return kind(str(more["need"]), str(more["extra"]))
+    except (LookupError, TypeError, ValueError):
+        return InvalidInput(detail)
+    return kind(detail)  # type: ignore[no-any-return]
+
+
+def _entry_line(entry: Entry) -> list[Any]:
+    closed, text, salt, digest, left = entry
+    line = [int(closed), text, salt and salt.hex()]
+    return line if digest is None else [*line, digest.hex(), left]
+
+
+def _entry_of(
+    closed: int, text: str | None, salt: str | None, digest: str | None = None, left: Any = None
+) -> Entry:
+    return Entry(
+        bool(closed),
+        text,
+        None if salt is None else bytes.fromhex(salt),
+        None if digest is None else bytes.fromhex(digest),
+        None if left is None else Left(*left),
+    )
 
 
 def _ref_dict(ref: EdgeRef) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from arangopipe.server import (
 )
 from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
-from arangopipe.server.limits import Bounds, Limits
+from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
@@ -63,11 +63,13 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    for part in (login, people, contract, runs, placed, entities, kinds, reads, questions, moving):
-        app.include_router(part.router, prefix=API)
-    openapi.install(app)
+    parts = (login, people, contract, runs, placed, entities, kinds, reads, questions, moving)
+    routers = [part.router for part in parts]
+    for router in routers:
+        app.include_router(router, prefix=API)
     pages.install(app)
-    app.add_middleware(Bounds, limits=app.state.limits, streams=openapi.streams(app))
+    openapi.install(app)
+    app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
     app.add_middleware(Door, gate=gate)
     pages.explain(app)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeVar
 
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,6 +42,14 @@ def streamed(function: F) -> F:
     """Mark an endpoint that reads its body piece by piece, however long it is."""
     function.reads_stream = True  # type: ignore[attr-defined]
     return function
+
+
+def streams(prefix: str, routers: Iterable[APIRouter]) -> frozenset[str]:
+    """Return the paths of such endpoints."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return frozenset(
+        prefix + route.path for route in routes if getattr(route.endpoint, "reads_stream", False)
+    )
 
 
 class Bounds:

@@ -25,7 +25,8 @@ router = APIRouter(tags=["administration"])
 
 BUNDLE = "application/gzip"
 
-_BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_SENT = {"required": True, "content": {BUNDLE: _BINARY, "application/octet-stream": _BINARY}}
 
 
 @router.get("/server", response_model=wire.Server)
@@ -45,7 +46,7 @@ def get_server(pipe: AskedPipe, request: Request) -> Response:
 @router.get(
     "/export",
     response_class=StreamingResponse,
-    responses={200: {"content": {BUNDLE: {"schema": _BINARY}}}, **may(404)},
+    responses={200: {"content": {BUNDLE: _BINARY}}, **may(404)},
 )
 def export_bundle(
     pipe: AskedPipe,
@@ -71,7 +72,7 @@ def export_bundle(
     "/import",
     response_model=wire.Imported,
     responses=may(400, 409, 501),
-    openapi_extra={"requestBody": {"required": True, "content": {BUNDLE: {"schema": _BINARY}}}},
+    openapi_extra={"requestBody": _SENT},
 )
 @streamed
 async def import_stream(pipe: AskedPipe, _: Administrator, request: Request) -> Response:

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.routing import Route
 
 from arangopipe.server import problems
 from arangopipe.server.wire import Problem
@@ -53,12 +52,6 @@ _BODY = (408, 413, 415)
 def operation_id(route: APIRoute) -> str:
     """Return the name of an operation: that of its function."""
     return route.name
-
-
-def streams(app: FastAPI) -> frozenset[str]:
-    """Return the paths of what reads its body piece by piece."""
-    found = [route for route in app.routes if isinstance(route, Route)]
-    return frozenset(route.path for route in found if getattr(route.endpoint, "reads_stream", False))
 
 
 def install(app: FastAPI) -> None:

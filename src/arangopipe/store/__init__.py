@@ -17,22 +17,29 @@ if TYPE_CHECKING:
     from arangopipe.store.base import Inspection, Store
 
 ENGINES: Mapping[str, str] = {
+    "http": "arangopipe.store.remote:RemoteStore",
+    "https": "arangopipe.store.remote:RemoteStore",
     "memory": "arangopipe.store.memory:MemoryStore",
-    "sqlite": "arangopipe.store.sql:SQLStore",
+    "sqlite": "arangopipe.store.sql:SQLiteStore",
+    "postgresql": "arangopipe.store.sql:PostgresStore",
+    "postgres": "arangopipe.store.sql:PostgresStore",
 }
 
 ENTRY_POINTS = "arangopipe.stores"
 """Group in which other packages name their engines: scheme = "module:Class"."""
 
 
-def open_store(url: str | None = None) -> Store:
-    """Open the store at an address such as ``sqlite:///runs.db`` or ``memory://``.
+def open_store(url: str | None = None, token: str | None = None) -> Store:
+    """Open the store at an address such as ``sqlite:///runs.db``, ``memory://`` or ``https://server``.
 
-    Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where the store cannot
+    A server wants a `token`, by default the setting ARANGOPIPE_TOKEN. Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where the store cannot
     be opened, and `SchemaMismatch` where a newer version wrote it.
     """
     url = default_url() if url is None else url
-    store: Store = _engine(url)(url)
+    engine = _engine(url)
+    if token is not None and not url.startswith(("http://", "https://")):
+        raise InvalidInput(f"token= is for a server (https://…), {_safe(url)!r} takes none: leave it out")
+    store = engine(url) if token is None else engine(url, token)
     _open.add(store)
     return store
 
@@ -43,7 +50,7 @@ def inspection(url: str) -> Inspection | None:
     return None if look is None else look(url)
 
 
-def _engine(url: str) -> Callable[[str], Store]:
+def _engine(url: str) -> Callable[..., Store]:
     """Return the class of the engine that an address names."""
     scheme, separator, _ = url.partition("://")
     if not separator:

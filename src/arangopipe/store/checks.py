@@ -112,6 +112,12 @@ def _document(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def check_document(what: str, text: str) -> None:
+    """Raise `InvalidInput` for a text that is no document."""
+    if _document(text) is None:
+        raise _not_an_object(what, text)
+
+
 def _not_an_object(what: str, text: str) -> InvalidInput:
     if not _is_unicode(text):
         return InvalidInput(f"the document of {what} contains half of a surrogate pair")

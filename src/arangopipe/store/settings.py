@@ -13,12 +13,15 @@ DEFAULT_URL = "sqlite:///arangopipe.db"
 
 SETTINGS: Mapping[str, str] = {
     "ARANGOPIPE_URL": f"the store that `connect()` and the command line open; default `{DEFAULT_URL}`",
+    "ARANGOPIPE_TOKEN": "the token for the server that ARANGOPIPE_URL names; `token=` comes before it",
     "ARANGOPIPE_HOME": "the folder of what belongs to this user and to no one store; default `~/.arangopipe`",
     "ARANGOPIPE_LEGACY_URL": "where code written for Arangopipe 0.0.x keeps its database `{database}`; "
     "default: the file `databases/{database}.db` in ARANGOPIPE_HOME",
     "ARANGOPIPE_DISABLED": "when set to `1`, an empty in-memory store that forgets at exit; no file",
     "ARANGOPIPE_OFFLINE": "when set to `1`, what is recorded goes to the spool, and no store is contacted",
     "ARANGOPIPE_SPOOL_MB": "how large the spool may grow, in millions of bytes; default `1000`",
+    "ARANGOPIPE_ADMIN_PASSWORD": "the password that `arangopipe init --admin NAME` gives the first "
+    "administrator; without it, it asks",
     "ARANGOPIPE_CAPTURE": "`0` switches off the capture of code and environment",
 }
 

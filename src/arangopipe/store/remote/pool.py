@@ -1,0 +1,187 @@
+"""Connections to a server, kept open and used again.
+
+This is `http.client` of the standard library: a request through httpx takes six times its processor time,
+which is more than the server needs to record a run.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import select
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+
+from arangopipe.errors import InvalidInput
+from arangopipe.store.remote.address import Address
+
+CONNECT = 2.0
+"""Seconds to reach a server."""
+KEPT = 16
+"""Idle connections kept."""
+_PIECE = 65_536
+_DAMAGE = (OSError, http.client.HTTPException, zlib.error, EOFError)
+
+
+class Broken(Exception):
+    """What a server was asked is not answered, or not wholly; `sent` says whether it may know of it.
+
+    `final`: there is no use in asking again; `untrusted`: because it cannot be spoken to safely.
+    """
+
+    def __init__(self, why: str, sent: bool, final: bool = False, untrusted: bool = False) -> None:
+        super().__init__(why)
+        self.sent = sent
+        self.final = final or untrusted
+        self.untrusted = untrusted
+
+
+class Answer:
+    """An answer whose body is still to be read; reading it to its end frees the connection."""
+
+    def __init__(self, pool: Pool, link: http.client.HTTPConnection, answer: http.client.HTTPResponse):
+        self._pool = pool
+        self._link = link
+        self._answer = answer
+        self.status = answer.status
+        self.headers = answer.headers
+        self._open = True
+
+    def __del__(self) -> None:
+        if self._open:
+            self._close()
+
+    def _close(self) -> None:
+        self._open = False
+        self._answer.close()
+        self._link.close()
+
+    def pieces(self, deadline: float | None = None) -> Iterator[bytes]:
+        """Yield the body as it comes, unpacked, until its end; raise `Broken` where it is cut."""
+        packed = self.headers.get("content-encoding", "").lower() == "gzip"
+        unpack = zlib.decompressobj(wbits=31) if packed else None
+        whole = False
+        try:
+            while piece := self._piece(deadline):
+                yield unpack.decompress(piece) if unpack else piece
+            if self._answer.length or (unpack and not unpack.eof):
+                raise EOFError("the answer was cut off")
+            whole = True
+        except _DAMAGE as error:
+            raise Broken(_words(error), sent=True) from error
+        finally:
+            if whole and not self._answer.will_close:
+                self._open = False
+                self._pool.give_back(self._link)
+            else:
+                self._close()
+
+    def _piece(self, deadline: float | None) -> bytes:
+        if deadline is not None and self._link.sock is not None:
+            self._link.sock.settimeout(max(deadline - time.monotonic(), 0.001))
+        return self._answer.read1(_PIECE)
+
+    def body(self, deadline: float | None = None) -> bytes:
+        """Return the whole body."""
+        return b"".join(self.pieces(deadline))
+
+
+class Pool:
+    """The connections of one store: safe under threads, and begun anew in a forked child."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._context = _context(address.ca) if address.secure else None
+        self._process = os.getpid()
+        self._idle: list[http.client.HTTPConnection] = []
+
+    def ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+    ) -> Answer:
+        """Send a request and return the beginning of its answer; raises `Broken`.
+
+        A kept connection that the server has closed meanwhile is replaced at once.
+        """
+        link = self._take()
+        link.timeout = min(CONNECT, timeout)
+        sent = False
+        try:
+            if link.sock is None:
+                link.connect()
+            link.sock.settimeout(timeout)
+            sent = True
+            link.request(method, self._address.path + path, body, headers)
+            return Answer(self, link, link.getresponse())
+        except _DAMAGE as error:
+            link.close()
+            raise Broken(_words(error), sent, untrusted=_is_untrusted(error)) from error
+        except BaseException:
+            link.close()
+            raise
+
+    def give_back(self, link: http.client.HTTPConnection) -> None:
+        """Keep a connection for the next request."""
+        if len(self._idle) < KEPT and self._process == os.getpid():
+            self._idle.append(link)
+        else:
+            link.close()
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> http.client.HTTPConnection:
+        if self._process != os.getpid():
+            # These are the parent's: to say anything there would mix up its answers.
+            self._process, self._idle = os.getpid(), []
+        while self._idle:
+            try:
+                link = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if link.sock is not None and not _has_news(link.sock):
+                return link
+            link.close()
+        address = self._address
+        if self._context is None:
+            return http.client.HTTPConnection(address.host, address.port)
+        return http.client.HTTPSConnection(address.host, address.port, context=self._context)
+
+
+def _has_news(sock: socket.socket) -> bool:
+    """Whether there is something to read on an idle connection: nobody asked, so it is the end."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([sock], [], [], 0)[0])
+
+
+def _context(ca: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise InvalidInput(f"ca={ca} cannot be read as certificates: {error.strerror or error}") from error
+
+
+def _is_untrusted(error: Exception) -> bool:
+    ended = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    return isinstance(error, ssl.SSLError) and not ended
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message} (name who signs its certificate with ?ca=/path)"
+    if _is_untrusted(error):
+        return "it does not speak https"
+    if isinstance(error, TimeoutError):
+        return "it does not answer in time"
+    if isinstance(error, (http.client.HTTPException, EOFError, ConnectionResetError, BrokenPipeError)):
+        return "it broke off the connection"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__

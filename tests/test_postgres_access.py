@@ -1,0 +1,160 @@
+"""Who may do what in PostgreSQL: the roles of the documentation, schemas, TLS, and many who come first."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import writers
+from arangopipe import ArangopipeError, PermissionDenied, StoreError, StoreUnavailable, audit
+from arangopipe.cli import main
+from arangopipe.store import open_store
+from filled import fill, read_all
+from servers import NOBODY, NoServer, Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres access")]
+
+PAGE = Path(__file__).parent.parent / "docs" / "postgresql.md"
+ROLES = ("arangopipe_owner", "arangopipe_writer", "arangopipe_reader")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+# --- roles -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def roles(server18: Server) -> Iterator[dict[str, str]]:
+    """The address of a database for each of the roles, made by the SQL that the page shows."""
+    outside, inside = blocks("sql")[:2]
+    try:
+        for statement in outside.split(";\n"):
+            server18.sql(statement)
+        server18.sql(inside, "arangopipe")
+        yield {role: server18.url("arangopipe", role) for role in ROLES}
+    finally:
+        server18.sql("drop database if exists arangopipe with (force)")
+        for role in ROLES:
+            server18.sql(f"drop role if exists {role}")
+
+
+def test_the_owner_makes_the_store_and_others_write_and_read(roles: dict[str, str]) -> None:
+    owner, writer, reader = roles.values()
+    for other in (writer, reader):
+        with pytest.raises(ArangopipeError, match=r"arangopipe (init|upgrade)"):
+            open_store(other).head()
+    made = CliRunner().invoke(main, ["init", "--store", owner])
+    assert made.exit_code == 0, made.output
+    with open_store(writer) as store:
+        fill(store)
+        before = read_all(store)
+        store.erase([next(iter(store.search("run").items)).id], "dpo", "asked to")  # type: ignore[attr-defined]
+        assert list(store.check()) == []  # type: ignore[attr-defined]
+        assert audit.verify(store).ok
+    with open_store(reader) as store:
+        assert read_all(store).keys() == before.keys()
+        assert audit.verify(store).ok
+        with pytest.raises(PermissionDenied):
+            fill(store)
+    with open_store(owner) as store:
+        assert audit.verify(store).ok
+
+
+def test_no_role_of_the_page_is_a_superuser(roles: dict[str, str], server18: Server) -> None:
+    rows = server18.sql(
+        "select rolname, rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls "
+        "from pg_roles where rolname like 'arangopipe%' order by 1"
+    )
+    assert rows == [(role, False) for role in sorted(ROLES)]
+    for role in ROLES[1:]:
+        said = server18.sql(f"select has_schema_privilege('{role}', 'arangopipe', 'create')", "arangopipe")
+        assert said == [(False,)]
+
+
+# --- schemas ---------------------------------------------------------------------------------------
+
+
+def test_two_schemas_of_one_database_are_two_stores(postgres18: str, server18: Server) -> None:
+    with open_store(f"{postgres18}?schema=one") as one, open_store(f"{postgres18}?schema=Zwei%20") as other:
+        fill(one)
+        assert other.head() is None
+        fill(other)
+        assert one.search("run").items == other.search("run").items
+        assert audit.verify(one).ok
+    database = postgres18.rpartition("/")[2]
+    rows = server18.sql(
+        "select distinct schemaname from pg_tables where tablename = 'node' order by 1", database
+    )
+    assert rows == [("Zwei ",), ("one",)]
+
+
+# --- many at once ----------------------------------------------------------------------------------
+
+
+def test_six_processes_open_an_empty_database_at_once(server18: Server) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(6, spawn, writers.set_up, ({6: spawn.Barrier(6)},)) as pool:
+        for _ in range(3):
+            with server18.database() as name:
+                url = server18.url(name)
+                made = [pool.submit(writers.create, url, 6) for _ in range(6)]
+                found = [future.result(writers.SECONDS) for future in made]
+                with open_store(url) as store:
+                    names = {node.name for node in store.search("datasets").items}
+                    assert names == {name for name, _ in found}
+                    assert audit.verify(store).changes == 6
+
+
+# --- TLS -------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a certificate for loopback that is signed by itself; return it and its key."""
+    made, key = folder / f"{name}.crt", folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return made, key
+
+
+@pytest.fixture(scope="module")
+def secure() -> Iterator[Server]:
+    """A server that takes only connections with TLS."""
+    try:
+        server = Server(15)
+    except NoServer as error:
+        pytest.skip(str(error))
+    with server:
+        made, key = certificate(server.folder, "server")
+        key.chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(key, NOBODY, NOBODY)
+        (server.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
+        server.configure({"ssl": "on", "ssl_cert_file": made, "ssl_key_file": key})
+        server.restart()
+        yield server
+
+
+def test_tls_is_asked_for_in_the_address(secure: Server, tmp_path: Path) -> None:
+    stranger, _ = certificate(tmp_path, "stranger")
+    own = secure.folder / "server.crt"
+    with open_store(secure.url("postgres", sslmode="verify-full", sslrootcert=own)) as store:
+        fill(store)
+        assert secure.sql("select count(*) > 0 from pg_stat_ssl where ssl") == [(True,)]
+    for options in ({"sslmode": "disable"}, {"sslmode": "verify-full", "sslrootcert": stranger}):
+        with pytest.raises(StoreUnavailable, match=r"certificate|encryption|SSL|pg_hba"):
+            open_store(secure.url("postgres", **options)).head()
+    with pytest.raises((StoreError, ArangopipeError), match="sslmode"):
+        open_store(secure.url("postgres", sslmode="never")).head()
