@@ -17,6 +17,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
+    "http_operations",
     "public_names",
     "sphinx_click",
     "vocabulary_tables",

@@ -1,31 +1,26 @@
-"""Real pages in a real browser: a server over a store, and Chromium that fails a test for whatever goes wrong.
+"""Real pages in a real browser: a server over a store, and Chromium in which nothing may go wrong.
 
-`site` is the story's store behind a server, shared by all tests of a worker, so tests only read it; a test that
-writes makes its own with `served`. `visit` opens a page; at the end of a test, errors that a page said in
-the console, requests that failed or left the server, and answers that no test expected, fail it.
+`site` is the story's store behind a server, shared by all tests of a worker, so tests only read it; a test
+that writes makes its own with `serving`, and its own `Visitor`. `visitor` is a window on `site`. When a
+window is closed, errors that a page said in the console, requests that failed or left the server, and
+answers that no test expected, fail the test.
 """
 
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
-from playwright.sync_api import Request as BrowserRequest
 
-import arangopipe
-import story
-from arangopipe.server import create_app
-from arangopipe.store import open_store
-from arangopipe.store.base import Store
+from served import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Response
+    from playwright.sync_api import Request as BrowserRequest
+
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -39,26 +34,6 @@ ARGUMENTS = [
 AXE = Path(__file__).parent / "data" / "vendor" / "axe-core-4.14.1.min.js"
 WIDE = (1280, 900)
 PHONE = (390, 844)
-
-
-@contextmanager
-def served(store: Store, **settings: Any) -> Iterator[str]:
-    """Serve a store on a free port of the loopback, and give the address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(store, **settings), log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listener.close()
 
 
 class Visitor:
@@ -104,10 +79,8 @@ class Visitor:
             # As the tools of a browser do: no policy of the page keeps it out.
             self.page.evaluate(AXE.read_text("utf-8") + "\n;undefined")
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        found = self.page.evaluate(
-            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
-            tags,
-        )
+        options = "{runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}"
+        found = self.page.evaluate(f"tags => axe.run(document, {options})", tags)
         said = [
             f"{rule['id']} ({rule['impact']}): {rule['help']}\n    "
             + "\n    ".join(
@@ -152,6 +125,8 @@ def chromium() -> Iterator[Browser]:
     """The browser, started once for all tests of a worker."""
     if not CHROMIUM.exists():
         pytest.skip("there is no Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser
@@ -161,10 +136,17 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server over the story's store."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('site') / 'story.db'}"
-    with arangopipe.connect(url, actor="ana", capture=False) as pipe:
-        story.tell(pipe)
-    with open_store(url) as store, served(store) as address:
+    import arangopipe
+    import story
+    from arangopipe.store import open_store
+
+    folder = tmp_path_factory.mktemp("site")
+    url = f"sqlite:///{folder / 'story.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARANGOPIPE_HOME", str(folder / "home"))
+        with arangopipe.connect(url, actor="ana", capture=False) as pipe:
+            story.tell(pipe)
+    with open_store(url) as store, serving(store) as address:
         yield address
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from browser import chromium, site, visitor  # noqa: F401
 from commands import original, store  # noqa: F401
 from served import served  # noqa: F401
 from servers import NoServer, Server

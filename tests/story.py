@@ -31,9 +31,7 @@ class Story:
 
     def tell(self) -> None:
         pipe = self.pipe
-        pipe.admin.register_project(
-            "diabetes", description="Disease progression of 442 patients after a year"
-        )
+        pipe.admin.register_project("diabetes", description="How the disease of 442 patients went on")
         pipe.admin.register_project("churn", description="Who leaves within a quarter")
         self.data = [self._dataset(version, rows) for version, rows in (("1", 430), ("2", 442))]
         self.features = {
@@ -62,7 +60,7 @@ class Story:
             name: {
                 "dtype": dtype,
                 "missing": self.random.randint(0, 3),
-                "mean": round(self.random.random(), 3),
+                "mean": self.random.randint(0, 9) / 8,
             }
             for name, dtype in COLUMNS.items()
         }
@@ -128,9 +126,7 @@ class Story:
                     Point(
                         step,
                         int((start.timestamp() + step * 30) * 1e6),
-                        scale * math.exp(-step / (40 + 20 * place))
-                        + 0.05
-                        + self.random.random() * 0.04 * scale,
+                        scale * (math.exp(-step / (40 + 20 * place)) + self.random.random() * 0.04) + 0.05,
                     )
                     for step in range(120)
                 )
@@ -158,7 +154,7 @@ class Story:
             error={
                 "type": "ValueError",
                 "message": "Input X contains NaN",
-                "traceback": 'Traceback (most recent call last):\n  File "train.py", line 3, in <module>\nValueError',
+                "traceback": 'Traceback (most recent call last):\n  File "train.py", line 3\nValueError',
             },
         )
 

@@ -641,7 +641,7 @@ NEW = {("init", "project"), ("init", "admin"), ("user", "add", "name")}
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
 def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
     """All but what is new, or a text, a number or a moment."""
-    free = {"N", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
+    free = {"N", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
     for parameter in VERBS[path].params:
         words = parameter.metavar
         new = (*path, parameter.name) in NEW

@@ -33,7 +33,7 @@ from arangopipe import (
 )
 from arangopipe.model.graph import Batch, Change
 from arangopipe.store import open_store
-from arangopipe.store.sql import SQLStore
+from arangopipe.store.sql import SQLiteStore
 from places import ENGINES, empty_store
 
 
@@ -43,7 +43,7 @@ def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]
         yield opened
 
 
-class Flaky(SQLStore):
+class Flaky(SQLiteStore):
     """A store that cannot be reached for the next few writes, or loses the answer to them."""
 
     down = 0

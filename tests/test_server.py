@@ -75,7 +75,7 @@ def test_it_is_not_ready_without_its_store(served: Serve, tmp_path: Path) -> Non
     ("method", "path", "content", "status", "title"),
     [
         ("GET", "/api/v1/nothing", b"", 404, "Not Found"),
-        ("GET", "/", b"", 404, "Not Found"),
+        ("GET", "/nothing/at/all", b"", 404, "Not Found"),
         ("PUT", "/health", b"", 405, "Method Not Allowed"),
         ("POST", "/api/v1/batches", b"{bad", 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"[]", 422, "InvalidInput"),

@@ -36,13 +36,13 @@ from arangopipe.spool.overview import summary
 from arangopipe.spool.replay import Replay
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
-from arangopipe.store.sql import SQLStore
+from arangopipe.store.sql import SQLiteStore
 from arangopipe.testing import strategies
 
 AWAY = "the network is down"
 
 
-class Faulty(SQLStore):
+class Faulty(SQLiteStore):
     """A store whose next writes go as `plan` says: "ok", "down", "lost" (recorded, answer lost), "hang"."""
 
     def __init__(self, url: str) -> None:

@@ -21,6 +21,7 @@ from arangopipe.cli.spool import spool
 from arangopipe.cli.stats import stats
 from arangopipe.cli.stores import stores, upgrade
 from arangopipe.cli.tokens import token
+from arangopipe.cli.ui import ui
 from arangopipe.cli.users import user
 
 __all__ = ["main"]
@@ -57,6 +58,7 @@ for _command in (
     stats,
     stores,
     token,
+    ui,
     upgrade,
     user,
 ):

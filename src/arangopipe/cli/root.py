@@ -23,7 +23,7 @@ SECTIONS = {
         *("show", "history", "lineage", "impact", "ask", "compare"),
     ),
     "Change": ("deploy", "delete", "retain"),
-    "Serve": ("serve",),
+    "Serve": ("ui", "serve"),
     "Let in": ("user", "token"),
     "Look after": ("stats", "doctor", "audit", "stores", "upgrade", "spool"),
     "Move and keep": ("export", "import", "copy", "backup", "restore"),

@@ -72,5 +72,6 @@ def create_app(
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
     app.add_middleware(Door, gate=gate)
+    pages.explain(app)
     app.add_middleware(Journal)
     return app

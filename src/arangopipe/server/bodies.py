@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from arangopipe.errors import ArangopipeError, InvalidInput
-from arangopipe.server.problems import problem_of
+from arangopipe.errors import ArangopipeError, InvalidInput, StoreError
+from arangopipe.server import problems
 
 MAX_BODY = 64 * 2**20
 """Bytes of one JSON value, unpacked: a body, or one line of a stream."""
@@ -111,7 +112,7 @@ def _from(first: str, lines: Iterator[str]) -> Iterator[str]:
     try:
         yield from lines
     except ArangopipeError as error:
-        yield f"{encode({'problem': problem_of(error)})}\n"
+        yield f'{{"problem":{bytes(problems.of(error).body).decode()}}}\n'
 
 
 def _lines(items: Iterator[Any]) -> Iterator[str]:

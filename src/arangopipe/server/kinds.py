@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from arangopipe.model.graph import edge_dict
-from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_KINDS
+from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_EDGES, RESERVED_KINDS
 from arangopipe.server import asking, entities, forms, wire
 from arangopipe.server.asking import AskedPipe, AsOf
 from arangopipe.server.entities import MADE
@@ -46,6 +46,7 @@ def list_kinds(pipe: AskedPipe) -> Response:
             "own": kind.name not in EDGE_KINDS,
         }
         for kind in known.edges.values()
+        if kind.name not in RESERVED_EDGES
     ]
     return reply({"nodes": nodes, "edges": edges})
 

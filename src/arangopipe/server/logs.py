@@ -21,7 +21,6 @@ ACCESS = logging.getLogger("arangopipe.server.access")
 SERVER = logging.getLogger("arangopipe.server")
 
 _REQUEST_ID = re.compile(rb"[\w.:-]{1,128}", re.ASCII)
-_SHARED = [(b"x-content-type-options", b"nosniff")]
 
 
 class Journal:
@@ -48,7 +47,7 @@ class Journal:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name), *_SHARED]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name)]
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
             await send(message)
@@ -77,7 +76,7 @@ def _line(scope: Scope, state: Mapping[str, Any], status: int, size: int, began:
     client = scope.get("client")
     return {
         "client": client[0] if client else "",
-        "user": state.get("user", ""),
+        "user": getattr(state.get("principal"), "user", ""),
         "method": scope["method"],
         "path": scope["path"],
         "status": status,

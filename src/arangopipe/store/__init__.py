@@ -20,7 +20,9 @@ ENGINES: Mapping[str, str] = {
     "http": "arangopipe.store.remote:RemoteStore",
     "https": "arangopipe.store.remote:RemoteStore",
     "memory": "arangopipe.store.memory:MemoryStore",
-    "sqlite": "arangopipe.store.sql:SQLStore",
+    "sqlite": "arangopipe.store.sql:SQLiteStore",
+    "postgresql": "arangopipe.store.sql:PostgresStore",
+    "postgres": "arangopipe.store.sql:PostgresStore",
 }
 
 ENTRY_POINTS = "arangopipe.stores"

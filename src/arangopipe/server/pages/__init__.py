@@ -22,11 +22,14 @@ PAGES: tuple[ModuleType, ...] = (
 
 
 def install(app: FastAPI) -> None:
-    """Give an application its pages, their files, and errors that people can read."""
+    """Give an application its pages and their files."""
     found = [getattr(module, "NAVIGATION", None) for module in PAGES]
     app.state.navigation = tuple(entry for entry in found if isinstance(entry, Entry))
     app.mount("/static", static.Files(), name="static")
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
-    login = any(module.__name__.endswith(".login") for module in PAGES)
-    app.add_middleware(HtmlProblems, login=login)
+
+
+def explain(app: FastAPI) -> None:
+    """Say errors to people, those of the middleware that is in place so far too."""
+    app.add_middleware(HtmlProblems)

@@ -11,11 +11,16 @@ from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request
 
+from arangopipe.errors import InvalidInput
 from arangopipe.model import times
+from arangopipe.model.vocabulary import RESERVED_KINDS
 from arangopipe.pipe import ArangoPipe
 from arangopipe.references import When, moment_of
 from arangopipe.server.access import AskedStore, Asker, Principal
 from arangopipe.store.base import AsOf, Store
+
+PRIVATE = frozenset(RESERVED_KINDS) - {"kinds"}
+"""Kinds that are not shown as other things are."""
 
 _SAFE = "-._~:@!$'()*,;"
 
@@ -46,6 +51,13 @@ class Ask:
             head = self.store.head(self.moment)
             return head.time if head is not None else times.now()
         return self.moment or times.now()
+
+    def kind(self, word: str) -> str:
+        """Return the kind that a word names, or raise `InvalidInput`; users and tokens are none."""
+        known = self.pipe.references(self.as_of).kind(word)
+        if known.name in PRIVATE:
+            raise InvalidInput(f"{known.title.lower()}s are looked after on the page Admin")
+        return known.name
 
     @property
     def here(self) -> str:

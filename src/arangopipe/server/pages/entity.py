@@ -24,8 +24,7 @@ router = APIRouter()
 @page(router, "/entity/{kind}/{key}", "entity.html")
 def entity(ask: Asked, kind: str, key: str, a: str = "", b: str = "") -> View:
     """Show all that is recorded about one thing; `a` and `b` are two states of it to compare."""
-    name = ask.pipe.references(ask.as_of).kind(kind).name
-    thing, found = known(ask, f"{name}/{key}")
+    thing, found = known(ask, f"{ask.kind(kind)}/{key}")
     return {**common(ask, thing, found, a, b), "facts": _facts(ask, thing)}
 
 
@@ -74,7 +73,7 @@ def same(ask: Ask, thing: Entity) -> dict[str, str]:
     url = str(ask.request.base_url).rstrip("/")
     moment = "" if ask.as_of is None else f", as_of={ask.as_of!r}"
     option = "" if ask.as_of is None else f" --as-of {shlex.quote(str(ask.as_of))}"
-    address = url + ask.to(f"{entity_path(thing.id)}.json")
+    address = url + ask.to(f"/api/v1/things/{entity_path(thing.id).removeprefix('/entity/')}")
     return {
         "Python": (
             f'import arangopipe\n\npipe = arangopipe.connect("{url}")\nthing = pipe.get("{thing.id}"{moment})'

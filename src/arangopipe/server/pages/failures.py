@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arangopipe.server.pages.rendering import bare
@@ -16,14 +14,10 @@ _LARGEST = 1_000_000
 
 
 class HtmlProblems:
-    """Middleware: an error of a page that a browser asked for becomes a page of its own.
+    """Middleware: an error of a page that a browser asked for becomes a page of its own."""
 
-    Whoever must sign in first is sent to the login page, if there is one.
-    """
-
-    def __init__(self, app: ASGIApp, login: bool = False) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.login = login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on but problems that a person is to read."""
@@ -47,15 +41,11 @@ class HtmlProblems:
     async def _answer(self, held: list[Message], scope: Scope, receive: Receive, send: Send) -> None:
         start, *rest = held
         request, status = Request(scope), start["status"]
-        if status == 401 and self.login and request.url.path != "/login":
-            path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            answer: Any = RedirectResponse(f"/login?next={quote(path)}", 303)
-        else:
-            problem = _problem(b"".join(message.get("body", b"") for message in rest), status)
-            answer = bare(request, "problem.html", problem, status)
-            for name, value in start["headers"]:
-                if name.lower() in (b"retry-after", b"www-authenticate", b"set-cookie"):
-                    answer.raw_headers.append((name, value))
+        problem = _problem(b"".join(message.get("body", b"") for message in rest), status)
+        answer = bare(request, "problem.html", problem, status)
+        for name, value in start["headers"]:
+            if name.lower() in (b"retry-after", b"www-authenticate", b"set-cookie"):
+                answer.raw_headers.append((name, value))
         await answer(scope, receive, send)
 
 

@@ -14,7 +14,7 @@ from arangopipe.model.expressions import Like, Path
 from arangopipe.model.filters import parse
 from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import RESERVED_KINDS
-from arangopipe.server.pages.asking import Ask, Asked, entity_path
+from arangopipe.server.pages.asking import PRIVATE, Ask, Asked, entity_path
 from arangopipe.server.pages.rendering import View, html, page
 from arangopipe.server.pages.things import brief
 
@@ -59,9 +59,10 @@ def find(ask: Asked, text: str = "") -> Response:
 def _the_one(ask: Ask, text: str) -> Node | None:
     """Return what an id, or a name with its kind, means."""
     try:
-        return ask.pipe.references(ask.as_of).any_node(text)
+        found = ask.pipe.references(ask.as_of).any_node(text)
     except ArangopipeError:
         return None
+    return None if found.kind in PRIVATE else found
 
 
 def _is_condition(text: str) -> bool:

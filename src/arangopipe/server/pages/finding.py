@@ -58,12 +58,13 @@ def default_columns(kind: str, found: Page[Any]) -> list[str]:
     """Return the columns of a kind when none are chosen: what most of a page has."""
     counted = Counter(name for item in found for name in plain_metrics(getattr(item, "metrics", {}), 100))
     prefix = ("metrics",) if kind == "run" else ()
-    metrics = [path_text((*prefix, name)) for name, _ in counted.most_common(METRICS_SHOWN)]
+    names = sorted(name for name, _ in counted.most_common(METRICS_SHOWN))
+    metrics = [path_text((*prefix, name)) for name in names]
     if kind in _FIRST:
         return [*_FIRST[kind], *metrics, *_LAST.get(kind, ())]
     rows = found.rows()
-    names = dict.fromkeys(name for row in rows for name in row if name not in ("id", "name"))
-    return [path_text((name,)) for name in list(names)[:OTHERS_SHOWN]]
+    others = dict.fromkeys(name for row in rows for name in row if name not in ("id", "name"))
+    return [path_text((name,)) for name in list(others)[:OTHERS_SHOWN]]
 
 
 def attributes(ask: Ask, kind: str) -> list[str]:

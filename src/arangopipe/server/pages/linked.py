@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from arangopipe.model.graph import Edge, Node
-from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind, singular
+from arangopipe.model.vocabulary import OWNED_BY_RUN, RESERVED_EDGES, EdgeKind, singular
 from arangopipe.phrases import phrase
 from arangopipe.server.pages.asking import Ask
 from arangopipe.server.pages.things import brief
@@ -19,7 +19,7 @@ def links(ask: Ask, node: Node) -> list[dict[str, Any]]:
     """Return the links of a thing by kind of edge and direction; of a run not its own parameters."""
     found = []
     for kind in ask.store.vocabulary().edges.values():
-        if not {kind.source, kind.target} & {node.kind, None}:
+        if kind.name in RESERVED_EDGES or not {kind.source, kind.target} & {node.kind, None}:
             continue
         if node.kind == "run" and kind.target in OWNED_BY_RUN:
             continue

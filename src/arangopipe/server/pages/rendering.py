@@ -15,20 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from arangopipe import __version__
 from arangopipe.phrases import phrase
+from arangopipe.server import door
 from arangopipe.server.pages import static, texts
 from arangopipe.server.pages.asking import Ask, address, entity_path
 
 View = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., View])
 
-HEADERS = {
-    "Cache-Control": "private, no-cache",
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def bare(request: Request, template: str, view: Mapping[str, Any], status: int) 
             navigation=_navigation(request, False),
         )
     )
-    return HTMLResponse(text, status, HEADERS)
+    return HTMLResponse(text, status, {**door.HEADERS, **HEADERS})
 
 
 def json_response(view: Any, status: int = 200) -> Response:
@@ -131,7 +125,7 @@ def _navigation(request: Request, admin: bool) -> list[dict[str, Any]]:
 class _Absent(StrictUndefined):
     """What a view lacks: it may be asked for, never shown."""
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]
         return False
 
 

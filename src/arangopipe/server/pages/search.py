@@ -37,7 +37,7 @@ def search(
     cursor: str = "",
 ) -> View:
     """Show a page of what a search finds. What cannot be read is said beside what was asked."""
-    name = ask.pipe.references().kind(kind).name
+    name = ask.kind(kind)
     asked: View = {
         "kind": name,
         "kinds": finding.kinds(ask),
@@ -90,14 +90,14 @@ def _heading(ask: Ask, path: str, order: str) -> dict[str, Any]:
 @page(router, "/search/facets", "parts/facets.html")
 def facets(ask: Asked, kind: str = "run", q: str = "") -> View:
     """Count what a search finds, and how it divides; the page asks for it when the rest is there."""
-    name = ask.pipe.references().kind(kind).name
+    name = ask.kind(kind)
     return {"kind": name, **finding.facets(ask, name, finding.condition([q]))}
 
 
 @page(router, "/search/attributes", "parts/attributes.html")
 def attributes(ask: Asked, kind: str = "run", q: str = "", columns: Columns = ()) -> View:
     """Return the attributes that may be named in a search of a kind."""
-    name = ask.pipe.references().kind(kind).name
+    name = ask.kind(kind)
     return {"kind": name, "attributes": finding.attributes(ask, name), "chosen": list(columns)}
 
 
@@ -123,7 +123,7 @@ def download(
     columns: Columns = (),
 ) -> Response:
     """Stream everything that a search finds as CSV or JSON."""
-    name = ask.pipe.references().kind(kind).name
+    name = ask.kind(kind)
     made = {"csv": as_csv, "json": as_json}.get(form)
     if made is None:
         raise InvalidInput(f"{form!r} cannot be downloaded: ask for csv or json")

@@ -11,7 +11,7 @@ from arangopipe.model import times
 from arangopipe.model.entities import Deployment, Entity, Run, ServingPerf
 from arangopipe.model.graph import Change, Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN
-from arangopipe.server.pages.asking import Ask
+from arangopipe.server.pages.asking import PRIVATE, Ask
 from arangopipe.touched import touched, what
 
 _MOST_TOUCHED = 3
@@ -58,7 +58,7 @@ def change_view(change: Change) -> dict[str, Any]:
     found = [
         thing._replace(kind="run") if thing.kind == "points" else thing
         for thing in touched(change)
-        if thing.kind not in OWNED_BY_RUN
+        if thing.kind not in OWNED_BY_RUN and thing.kind not in PRIVATE
     ]
     return {
         **change_dict(change),

@@ -1,5 +1,5 @@
-"""The SQL engines: SQLite, the default."""
+"""The SQL engines: SQLite, the default, and PostgreSQL."""
 
-from arangopipe.store.sql.store import SQLStore
+from arangopipe.store.sql.store import PostgresStore, SQLiteStore
 
-__all__ = ["SQLStore"]
+__all__ = ["PostgresStore", "SQLiteStore"]

@@ -26,8 +26,8 @@ from arangopipe.model.expressions import (
 )
 from arangopipe.model.vocabulary import EdgeKind, Vocabulary
 from arangopipe.store.records import OWN_WORDS, hop_of
+from arangopipe.store.sql.dialect import Test
 from arangopipe.store.sql.reading import Reader
-from arangopipe.store.sql.values import sql_value
 
 COLUMNS = {"key": "key", "name": "name", "version": "version", "project": "nullif(project, '')"}
 
@@ -47,21 +47,14 @@ class Condition:
     span: bool = False
 
 
-# In a column without a type, numbers sort before texts and texts before blobs.
-_OF_TYPE = {
-    int: "value < ''",
-    float: "value < ''",
-    str: "value >= '' AND value < x''",
-    bool: "value >= x''",
-}
 MAX_ITEMS = 500
 MAX_DEPTH = 15
 """Parts in one condition, and parts of parts: SQLite bounds its parser; beyond, documents are read."""
 
 Leaf = Compare | In | Like | IsNull
 
-ANY = Condition("1", exact=False)
-NONE = Condition("0", members="SELECT NULL WHERE 0")
+ANY = Condition("true", exact=False)
+NONE = Condition("false", members="SELECT node FROM value WHERE false")
 
 
 class Compiler:
@@ -69,6 +62,7 @@ class Compiler:
 
     def __init__(self, reader: Reader, vocabulary: Vocabulary, kind: str) -> None:
         self._reader = reader
+        self._dialect = reader.dialect
         self._vocabulary = vocabulary
         self._kind = kind
         self._hops = vocabulary.hops(kind)
@@ -112,15 +106,16 @@ class Compiler:
         if not terms:
             return ANY
         marks = ", ".join("?" * len(terms))
-        return Condition(f"n.id NOT IN (SELECT node FROM value WHERE path IN ({marks}))", terms, exact=False)
+        present = f"SELECT node FROM value WHERE path IN ({marks})"
+        return Condition(self._dialect.lacks("n.id", present), terms, exact=False)
 
     def _column(self, word: str, leaf: Compare | In | Like) -> Condition:
         column = COLUMNS[word].replace(word, f"n.{word}")
-        sql, params = column_test(column, leaf)
-        return Condition(f"({column} IS NOT NULL AND {sql})", params)
+        sql, params, exact = self._column_test(column, leaf)
+        return Condition(f"({column} IS NOT NULL AND {sql})", params, exact)
 
     def _on_index(self, kind: str, segments: Sequence[str], leaf: Compare | In | Like) -> Condition:
-        test, values = value_test(leaf)
+        test, values, exact = self._dialect.value_test(leaf)
         each, parts, params = [], [], []
         for term in self.terms(kind, segments):
             each.append(f"EXISTS (SELECT 1 FROM value WHERE path = ? AND {test} AND node = n.id)")
@@ -131,7 +126,7 @@ class Compiler:
         members = " UNION ".join(parts)
         equal = isinstance(leaf, Compare) and leaf.op == "="
         sql = " OR ".join(each) if equal else f"n.id IN ({members})"
-        return Condition(sql, params, members=members, member_params=params, span=not equal)
+        return Condition(sql, params, exact, members, params, span=not equal)
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""
@@ -146,29 +141,42 @@ class Compiler:
             return ANY
         parts: list[str] = []
         params: list[Any] = []
+        exact = True
         for edge, forward, kind in steps:
             far = self._far(kind, rest, leaf)
             if far is None or self.marked(kind):
                 return ANY
             near_end, far_end = ("source", "target") if forward else ("target", "source")
-            parts.append(f"SELECT {near_end} FROM edge WHERE {far_end} IN ({far[0]}) AND kind = ?")
-            params += [*far[1], self._reader.term(edge.name)]
+            sql, far_params, says_all = far
+            parts.append(f"SELECT {near_end} FROM edge WHERE {far_end} IN ({sql}) AND kind = ?")
+            params += [*far_params, self._reader.term(edge.name)]
+            exact = exact and says_all
         members = " UNION ".join(parts)
-        return Condition(f"n.id IN ({members})", params, members=members, member_params=params, span=True)
+        return Condition(f"n.id IN ({members})", params, exact, members, params, span=True)
 
-    def _far(
-        self, kind: str, segments: tuple[str, ...], leaf: Compare | In | Like
-    ) -> tuple[str, list[Any]] | None:
+    def _far(self, kind: str, segments: tuple[str, ...], leaf: Compare | In | Like) -> Test | None:
         """Return SQL for the ids of neighbours that meet a test, None where the index cannot say."""
         if len(segments) == 1 and segments[0] in OWN_WORDS:
             column = COLUMNS[segments[0]]
-            sql, params = column_test(column, leaf)
-            term = self._reader.term(kind)
-            return f"SELECT id FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}", [term, *params]
+            sql, params, exact = self._column_test(column, leaf)
+            select = f"SELECT id FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}"
+            return select, [self._reader.term(kind), *params], exact
         if not attributes.is_indexed(kind, segments) or segments[0] in ("params", "metrics"):
             return None
         found = self._on_index(kind, segments, leaf)
-        return str(found.members), found.member_params
+        return str(found.members), found.member_params, found.exact
+
+    def _column_test(self, column: str, leaf: Compare | In | Like) -> Test:
+        """Return a test on one of a node's own words, which are texts."""
+        if isinstance(leaf, Like):
+            return self._dialect.like(column, leaf)
+        if isinstance(leaf, In):
+            texts = [value for value in map(comparable, leaf.values) if isinstance(value, str)]
+            return self._dialect.among(column), [self._dialect.some(texts)], True
+        value = comparable(leaf.value)
+        if not isinstance(value, str):
+            return "false", [], True
+        return f"{column} {'<>' if leaf.op == '!=' else leaf.op} ?", [value], True
 
     def marked(self, kind: str) -> list[int]:
         """Return the ids of nodes of a kind that the index does not hold completely."""
@@ -182,7 +190,7 @@ class Compiler:
 def joined(word: str, parts: Sequence[Condition]) -> Condition:
     """Return several conditions as one."""
     return Condition(
-        word.join(f"({part.sql})" for part in parts) or "1",
+        word.join(f"({part.sql})" for part in parts) or "true",
         [param for part in parts for param in part.params],
         all(part.exact for part in parts),
     )
@@ -193,30 +201,3 @@ def indexable(kind: str, path: Path) -> bool:
     if kind == "run" and path.segments[0] in ("params", "metrics") and path.own == (len(path.segments) > 1):
         return False
     return attributes.is_indexed(kind, path.segments)
-
-
-def value_test(leaf: Compare | In | Like) -> tuple[str, list[Any]]:
-    """Return SQL for a test on the column `value`, and its parameters."""
-    if isinstance(leaf, Like):
-        return "value >= '' AND value < x'' AND arangopipe_like(value, ?, ?)", [leaf.pattern, leaf.fold]
-    if isinstance(leaf, In):
-        wanted = [sql_value(comparable(value)) for value in leaf.values]
-        return f"value IN ({', '.join('?' * len(wanted))})", wanted
-    value = comparable(leaf.value)
-    if leaf.op == "=":
-        return "value = ?", [sql_value(value)]
-    operator = "<>" if leaf.op == "!=" else leaf.op
-    return f"value {operator} ? AND {_OF_TYPE[type(value)]}", [sql_value(value)]
-
-
-def column_test(column: str, leaf: Compare | In | Like) -> tuple[str, list[Any]]:
-    """Return SQL for a test on one of a node's own words, which are texts."""
-    if isinstance(leaf, Like):
-        return f"arangopipe_like({column}, ?, ?)", [leaf.pattern, leaf.fold]
-    if isinstance(leaf, In):
-        texts = [value for value in map(comparable, leaf.values) if isinstance(value, str)]
-        return f"{column} IN ({', '.join('?' * len(texts))})", texts
-    value = comparable(leaf.value)
-    if not isinstance(value, str):
-        return "0", []
-    return f"{column} {'<>' if leaf.op == '!=' else leaf.op} ?", [value]

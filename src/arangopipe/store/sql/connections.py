@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from arangopipe.errors import StoreUnavailable
 
@@ -30,6 +31,10 @@ class Connection(sqlite3.Connection):
         if self.patience != seconds:
             self.execute(f"PRAGMA busy_timeout={seconds * 1_000:.0f}")
             self.patience = seconds
+
+    def stream(self, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
+        """Yield rows as they are asked for, as SQLite always does."""
+        return self.execute(sql, parameters)
 
 
 class Loan:

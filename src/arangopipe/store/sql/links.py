@@ -14,7 +14,7 @@ from typing import Any
 from arangopipe.model import documents
 from arangopipe.model.vocabulary import EdgeKind, Vocabulary
 from arangopipe.store.records import Links
-from arangopipe.store.sql.reading import EACH, SOME, Reader, some, states
+from arangopipe.store.sql.reading import Reader, states
 
 Group = tuple[str, str | None, Iterable[int]]
 """The id of a far end, a document, and the integers of the near ends whose edge to it has this document."""
@@ -67,22 +67,23 @@ def _groups(
 
 def _by_far_end(reader: Reader, near: str, far: str, far_kind: str, term: int) -> Iterator[Group]:
     sql = (
-        f"SELECT n.key, e.document, group_concat(e.{near}) FROM node n "
-        f"CROSS JOIN edge e ON e.{far} = n.id AND e.kind = ? WHERE n.kind = ? GROUP BY n.id, e.document"
+        f"SELECT n.key, e.document, {reader.dialect.listed(f'e.{near}')} FROM node n {reader.dialect.join} "
+        f"edge e ON e.{far} = n.id AND e.kind = ? WHERE n.kind = ? GROUP BY n.id, e.document"
     )
     for key, document, ids in reader.rows(sql, (term, reader.term(far_kind))):
         yield f"{far_kind}/{key}", document, json.loads(f"[{ids}]")
 
 
 def _by_edge(reader: Reader, near: str, far: str, term: int, among: Sequence[int] | None) -> Iterator[Group]:
+    dialect = reader.dialect
     where, each = "kind = ?", ""
     params: list[Any] = [term]
     if among is not None:
-        where, each, params = f"{near} = each AND kind = ?", EACH, [some(among), term]
+        where, each, params = f"{near} = each AND kind = ?", dialect.each, [dialect.some(among), term]
     sql = states("edge", f"{near}, {far}, document", where, reader.at, each)
     rows = list(reader.rows(sql, params if reader.at is None else params * 2))
-    ids = some(set(map(itemgetter(1), rows)))
-    nodes = reader.select("node", "id, kind, key", f"id IN {SOME}", ids)
+    ids = dialect.some(set(map(itemgetter(1), rows)))
+    nodes = reader.select("node", "id, kind, key", dialect.among("id"), ids)
     texts = reader.terms.texts(reader.cursor, *{kind for _, kind, _ in nodes})
     names = {id: f"{texts[kind]}/{key}" for id, kind, key in nodes}
     for id, other, document in rows:

@@ -10,7 +10,7 @@ from arangopipe.model import documents
 from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import Vocabulary
 from arangopipe.store.records import Needs, Record, Summary, summarise
-from arangopipe.store.sql.reading import SOME, Reader, some
+from arangopipe.store.sql.reading import Reader
 
 FIRST_CHUNK = 64
 LAST_CHUNK = 4_096
@@ -51,11 +51,8 @@ def records(
 
 
 def _owned(reader: Reader, kind: str, keys: Sequence[str]) -> dict[str, str]:
-    term = reader.term(kind)
-    found = reader.select(
-        "node", "key, coalesce(document, '{}')", f"kind = ? AND key IN {SOME}", term, some(keys)
-    )
-    return dict(found)
+    where, some = f"kind = ? AND {reader.dialect.among('key')}", reader.dialect.some(keys)
+    return dict(reader.select("node", "key, coalesce(document, '{}')", where, reader.term(kind), some))
 
 
 def _series(reader: Reader, ids: Sequence[int]) -> dict[int, dict[str, Summary]]:
@@ -65,8 +62,9 @@ def _series(reader: Reader, ids: Sequence[int]) -> dict[int, dict[str, Summary]]
             points = reader.points(id, None)
             found[id] = {name: summarise(series) for name, series in points.items()}
         return found
-    sql = f"SELECT run, name, count, step, time, last, low, high FROM series WHERE run IN {SOME}"
-    for run, name, *rest in reader.cursor.execute(sql, (some(ids),)).fetchall():
+    runs = reader.dialect.among("run")
+    sql = f"SELECT run, name, count, step, time, last, low, high FROM series WHERE {runs}"
+    for run, name, *rest in reader.cursor.execute(sql, (reader.dialect.some(ids),)).fetchall():
         text = reader.terms.texts(reader.cursor, name)[name]
         found.setdefault(run, {})[text[1:]] = Summary(*rest)
     return found
@@ -80,7 +78,8 @@ def _neighbours(
     for edge, forward, _ in vocabulary.hops(kind)[hop]:
         term = reader.term(edge.name)
         near, far = ("source", "target") if forward else ("target", "source")
-        pairs += reader.select("edge", f"{near}, {far}", f"{near} IN {SOME} AND kind = ?", some(ids), term)
+        where = f"{reader.dialect.among(near)} AND kind = ?"
+        pairs += reader.select("edge", f"{near}, {far}", where, reader.dialect.some(ids), term)
     rows = reader.by_ids({far for _, far in pairs})
     nodes = {row[0]: node for row, node in zip(rows, reader.nodes(rows), strict=True)}
     found: dict[int, list[Node]] = {}

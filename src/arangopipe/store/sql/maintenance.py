@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from sqlite3 import Cursor
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from arangopipe.errors import InvalidInput, NotFound
-from arangopipe.model import chain
+from arangopipe.model import chain, documents
 from arangopipe.model.graph import Batch, Change
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.records import Summary, summarise
+from arangopipe.store.sql.dialect import Cursor, Row
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import Reader
 from arangopipe.store.sql.terms import NewTerms
-from arangopipe.store.sql.values import run_values, value_rows, values_of
+from arangopipe.store.sql.values import Found, run_values, value_rows, values_of
 from arangopipe.store.sql.writing import Writer
 
-EXPECTED = "CREATE TEMP TABLE expected(path, value, node, PRIMARY KEY(path, value, node)) WITHOUT ROWID"
-DOCUMENTS = "SELECT id, (SELECT text FROM term WHERE id = kind), key, document FROM node"
+_OWN = (
+    "(SELECT document FROM node o WHERE o.kind = (SELECT id FROM term WHERE text = '{}') AND o.key = n.key)"
+)
+# What is owned by a run is looked up for other kinds too, which have none: a key is in few kinds.
+DOCUMENTS = (
+    "SELECT n.id, (SELECT text FROM term WHERE id = n.kind), n.key, n.document, "
+    f"{', '.join(_OWN.format(kind) for kind in OWNED_BY_RUN)} FROM node n ORDER BY n.id"
+)
 ERASE_NODE = (
     "UPDATE node_past SET name = NULL, version = NULL, document = NULL, salt = NULL, digest = ?, erased = ? "
-    "WHERE rowid = ?"
+    "WHERE "
 )
-ERASE_POINTS = (
-    "UPDATE point SET document = NULL, salt = NULL, digest = ?, erased = ?, name = ? WHERE rowid = ?"
-)
+ERASE_POINTS = "UPDATE point SET document = NULL, salt = NULL, digest = ?, erased = ?, name = ? WHERE "
 
-
-ALL_NODES = (
-    "(SELECT id, kind, key, revision FROM node UNION ALL SELECT id, kind, key, revision FROM node_past)"
-)
+_COLUMNS = "id, kind, key, revision"
+ALL_NODES = f"(SELECT {_COLUMNS} FROM node UNION ALL SELECT {_COLUMNS} FROM node_past) AS each"
 NUMBERED = (
     *((table, "revision") for table in ("node", "node_past", "edge", "edge_past", "point")),
     *((table, "closed") for table in ("node_past", "edge_past", "point")),
@@ -69,17 +74,13 @@ INTEGERS: tuple[tuple[str, str], ...] = (
     ),
     (
         f"SELECT id FROM (SELECT id, min(revision) AS first, lag(min(revision)) OVER (ORDER BY id) AS before "
-        f"FROM {ALL_NODES} GROUP BY id) WHERE before > first",
+        f"FROM {ALL_NODES} GROUP BY id) AS first WHERE before > first",
         "node {0} is numbered out of the order of creation",
     ),
     (
         f"SELECT id, revision FROM node_past WHERE NOT ({WHOLE} AND (erased IS NULL) = (digest IS NULL) "
         "AND (digest IS NULL OR name IS NULL AND version IS NULL))",
         "revision {1} of node {0} is neither whole nor erased",
-    ),
-    (
-        f"SELECT id FROM {ALL_NODES} WHERE typeof(key) <> 'text' OR typeof(kind) <> 'integer'",
-        "the key of node {0} is not text",
     ),
     (
         f"SELECT run, revision FROM point WHERE NOT ({WHOLE} AND (erased IS NULL) = (digest IS NULL))",
@@ -89,10 +90,8 @@ INTEGERS: tuple[tuple[str, str], ...] = (
 
 
 def check(reader: Reader) -> Iterator[str]:
-    """Yield, in words, each disagreement: of SQLite's own structures, then of the derived rows."""
-    for (found,) in reader.rows("PRAGMA integrity_check", ()):
-        if found != "ok":
-            yield f"the file is damaged: {found}"
+    """Yield, in words, each disagreement: of the engine's own structures, then of the derived rows."""
+    yield from reader.dialect.damage(reader.cursor)
     series = _series(reader)
     yield from _check_series(reader, series)
     yield from _check_values(reader, series)
@@ -124,42 +123,57 @@ def _check_series(reader: Reader, expected: dict[int, dict[str, Summary]]) -> It
 
 
 def _check_values(reader: Reader, series: dict[int, dict[str, Summary]]) -> Iterator[str]:
-    """Compare the value index with the documents, by way of a temporary table of what should be there."""
-    cursor, paths = reader.cursor, reader.terms.paths
+    """Compare the value index with the documents, both in the order of the nodes they belong to."""
+    columns, order = reader.dialect.value, f"v.node, v.path, {', '.join(reader.dialect.value_order)}"
+    rows = reader.many(f"SELECT v.node, v.path, {columns} FROM value v ORDER BY {order}", ())
+    kept = groupby(rows, key=itemgetter(0))
+    owner, group = next(kept, (None, iter(())))
+    for id, kind, key, document, params, metrics in reader.many(DOCUMENTS, ()):
+        while owner is not None and owner < id:
+            yield from _differences(reader, owner, set(), group)
+            owner, group = next(kept, (None, iter(())))
+        wanted: set[Row] = set()
+        if kind in OWNED_BY_RUN:
+            try:
+                documents.load(document)
+            except ValueError as error:
+                yield f"{kind}/{key}: the document cannot be read ({error})"
+        else:
+            try:
+                found = [values_of(kind, document)]
+                if kind == "run":
+                    found += [values_of("modelparams", params)] if params is not None else []
+                    found.append(run_values(metrics, series.get(id, {})))
+                wanted = {row for values in found for row in _rows(reader, id, values)}
+            except ValueError as error:
+                yield f"{kind}/{key}: the document cannot be read ({error})"
+                continue
+        if owner == id:
+            yield from _differences(reader, id, wanted, group)
+            owner, group = next(kept, (None, iter(())))
+        else:
+            yield from _differences(reader, id, wanted, iter(()))
+    while owner is not None:
+        yield from _differences(reader, owner, set(), group)
+        owner, group = next(kept, (None, iter(())))
 
+
+def _rows(reader: Reader, owner: int, found: Found) -> list[Row]:
     def term(text: str) -> int:
         # A path that was never interned has no rows: -1 stands for it and is reported as missing.
         return reader.term(text) or -1
 
-    cursor.execute(EXPECTED)
-    try:
-        insert = "INSERT OR IGNORE INTO temp.expected VALUES (?, ?, ?)"
-        for id, kind, key, document in reader.rows(DOCUMENTS, ()):
-            try:
-                if kind == "devperf":
-                    continue
-                owner = _run(reader, key) if kind in OWNED_BY_RUN else id
-                cursor.executemany(insert, value_rows(term, paths, owner, values_of(kind, document)))
-                if kind == "run":
-                    metrics = reader.get(f"devperf/{key}")
-                    found = run_values(metrics and metrics[7], series.get(id, {}))
-                    cursor.executemany(insert, value_rows(term, paths, id, found))
-            except ValueError as error:
-                yield f"{kind}/{key}: the document cannot be read ({error})"
-        for side, other, words in (
-            ("temp.expected", "main.value", "is missing from the value index"),
-            ("main.value", "temp.expected", "stands in the value index and in no document"),
-        ):
-            different = f"SELECT * FROM {side} EXCEPT SELECT * FROM {other}"
-            for path, value, node in cursor.execute(different).fetchall():
-                yield f"{_name(reader, node)}: {_path(reader, path)} = {value!r} {words}"
-    finally:
-        cursor.execute("DROP TABLE temp.expected")
+    return value_rows(reader.dialect, term, reader.terms.paths, owner, found)
 
 
-def _run(reader: Reader, key: str) -> int:
-    row = reader.get(f"run/{key}")
-    return -1 if row is None else row[0]
+def _differences(reader: Reader, node: int, wanted: set[Row], group: Iterator[Any]) -> Iterator[str]:
+    kept = {(path, reader.dialect.read_value(cells), node) for _, path, *cells in group}
+    for rows, words in (
+        (wanted - kept, "is missing from the value index"),
+        (kept - wanted, "stands in the value index and in no document"),
+    ):
+        for path, value, _ in sorted(rows, key=itemgetter(0)):
+            yield f"{_name(reader, node)}: {_path(reader, path)} = {value!r} {words}"
 
 
 def _path(reader: Reader, term: int) -> str:
@@ -200,16 +214,17 @@ def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], batch: Batch) -> 
 def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str, number: int) -> list[str]:
     """Return the texts of what is left of a node's rows ("" for one that was erased before)."""
     kind, key = split_id(node_id)
+    dialect = terms.dialect
     rows = cursor.execute(
-        "SELECT rowid, id, coalesce(name, ''), coalesce(version, ''), project, document, salt, digest "
-        "FROM node_past WHERE kind = ? AND key = ?",
+        f"SELECT {dialect.row}, id, coalesce(name, ''), coalesce(version, ''), project, document, salt, "
+        "digest FROM node_past WHERE kind = ? AND key = ?",
         (terms.id(kind), key),
     ).fetchall()
     left = []
     for row, id, name, version, project, document, salt, digest in rows:
         if digest is None:
             digest = chain.row_digest(salt, chain.node_text(kind, key, name, version, project, document))
-            cursor.execute(ERASE_NODE, (digest, number, row))
+            cursor.execute(ERASE_NODE + dialect.this_row, (digest, number, row))
             left.append(chain.erased_text("node", node_id, project, digest))
         else:
             left.append("")
@@ -220,11 +235,12 @@ def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str, number: int) -> l
 
 def _erase_points(cursor: Cursor, terms: NewTerms, run: str, id: int, number: int) -> list[str]:
     left = []
+    dialect = terms.dialect
     rows = cursor.execute(
-        "SELECT rowid, name, document, salt FROM point WHERE run = ? AND digest IS NULL", (id,)
+        f"SELECT {dialect.row}, name, document, salt FROM point WHERE run = ? AND digest IS NULL", (id,)
     )
     for row, term, document, salt in rows.fetchall():
         digest = chain.row_digest(salt, chain.points_text(run, terms.text(term)[1:], document))
-        cursor.execute(ERASE_POINTS, (digest, number, terms.id("="), row))
+        cursor.execute(ERASE_POINTS + dialect.this_row, (digest, number, terms.id("="), row))
         left.append(chain.erased_text("points", run, "", digest))
     return left

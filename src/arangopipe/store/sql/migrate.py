@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from arangopipe.errors import SchemaMismatch, StoreError, StoreUnavailable
+from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.sqlite import SQLite
 
 SCHEMA = "0002"
@@ -65,7 +66,8 @@ def _create(database: SQLite) -> None:
     from arangopipe.store.sql.schema import metadata
 
     dialect = sqlite.dialect()
-    with database.write() as cursor:
+
+    def create(cursor: Cursor) -> None:
         if cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             return
         for table in metadata.sorted_tables:
@@ -74,6 +76,8 @@ def _create(database: SQLite) -> None:
                 cursor.execute(str(CreateIndex(index).compile(dialect=dialect)))
         cursor.execute("CREATE TABLE alembic_version(version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
         cursor.execute("INSERT INTO alembic_version VALUES (?)", (SCHEMA,))
+
+    database.write(create)
 
 
 def _backup(database: SQLite, schema: str) -> Path:

@@ -18,8 +18,8 @@ from arangopipe.model.expressions import Path
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, tally_counts
 from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
+from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.search import Search
-from arangopipe.store.sql.values import python_value
 
 CHUNK = 10_000
 
@@ -116,7 +116,7 @@ def _with_documents(search: Search) -> Iterator[Page]:
     """Yield what `_pages` do, with the documents, in no order."""
     condition = search.condition()
     sql = f"SELECT n.id, n.key, n.document FROM node n WHERE n.kind = ? AND ({condition.sql})"
-    rows = search.reader.rows(sql, [search.reader.term(search.kind), *condition.params])
+    rows = search.reader.many(sql, [search.reader.term(search.kind), *condition.params])
     while chunk := list(islice(rows, CHUNK)):
         ids, keys, texts = zip(*chunk, strict=True)
         yield ids, [f"{search.kind}/{key}" for key in keys], [text or EMPTY for text in texts]
@@ -125,9 +125,10 @@ def _with_documents(search: Search) -> Iterator[Page]:
 def _pages(search: Search) -> Iterator[Page]:
     """Yield the integer ids and the ids of matches in the order of keys; the index must be able to say."""
     condition, start = search.condition(), f"{search.kind}/"
+    listed, quoted = search.reader.dialect.listed("id"), search.reader.dialect.quoted("?", "key")
     sql = (
-        "SELECT group_concat(id), json_group_array(? || key) FROM (SELECT n.id, n.key FROM node n "
-        f"WHERE n.kind = ? AND ({condition.sql}) AND n.key > ? ORDER BY n.key LIMIT {PAGE})"
+        f"SELECT {listed}, {quoted} FROM (SELECT n.id, n.key FROM node n "
+        f"WHERE n.kind = ? AND ({condition.sql}) AND n.key > ? ORDER BY n.key LIMIT {PAGE}) AS page"
     )
     last = ""
     while True:
@@ -157,9 +158,12 @@ def _plain_column(search: Search, kind: str, segments: Sequence[str], own_word: 
         column = COLUMNS[segments[0]]
         return dict(reader.rows(f"SELECT id, {column} FROM node WHERE kind = ?", [reader.term(kind)]))
     term, element = search.path_terms(kind, segments)
-    found = dict(reader.rows("SELECT node, value FROM value WHERE path = ? AND value < ''", [term]))
-    found.update(_texts(search, term))
-    booleans = "SELECT node, value FROM value WHERE path = ? AND value >= x''"
+    *numbers, texts, (test, column) = reader.dialect.values
+    found: dict[int, Any] = {}
+    for of_type, number in numbers:
+        found.update(reader.rows(f"SELECT node, {number} FROM value WHERE path = ? AND {of_type}", [term]))
+    found.update(_texts(search, term, *texts))
+    booleans = f"SELECT node, {column} FROM value WHERE path = ? AND {test}"
     found.update((id, python_value(value)) for id, value in reader.rows(booleans, [term]))
     if element is not None:
         for (id,) in reader.rows("SELECT DISTINCT node FROM value WHERE path = ?", [element]):
@@ -167,15 +171,16 @@ def _plain_column(search: Search, kind: str, segments: Sequence[str], own_word: 
     return found
 
 
-def _texts(search: Search, term: int | None) -> Column:
+def _texts(search: Search, term: int | None, test: str, column: str) -> Column:
     """Return the texts of a column: of a few different ones, all nodes of each as one row."""
-    reader, texts = search.reader, "FROM value WHERE path = ? AND value >= '' AND value < x''"
-    sql = f"SELECT count(*) FROM (SELECT DISTINCT value {texts} LIMIT {FEW_TEXTS + 1})"
+    reader, texts = search.reader, f"FROM value WHERE path = ? AND {test}"
+    sql = f"SELECT count(*) FROM (SELECT DISTINCT {column} {texts} LIMIT {FEW_TEXTS + 1}) AS different"
     ((different,),) = reader.rows(sql, [term])
     if different > FEW_TEXTS:
-        return dict(reader.rows(f"SELECT node, value {texts}", [term]))
+        return dict(reader.rows(f"SELECT node, {column} {texts}", [term]))
     found: dict[int, Any] = {}
-    for text, ids in reader.rows(f"SELECT value, group_concat(node) {texts} GROUP BY value", [term]):
+    grouped = f"SELECT {column}, {reader.dialect.listed('node')} {texts} GROUP BY {column}"
+    for text, ids in reader.rows(grouped, [term]):
         found.update(dict.fromkeys(json.loads(f"[{ids}]"), text))
     return found
 
@@ -193,8 +198,8 @@ def _hop_column(search: Search, path: Path) -> Column | None:
         far = _plain_column(search, kind, rest, own_word)
         near_end, far_end = ("source", "target") if forward else ("target", "source")
         sql = (
-            f"SELECT e.{near_end}, n.id FROM node n CROSS JOIN edge e ON e.{far_end} = n.id AND e.kind = ? "
-            "WHERE n.kind = ?"
+            f"SELECT e.{near_end}, n.id FROM node n {reader.dialect.join} edge e "
+            f"ON e.{far_end} = n.id AND e.kind = ? WHERE n.kind = ?"
         )
         for id, neighbour in reader.rows(sql, [reader.term(edge.name), reader.term(kind)]):
             if id in found:
@@ -213,10 +218,12 @@ def _counted(search: Search, path: Path) -> dict[Any, int] | None:
     term, element = search.path_terms(search.kind, path.segments)
     if element is not None or not indexable(search.kind, path):
         return None
-    sql = "SELECT value, count(*) FROM value WHERE path = ? GROUP BY value"
-    found = {
-        (isinstance(value, bytes), python_value(value)): count
-        for value, count in search.reader.rows(sql, [term])
-    }
+    dialect = search.reader.dialect
+    sql = f"SELECT count(*), {dialect.value} FROM value v WHERE path = ? GROUP BY {dialect.value}"
+    found: dict[tuple[bool, Any], int] = {}
+    for number, *cells in search.reader.rows(sql, [term]):
+        value = dialect.read_value(cells)
+        key = (isinstance(value, bytes), python_value(value))
+        found[key] = found.get(key, 0) + number
     missing = search.count() - sum(found.values())
     return tally_counts({**found, (False, None): missing} if missing else found)

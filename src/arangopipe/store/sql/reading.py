@@ -9,7 +9,6 @@ from functools import partial
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
-from sqlite3 import Cursor
 from typing import Any
 
 from arangopipe.errors import InvalidInput
@@ -17,34 +16,18 @@ from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Change, Edge, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.terms import Terms
 from arangopipe.store.sql.writing import change_of, read_change
 
 NODE = "id, kind, key, coalesce(name, ''), coalesce(version, ''), project, revision, coalesce(document, '{}')"
 EDGE = "source, kind, target, revision, document"
-SOME = "(SELECT value FROM json_each(?))"
-EACH = "(SELECT value AS each FROM json_each(?)) CROSS JOIN "
-"""What `SOME` says, as a join: where two columns of an index are to be among some values, SQLite finds
-each pair at once this way, and searches row by row the other way."""
 
-OWNED = f"""
-SELECT each.value, {
-    ", ".join(
-        "coalesce((SELECT document FROM node WHERE kind = ? AND key = each.value), '{}')"
-        for _ in OWNED_BY_RUN
-    )
-} FROM json_each(?) AS each
-"""
+OWNED = "coalesce((SELECT document FROM node WHERE kind = ? AND key = each.value), '{}')"
 
 MANY = 4
 
 NodeRow = tuple[int, int, str, str, str, str, int, str]
-
-
-def some(items: Iterable[int] | Iterable[str]) -> str:
-    """Return the parameter for `SOME`: any number of integers or texts in one bound value."""
-    found = list(items)
-    return str(found) if found and type(found[0]) is int else json.dumps(found)
 
 
 make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
@@ -54,14 +37,15 @@ make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
 def states(table: str, columns: str, where: str, at: int | None, each: str = "") -> str:
     """Return SQL for the rows of `node` or `edge` where a condition holds, now or at a change.
 
-    `each` (that is `EACH`) stands before the table where the condition is on ``each``. The
-    parameters are needed once now, and twice at a change.
+    `each` (that is `Dialect.each`) stands before the table where the condition is on ``each``: where two
+    columns of an index are to be among some values, SQLite finds each pair at once this way, and searches
+    row by row the other way. The parameters are needed once now, and twice at a change.
     """
     if at is None:
-        return f"SELECT {columns} FROM {each}{table} WHERE {where}"
+        return f"SELECT {columns} FROM {each} {table} WHERE {where}"
     return (
-        f"SELECT {columns} FROM {each}{table} WHERE {where} AND revision <= {at:d} UNION ALL "
-        f"SELECT {columns} FROM {each}{table}_past WHERE {where} AND revision <= {at:d} AND closed > {at:d}"
+        f"SELECT {columns} FROM {each} {table} WHERE {where} AND revision <= {at:d} UNION ALL "
+        f"SELECT {columns} FROM {each} {table}_past WHERE {where} AND revision <= {at:d} AND closed > {at:d}"
     )
 
 
@@ -71,6 +55,7 @@ class Reader:
     def __init__(self, cursor: Cursor, terms: Terms, at: int | None) -> None:
         self.cursor = cursor
         self.terms = terms
+        self.dialect = terms.dialect
         self.at = at
         self._last_term: int | None = -1
 
@@ -85,15 +70,20 @@ class Reader:
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""
-        return list(self.stream(table, columns, where, *params))
-
-    def stream(self, table: str, columns: str, where: str, *params: Any) -> Iterator[Any]:
-        """Yield the rows of `states`."""
-        return self.rows(states(table, columns, where, self.at), params if self.at is None else params * 2)
+        sql = states(table, columns, where, self.at)
+        return list(self.rows(sql, params if self.at is None else params * 2))
 
     def rows(self, sql: str, params: Sequence[Any]) -> Iterator[Any]:
         """Yield rows by a cursor of their own, so that other reads may come between."""
-        return self.cursor.connection.execute(sql, params)
+        return iter(self.cursor.connection.execute(sql, params))
+
+    def many(self, sql: str, params: Sequence[Any]) -> Iterator[Any]:
+        """Yield all of very many rows, as they are asked for."""
+        return rows_of(self.cursor, sql, params)
+
+    def first(self, sql: str, params: Sequence[Any]) -> Iterator[Any]:
+        """Yield the first of perhaps very many rows, as they are asked for."""
+        return rows_of(self.cursor, sql, params, few=True)
 
     def node(self, row: NodeRow) -> Node:
         """Return the node of a row of `NODE`."""
@@ -120,27 +110,32 @@ class Reader:
         ids = [split_id(node_id) for node_id in node_ids]
         found: dict[str, dict[str, NodeRow]] = {}
         for kind in dict.fromkeys([kind for kind, _ in ids]):
-            keys = some([key for known, key in ids if known == kind])
-            rows = self.select("node", NODE, f"kind = ? AND key IN {SOME}", self.term(kind), keys)
+            keys = self.dialect.some([key for known, key in ids if known == kind])
+            rows = self.select(
+                "node", NODE, f"kind = ? AND {self.dialect.among('key')}", self.term(kind), keys
+            )
             found[kind] = {row[2]: row for row in rows}
         return [found[kind].get(key) for kind, key in ids]
 
     def owned(self, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return, by key of a run, the current texts of what it owns, one look-up each."""
         terms = [self.term(kind) for kind in OWNED_BY_RUN]
-        rows = self.cursor.execute(OWNED, (*terms, some(keys)))
+        texts = ", ".join([OWNED] * len(terms))
+        sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
+        rows = self.cursor.execute(sql, (*terms, self.dialect.some(keys)))
         return {key: (params, metrics) for key, params, metrics in rows}
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
         """Return the rows of integer ids, each given once, now in their order: as the table has them."""
-        params = [some(sorted(ids))]
-        sql = states("node", NODE, "id = each", self.at, EACH)
+        params = [self.dialect.some(sorted(ids))]
+        sql = states("node", NODE, "id = each", self.at, self.dialect.each)
         return list(self.rows(sql, params if self.at is None else params * 2))
 
     def find(self, kind: str, name: str, project: str | None) -> list[NodeRow]:
         """Return the rows of that name, the newest first."""
         term = self.term(kind)
-        where, params = "kind = ? AND name = ?", [term, name]
+        test = self.dialect.named
+        where, params = f"kind = ? AND {test}", [term, *[name] * test.count("?")]
         if project is not None:
             where, params = where + " AND project = ?", [*params, project]
         return sorted(self.select("node", NODE, where, *params), key=itemgetter(0), reverse=True)
@@ -162,11 +157,16 @@ class Reader:
 
     def touching(self, ids: Sequence[int], kinds: Sequence[str], limit: int) -> tuple[Edge, ...]:
         """Return the edges that touch any of these nodes."""
-        only = f" AND kind IN ({', '.join(map(str, self._terms_of(kinds)))})" if kinds else ""
-        params = [some(ids)] if self.at is None else [some(ids)] * 2
+        terms = self._terms_of(kinds)
+        if kinds and not terms:
+            return ()
+        only = f" AND kind IN ({', '.join(map(str, terms))})" if kinds else ""
+        params = [self.dialect.some(ids)] * (1 if self.at is None else 2)
         found: dict[tuple[int, int, int], Any] = {}
         for end in ("source", "target"):
-            for row in self.rows(states("edge", EDGE, f"{end} = each{only}", self.at, EACH), params):
+            for row in self.first(
+                states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.each), params
+            ):
                 found[row[:3]] = row
                 if len(found) >= limit:
                     break
@@ -196,6 +196,11 @@ class Reader:
         for series in found.values():
             series.sort(key=itemgetter(0, 1))
         return found
+
+
+def rows_of(cursor: Cursor, sql: str, params: Sequence[Any], few: bool = False) -> Iterator[Any]:
+    """Yield rows by a cursor of their own, as they are asked for; `few`: likely not to the end."""
+    return iter(cursor.connection.stream(sql, params, few))
 
 
 def resolve(cursor: Cursor, as_of: int | datetime | None) -> int | None:
@@ -255,7 +260,7 @@ def changes_with_entries(cursor: Cursor, after: int, limit: int) -> Iterator[Cha
     """Yield the next changes after a number, each with the rows it wrote, closed and erased."""
     grouped = groupby(_entries(cursor, after, after + limit), key=itemgetter(0))
     number, group = next(grouped, (None, iter(())))
-    for *row, salt in cursor.connection.execute(CHANGES, (after, limit)):
+    for *row, salt in rows_of(cursor, CHANGES, (after, limit)):
         change = change_of(tuple(row))
         note = chain.note_text(change.batch, change.action, change.reason, change.origin)
         found = [Entry(False, note, salt)]
@@ -299,7 +304,7 @@ def _entries(cursor: Cursor, after: int, upto: int) -> Iterator[tuple[int, int, 
 
     def rows(table: str, columns: str, place: str, at: str, where: str) -> Iterator[Any]:
         sql = f"SELECT {at}, {place}, {columns} FROM {table} WHERE {at} > ? AND {at} <= ? AND {where} "
-        return cursor.connection.execute(f"{sql} ORDER BY {at}, {place}", (after, upto))
+        return rows_of(cursor, f"{sql} ORDER BY 1, 2", (after, upto))
 
     def whole(table: str, columns: str, place: str, at: str, text: Callable[..., str]) -> Iterator[Any]:
         where = "digest IS NULL" if table in _LEFT else "true"
@@ -307,7 +312,9 @@ def _entries(cursor: Cursor, after: int, upto: int) -> Iterator[tuple[int, int, 
             yield number, id, Entry(at == "closed", text(*row), salt)
 
     def erased(table: str, place: str, at: str) -> Iterator[Any]:
-        for number, id, *life, digest in rows(table, ", ".join(_LEFT[table]), place, at, "digest NOT NULL"):
+        for number, id, *life, digest in rows(
+            table, ", ".join(_LEFT[table]), place, at, "digest IS NOT NULL"
+        ):
             left = Left(*life)
             entry = Entry(at == "closed", None, None, digest, left)
             if at == "erased":

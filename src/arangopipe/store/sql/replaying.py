@@ -15,7 +15,7 @@ from arangopipe.model.ids import uuid7
 from arangopipe.store.base import Store
 from arangopipe.store.replica import check_follows
 from arangopipe.store.sql import reading
-from arangopipe.store.sql.store import SQLStore
+from arangopipe.store.sql.store import SQLiteStore
 
 UNKNOWN = "lost"
 """Origin of the changes of a store whose first link, by which stores are known, is lost."""
@@ -30,7 +30,9 @@ class Replayed:
     lost: list[str] = field(default_factory=list)
 
 
-def replay(scratch: Connection, target: SQLStore, told: Callable[[str, int, int | None], object]) -> Replayed:
+def replay(
+    scratch: Connection, target: SQLiteStore, told: Callable[[str, int, int | None], object]
+) -> Replayed:
     """Record each change of a scratch database in a new store, in order.
 
     Up to the first that is not whole they are taken over with their links of the chain; from there on
@@ -86,7 +88,7 @@ def _is_whole(change: Change) -> bool:
     return chain.change_digest(map(chain.entry_digest, change.entries)).hex() == change.digest
 
 
-def _taken_over(change: Change, target: SQLStore) -> bool:
+def _taken_over(change: Change, target: SQLiteStore) -> bool:
     try:
         target.append([change])
     except StoreUnavailable:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from sqlite3 import Cursor
 
 from arangopipe.errors import NotFound, StoreError
 from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, EdgeRevision, Node, Put
 from arangopipe.model.ids import split_id
 from arangopipe.store.replica import Erased, Row, Rows, Value, check_follows, read_rows
+from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, PointRow, Prepared
-from arangopipe.store.sql.reading import KIND, NAME, SOME, Reader, some
+from arangopipe.store.sql.reading import KIND, NAME, Reader
 from arangopipe.store.sql.statements import CHANGE, INSERT_CHANGE
 from arangopipe.store.sql.terms import NewTerms
 from arangopipe.store.sql.values import values_of
@@ -31,7 +31,8 @@ PAST_POINT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 NEXT_ID = """
-SELECT 1 + max(coalesce((SELECT max(id) FROM node), 0), coalesce((SELECT max(id) FROM node_past), 0))
+SELECT 1 + coalesce(max(last), 0)
+FROM (SELECT max(id) AS last FROM node UNION ALL SELECT max(id) FROM node_past) AS ids
 """
 
 
@@ -92,8 +93,8 @@ def adopt(cursor: Cursor, terms: NewTerms, adoptions: Iterable[tuple[Prepared, l
 def edge_revisions(reader: Reader, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
     """Return every state an edge had, the oldest first and the current one last."""
     kind = reader.term(ref.kind)
-    ends = [some(_every_id(reader, end)) for end in (ref.source, ref.target)]
-    where = f"kind = ? AND source IN {SOME} AND target IN {SOME}"
+    ends = [reader.dialect.some(_every_id(reader, end)) for end in (ref.source, ref.target)]
+    where = f"kind = ? AND {reader.dialect.among('source')} AND {reader.dialect.among('target')}"
     rows = reader.cursor.execute(
         f"SELECT revision, coalesce(document, '{{}}'), closed FROM edge_past WHERE {where} UNION ALL "
         f"SELECT revision, coalesce(document, '{{}}'), NULL FROM edge WHERE {where}",
@@ -112,13 +113,11 @@ def edge_revisions(reader: Reader, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
 
 def ever_linked(reader: Reader, node_id: str) -> tuple[EdgeRef, ...]:
     """Return every edge that a node ever had."""
-    ids = some(_every_id(reader, node_id))
+    ids = reader.dialect.some(_every_id(reader, node_id))
+    touches = f"{reader.dialect.among('source')} OR {reader.dialect.among('target')}"
     found: dict[EdgeRef, None] = {}
     for table in ("edge", "edge_past"):
-        sql = (
-            f"SELECT {KIND}, {NAME.format('source')}, {NAME.format('target')} FROM {table} "
-            f"WHERE source IN {SOME} OR target IN {SOME}"
-        )
+        sql = f"SELECT {KIND}, {NAME.format('source')}, {NAME.format('target')} FROM {table} WHERE {touches}"
         found.update({EdgeRef(*row): None for row in reader.cursor.execute(sql, (ids, ids))})
     return tuple(found)
 

@@ -29,7 +29,7 @@ from arangopipe.store.sql import meanings, schema
 from arangopipe.store.sql.mending import listed, mend
 from arangopipe.store.sql.pages import Pages, Row
 from arangopipe.store.sql.replaying import replay
-from arangopipe.store.sql.store import SQLStore
+from arangopipe.store.sql.store import SQLiteStore
 
 Progress = Callable[[str, int, int | None], object]
 """Told what is being done, how far it is, and of how much."""
@@ -119,7 +119,7 @@ def _salvage(damaged: Path, target: Path, folder: Path, told: Progress) -> Repor
         lost += _carve(copy, scratch, told)
         lost += mend(scratch)
         made = folder / "store"
-        with SQLStore(f"sqlite:///{quote(str(made))}?durability=relaxed") as store:
+        with SQLiteStore(f"sqlite:///{quote(str(made))}?durability=relaxed") as store:
             replayed = replay(scratch, store, told)
             head = store.head()
         if head is None:

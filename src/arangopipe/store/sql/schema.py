@@ -15,7 +15,9 @@ SQL over the same rows; text ids or two value indexes at 0.6.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, MetaData, Table, text
+from sqlalchemy import Integer as _Integer
+from sqlalchemy import Text as _Text
 from sqlalchemy.types import UserDefinedType
 
 
@@ -31,17 +33,24 @@ class Anything(UserDefinedType):  # type: ignore[type-arg]
 
 metadata = MetaData()
 
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")
+"""Texts are compared by code point."""
+
+Integer = _Integer().with_variant(BigInteger(), "postgresql")
+Term = _Integer()
+AnyNumber = Anything().with_variant(JSON(), "postgresql")
+
 term = Table(
     "term",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Term, primary_key=True, autoincrement=False),
     Column("text", Text, nullable=False, unique=True),
 )
 
 change = Table(
     "change",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("batch", Text, nullable=False, unique=True),
     Column("time", Integer, nullable=False),
     Column("actor", Text, nullable=False),
@@ -56,7 +65,7 @@ change = Table(
 
 def _node_columns() -> list[Column[object]]:
     return [
-        Column("kind", Integer, nullable=False),
+        Column("kind", Term, nullable=False),
         Column("key", Text, nullable=False),
         Column("name", Text),
         Column("version", Text),
@@ -70,7 +79,7 @@ def _node_columns() -> list[Column[object]]:
 def _edge_columns(primary_key: bool) -> list[Column[object]]:
     return [
         Column("source", Integer, nullable=False, primary_key=primary_key),
-        Column("kind", Integer, nullable=False, primary_key=primary_key),
+        Column("kind", Term, nullable=False, primary_key=primary_key),
         Column("target", Integer, nullable=False, primary_key=primary_key),
         Column("revision", Integer, nullable=False),
         Column("document", Text),
@@ -86,7 +95,7 @@ def _ended(nullable: bool = False) -> list[Column[object]]:
     ]
 
 
-node = Table("node", metadata, Column("id", Integer, primary_key=True), *_node_columns())
+node = Table("node", metadata, Column("id", Integer, primary_key=True, autoincrement=False), *_node_columns())
 Index("node_key", node.c.kind, node.c.key, unique=True)
 Index(
     "node_name",
@@ -116,7 +125,7 @@ Index("edge_past_target", edge_past.c.target, edge_past.c.kind)
 value = Table(
     "value",
     metadata,
-    Column("path", Integer, primary_key=True),
+    Column("path", Term, primary_key=True),
     Column("value", Anything(), primary_key=True),
     Column("node", Integer, primary_key=True),
     sqlite_with_rowid=False,
@@ -126,7 +135,7 @@ point = Table(
     "point",
     metadata,
     Column("run", Integer, nullable=False),
-    Column("name", Integer, nullable=False),
+    Column("name", Term, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("document", Text),
     Column("salt", LargeBinary),
@@ -138,12 +147,12 @@ series = Table(
     "series",
     metadata,
     Column("run", Integer, primary_key=True),
-    Column("name", Integer, primary_key=True),
+    Column("name", Term, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("time", Integer, nullable=False),
-    Column("last", Anything(), nullable=False),
-    Column("low", Anything()),
-    Column("high", Anything()),
+    Column("last", AnyNumber, nullable=False),
+    Column("low", AnyNumber),
+    Column("high", AnyNumber),
     sqlite_with_rowid=False,
 )

@@ -27,10 +27,10 @@ from arangopipe.model.graph import Node, Page
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined, value_test
+from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined
+from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.loading import records
-from arangopipe.store.sql.reading import NODE, SOME, NodeRow, Reader, make_node, some
-from arangopipe.store.sql.values import python_value, sql_value
+from arangopipe.store.sql.reading import NODE, Reader, make_node, states
 
 WIDE = 50_000
 """A range that takes in more nodes than this is left to the documents."""
@@ -45,6 +45,7 @@ N_NODE = (
     "n.id, n.kind, n.key, coalesce(n.name, ''), coalesce(n.version, ''), n.project, n.revision, "
     "coalesce(n.document, '{}')"
 )
+AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
 
 Found = tuple[Any, Node, int]
@@ -79,6 +80,7 @@ class Search:
         order: Sequence[OrderKey] = (),
     ) -> None:
         self.reader = reader
+        self._dialect = reader.dialect
         self.vocabulary = vocabulary
         self.kind = kind
         self.where = where
@@ -107,10 +109,11 @@ class Search:
         if self._term is None:
             return iter(())
         if self.reader.at is not None:
-            rows = self.reader.stream("node", NODE, "kind = ?", self._term)
+            rows = self.reader.many(states("node", NODE, "kind = ?", self.reader.at), [self._term] * 2)
             return self._matching(rows, read)
         condition = self.condition()
-        return self._matching(self._rows(condition), read, () if condition.exact else self._items)
+        rows = self.reader.many(*self._select(condition))
+        return self._matching(rows, read, () if condition.exact else self._items)
 
     def count(self) -> int:
         """Return how many nodes match."""
@@ -188,15 +191,16 @@ class Search:
         params: list[Any] = []
         sql = order = ""
         if self._by_name:
-            order = "n.name, n.id DESC"
+            order = self._dialect.by_name
             if after is not None:
                 _, id, _, name = after
-                sql, params = " AND (n.name > ? OR n.name = ? AND n.id < ?)", [name, name, id]
+                test = self._dialect.after_name
+                sql, params = f" AND {test}", [*[name] * (test.count("?") - 1), id]
         else:
             order = "n.key DESC"
             if after is not None:
                 sql, params = " AND n.key < ?", [after[2]]
-        rows = self._rows(condition, driver, sql, params, order)
+        rows = self.reader.first(*self._select(condition, driver, sql, params, order))
         return (([], node, row[0]) for row, node in self._passing(rows, undecided))
 
     # In the order of a searchable value
@@ -206,7 +210,7 @@ class Search:
         inside, others = self._split(key.path)
         condition, driver, undecided = self._plan(others, limit, RECORD_COST)
         if driver is not None:
-            rare = self._rows(condition, driver)
+            rare = self.reader.rows(*self._select(condition, driver))
             return self._sorted(self._matching(rare, [key.path], [*inside, *undecided]), after)
         path, element = self.path_terms(self.kind, key.path.segments)
         found = self._valued(key, path, element, inside, condition, after, undecided)
@@ -239,23 +243,33 @@ class Search:
         """Yield what has one scalar at the ordering path, by way of the value index."""
         if after is not None and after[0][0][0]:
             return
+        dialect = self._dialect
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
-        sql = f"SELECT {N_NODE}, v.value FROM value v CROSS JOIN node n ON n.id = v.node WHERE v.path = ?"
-        params: list[Any] = [path]
-        if after is not None:
-            *_, value = after[0][0]
-            sql += f" AND (v.value, v.node) {follows} (?, ?)"
-            params += [sql_value(value), after[1]]
+        more = ""
+        more_params: list[Any] = []
         for comparison in inside:
-            test, values = value_test(comparison)
-            sql += f" AND {test.replace('value', 'v.value')}"
-            params += values
+            test, values, _ = dialect.value_test(comparison)
+            more, more_params = f"{more} AND {test}", [*more_params, *values]
         rest, rest_params = self._rest(condition, element)
         # The same number, but known before the row of the node is fetched.
-        rest = rest.replace("n.id", "v.node")
-        sql += f" AND {rest} ORDER BY v.value {direction}, v.node {direction}"
-        for row, node in self._passing(self.reader.rows(sql, params + rest_params), undecided):
-            yield row[8], node, row[0]
+        more = f"{more} AND {rest.replace('n.id', 'v.node')}"
+        order = ", ".join(f"{column} {direction}" for column in dialect.value_order)
+        types = list(enumerate(dialect.value_types))
+        last = None if after is None else dialect.type_of(after[0][0][-1])
+        for place, (of_type, column) in reversed(types) if key.descending else types:
+            if last is not None and (place > last if key.descending else place < last):
+                continue
+            sql = (
+                f"SELECT {N_NODE}, {dialect.value} FROM value v {dialect.join} node n ON n.id = v.node "
+                f"WHERE v.path = ? AND {of_type}"
+            )
+            params: list[Any] = [path]
+            if after is not None and place == last:
+                sql = f"{sql} AND ({column}, v.node) {follows} (?, ?)"
+                params += [dialect.bound(after[0][0][-1]), after[1]]
+            rows = self.reader.first(f"{sql}{more} ORDER BY {order}", [*params, *more_params, *rest_params])
+            for row, node in self._passing(rows, undecided):
+                yield dialect.read_value(row[8:]), node, row[0]
 
     def _valueless(
         self,
@@ -270,18 +284,20 @@ class Search:
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
         rest, params = self._rest(condition, None)
         # Every third node is a run: those that are next are near, without a look at all runs.
-        sql = f"SELECT {N_NODE} FROM node n WHERE {'+' if self.kind == 'run' else ''}{rest}"
-        sql += " AND (n.id NOT IN (SELECT node FROM value WHERE path = ?)"
+        of_kind, and_, rest = rest.partition(" AND ")
+        of_kind = self._dialect.unindexed(of_kind) if self.kind == "run" else of_kind
+        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind}{and_}{rest}"
+        sql += f" AND ({self._dialect.lacks('n.id', AT_PATH)}"
         params.append(path)
         if element is not None:
             sql, params = (
-                f"{sql} OR n.id IN (SELECT node FROM value WHERE path = ?)",
+                f"{sql} OR n.id IN ({AT_PATH})",
                 [*params, element],
             )
         sql += ")"
         if after is not None and after[0][0][0]:
             sql, params = f"{sql} AND n.id {follows} ?", [*params, after[1]]
-        rows = self.reader.rows(f"{sql} ORDER BY n.id {direction}", params)
+        rows = self.reader.first(f"{sql} ORDER BY n.id {direction}", params)
         for row, node in self._passing(rows, undecided):
             yield [MISSING], node, row[0]
 
@@ -289,11 +305,12 @@ class Search:
         sql, params = f"n.kind = ? AND ({condition.sql})", [self._term, *condition.params]
         if element is not None:
             sql, params = (
-                f"{sql} AND n.id NOT IN (SELECT node FROM value WHERE path = ?)",
+                f"{sql} AND {self._dialect.lacks('n.id', AT_PATH)}",
                 [*params, element],
             )
         if self.marked:
-            sql, params = f"{sql} AND n.id NOT IN {SOME}", [*params, some(self.marked)]
+            sql = f"{sql} AND NOT {self._dialect.among('n.id')}"
+            params = [*params, self._dialect.some(self.marked)]
         return sql, params
 
     # Plans
@@ -303,8 +320,8 @@ class Search:
         condition = joined(" AND ", parts)
         if not self.marked or not parts:
             return condition
-        sql = f"({condition.sql}) OR n.id IN {SOME}"
-        return Condition(sql, [*condition.params, some(self.marked)], exact=False)
+        sql = f"({condition.sql}) OR {self._dialect.among('n.id')}"
+        return Condition(sql, [*condition.params, self._dialect.some(self.marked)], exact=False)
 
     def _plan(
         self, items: Sequence[Expression], limit: int, cost: int
@@ -333,6 +350,8 @@ class Search:
         for place, (item, part) in enumerate(zip(items, parts, strict=True)):
             count = counts[place]
             if part is driver:
+                if not part.exact:
+                    undecided.append(item)
                 continue
             if part.span and count is not None and count > listed:
                 undecided.append(item)
@@ -346,27 +365,29 @@ class Search:
         """Return how many nodes meet a condition, counted to just beyond a bound; None: unknown."""
         if part.members is None:
             return None
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.members}) LIMIT {bound + 1})"
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.members}) AS member LIMIT {bound + 1}) AS counted"
         count: int = self.reader.cursor.execute(sql, part.member_params).fetchone()[0]
         return count
 
     # Rows
 
-    def _rows(
+    def _select(
         self,
         condition: Condition,
         driver: Condition | None = None,
         more: str = "",
         more_params: Sequence[Any] = (),
         order: str = "",
-    ) -> Iterator[NodeRow]:
-        # A unary plus keeps SQLite from the index on kinds where the driver is the better start.
-        sql = f"SELECT {N_NODE} FROM node n WHERE {'+' if driver else ''}n.kind = ? AND ({condition.sql})"
+    ) -> tuple[str, list[Any]]:
+        """Return the SQL of rows of `N_NODE`, and its parameters."""
+        # The driver is a better start than the index on kinds.
+        of_kind = self._dialect.unindexed("n.kind") if driver else "n.kind"
+        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} = ? AND ({condition.sql})"
         params = [self._term, *condition.params]
         if driver is not None:
             sql, params = f"{sql} AND n.id IN ({driver.members})", [*params, *driver.member_params]
         sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
-        return self.reader.rows(sql, [*params, *more_params])
+        return sql, [*params, *more_params]
 
     def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
         """Yield rows that a condition let through and what it left undecided does too, with their nodes."""

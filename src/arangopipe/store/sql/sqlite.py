@@ -1,4 +1,4 @@
-"""SQLite: the file, its connections and its locks; what differs between dialects stands here.
+"""SQLite: the file, its connections and its locks.
 
 Writers queue at an advisory lock on ``<file>-lock`` before they ask SQLite: its own retry is unfair and
 lets a writer among eight wait for seconds; the queue brings that below a tenth of a second.
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
@@ -26,14 +26,17 @@ from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
 from arangopipe.store.sql import meanings
 from arangopipe.store.sql.connections import Connection, Connections, Loan
+from arangopipe.store.sql.database import BUSY_SECONDS, Clash, Database
+from arangopipe.store.sql.dialect import SQLITE, Cursor
 from arangopipe.store.sql.locks import FileLock
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
-BUSY_SECONDS = 60.0
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
+T = TypeVar("T")
+
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
 MOUNTS = FilePath("/proc/mounts")
 # What occurs in the type of a file system that several machines share, or that cannot share memory.
@@ -44,12 +47,10 @@ NETWORK_FILE_SYSTEMS = (
 )
 
 
-class Clash(StoreError):
-    """A unique index objected to what was to be written."""
-
-
-class SQLite:
+class SQLite(Database):
     """One database file: its connections, read and write transactions, errors in words."""
+
+    dialect = SQLITE
 
     def __init__(self, url: str) -> None:
         self.path, options = _parse(url)
@@ -133,8 +134,7 @@ class SQLite:
         return create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor inside one read transaction, so that all it reads is of one moment."""
+    def read(self) -> Iterator[Cursor]:
         with self._errors, self._borrowed() as connection:
             connection.wait_up_to(BUSY_SECONDS)
             cursor = connection.execute("BEGIN")
@@ -151,20 +151,15 @@ class SQLite:
                 cursor.close()
                 connection.rollback()
 
-    @contextmanager
-    def write(self, patience: float | None = None) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor inside the one write transaction; commits, or rolls back on any error.
-
-        Waits up to `patience` seconds for other writers, then for other programs (None: `BUSY_SECONDS`).
-        Raises `Clash` where a unique index objects.
-        """
+    def write(self, work: Callable[[Cursor], T], patience: float | None = None, again: bool = True) -> T:
         patience = BUSY_SECONDS if patience is None else patience
         with self._errors, self._borrowed() as connection, self._queue.within(patience):
             connection.wait_up_to(patience)
             cursor = connection.execute("BEGIN IMMEDIATE")
             try:
-                yield cursor
+                result = work(cursor)
                 cursor.execute("COMMIT")
+                return result
             except BaseException:
                 if connection.in_transaction:
                     connection.rollback()
@@ -173,7 +168,7 @@ class SQLite:
                 cursor.close()
 
     def rewrite(self) -> None:
-        """Write the whole file anew and empty its log, so that no byte of what was deleted is left."""
+        """Write the whole file anew and empty its log."""
         with self._errors, self._borrowed() as connection, self._queue.within(BUSY_SECONDS):
             connection.execute("VACUUM")
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -187,7 +182,6 @@ class SQLite:
         return Loan(self._connections)
 
     def close(self) -> None:
-        """Close every connection."""
         self._connections.close()
         self._queue.close()
 

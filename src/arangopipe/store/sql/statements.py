@@ -1,4 +1,4 @@
-"""The statements of a write. Those that `inserting.insert` runs end before their values."""
+"""The statements of a write, but for what `dialect` inserts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from arangopipe.model import chain
 HEAD = """
 SELECT (SELECT number FROM change WHERE batch = ?), (SELECT max(id) FROM node),
        (SELECT max(id) FROM node_past), number, time, chain
-FROM change ORDER BY number DESC LIMIT 1
+FROM change ORDER BY change.number DESC LIMIT 1
 """
 NO_HEAD = (None, None, None, 0, 0, chain.GENESIS)
-INSERT_NODE = "INSERT OR FAIL INTO node(id, kind, key, name, version, project, revision, document, salt)"
 UPDATE_NODE = (
     "UPDATE node SET name = ?, version = ?, project = ?, revision = ?, document = ?, salt = ? WHERE id = ?"
 )
-INSERT_EDGE = "INSERT OR FAIL INTO edge(source, kind, target, revision, document, salt)"
 DELETE_EDGE = "DELETE FROM edge WHERE source = ? AND kind = ? AND target = ?"
 INSERT_POINT = "INSERT INTO point(run, name, revision, document, salt) VALUES (?, ?, ?, ?, ?)"
 INSERT_CHANGE = (
@@ -32,17 +30,18 @@ SELECT source, kind, target, revision, document, salt, ?
 FROM edge WHERE source = ? AND kind = ? AND target = ?
 """
 PUT_SERIES = """
-INSERT OR REPLACE INTO series(run, name, count, step, time, last, low, high)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO series(run, name, count, step, time, last, low, high) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run, name) DO UPDATE SET count = excluded.count, step = excluded.step, time = excluded.time,
+last = excluded.last, low = excluded.low, high = excluded.high
 """
 
 CHANGED_ID = """
-SELECT 1 FROM node WHERE kind = :kind AND key = :key AND revision > :since
-UNION ALL SELECT 1 FROM node_past WHERE kind = :kind AND key = :key AND closed > :since LIMIT 1
+SELECT 1 FROM node WHERE kind = ? AND key = ? AND revision > ?
+UNION ALL SELECT 1 FROM node_past WHERE kind = ? AND key = ? AND closed > ? LIMIT 1
 """
 CHANGED_KIND = """
-SELECT 1 FROM node WHERE kind = :kind AND revision > :since
-UNION ALL SELECT 1 FROM node_past WHERE kind = :kind AND closed > :since
-UNION ALL SELECT 1 FROM edge WHERE kind = :kind AND revision > :since
-UNION ALL SELECT 1 FROM edge_past WHERE kind = :kind AND closed > :since LIMIT 1
+SELECT 1 FROM node WHERE kind = ? AND revision > ?
+UNION ALL SELECT 1 FROM node_past WHERE kind = ? AND closed > ?
+UNION ALL SELECT 1 FROM edge WHERE kind = ? AND revision > ?
+UNION ALL SELECT 1 FROM edge_past WHERE kind = ? AND closed > ? LIMIT 1
 """

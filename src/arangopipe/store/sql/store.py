@@ -36,12 +36,13 @@ from arangopipe.store.base import (
 )
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
-from arangopipe.store.sql import backups, maintenance, questions, reading, replica
-from arangopipe.store.sql.migrate import ensure_schema
+from arangopipe.store.sql import backups, maintenance, migrate, questions, reading, replica
+from arangopipe.store.sql.database import Clash, Database
+from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, SOME, Reader, some
+from arangopipe.store.sql.reading import NODE, Reader
 from arangopipe.store.sql.search import Search
-from arangopipe.store.sql.sqlite import Clash, SQLite
+from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import Writer, read_change
@@ -54,23 +55,14 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica, Backup):
-    """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
+class SQLStore(Store, Maintenance, Replica):
+    """A store in an SQL database that is open and has its tables."""
 
-    Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
-    ``?journal=delete`` (for network file systems).
-    """
-
-    def __init__(self, url: str) -> None:
-        self._database = SQLite(url)
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.url = self._database.url
-        self._terms = Terms()
+        self._terms = Terms(database.dialect)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
-        try:
-            ensure_schema(self._database)
-        except BaseException:
-            self._database.close()
-            raise
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
         try:
@@ -109,11 +101,17 @@ class SQLStore(Store, Maintenance, Replica, Backup):
             row = reader.cursor.execute("SELECT number FROM change WHERE batch = ?", (batch.id,)).fetchone()
             return None if row is None else read_change(reader.cursor, row[0])
 
-    def _write(self, work: Callable[[Any, NewTerms], T], patience: float | None = None) -> T:
-        with self._database.write(patience) as cursor:
+    def _write(
+        self, work: Callable[[Cursor, NewTerms], T], patience: float | None = None, again: bool = True
+    ) -> T:
+        """Do work in one transaction; `again`: it may be done once more where it is not known to be done."""
+
+        def unit(cursor: Cursor) -> tuple[T, dict[str, int]]:
             terms = NewTerms(self._terms, cursor)
-            result = work(cursor, terms)
-        self._terms.keep(terms.found)
+            return work(cursor, terms), terms.found
+
+        result, found = self._database.write(unit, patience, again)
+        self._terms.keep(found)
         return result
 
     def vocabulary(self, reload: bool = False) -> Vocabulary:
@@ -250,13 +248,6 @@ class SQLStore(Store, Maintenance, Replica, Backup):
                 return
             after, left = page[-1].number, None if left is None else left - len(page)
 
-    @staticmethod
-    def inspection(url: str) -> Inspection:
-        """Return what looks at the file of an address from outside."""
-        from arangopipe.store.sql.inspection import FileInspection
-
-        return FileInspection(url)
-
     def _changes_with_entries(self, after: int, limit: int | None) -> Iterator[Change]:
         """Yield changes by the window, each read in one transaction; what is recorded does not change.
 
@@ -288,14 +279,9 @@ class SQLStore(Store, Maintenance, Replica, Backup):
         self._database.rewrite()
         return change
 
-    def backup(self, path: Path, progress: backups.Progress | None = None) -> None:
-        with self._read(None) as reader:
-            reading.head(reader.cursor, None)  # now the transaction has begun to read: nothing moves any more
-            backups.copy_pages(reader.cursor.connection, path, progress)
-
     def append(self, changes: Sequence[Change]) -> None:
         prepared = [replica.prepare(change) for change in changes]
-        self._write(lambda cursor, terms: replica.append(cursor, terms, prepared))
+        self._write(lambda cursor, terms: replica.append(cursor, terms, prepared), again=False)
         self._vocabulary = None
 
     def adopt(self, adoptions: Sequence[Adoption]) -> None:
@@ -307,9 +293,9 @@ class SQLStore(Store, Maintenance, Replica, Backup):
         self._vocabulary = None
 
     def numbers(self, batches: Sequence[str]) -> dict[str, int]:
-        sql = f"SELECT batch, number FROM change WHERE batch IN {SOME}"
         with self._read(None) as reader:
-            return dict(reader.cursor.execute(sql, (some(batches),)).fetchall())
+            sql = f"SELECT batch, number FROM change WHERE {reader.dialect.among('batch')}"
+            return dict(reader.cursor.execute(sql, (reader.dialect.some(batches),)).fetchall())
 
     def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
         with self._read(None) as reader:
@@ -318,3 +304,60 @@ class SQLStore(Store, Maintenance, Replica, Backup):
     def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
         with self._read(None) as reader:
             return replica.ever_linked(reader, node)
+
+
+class SQLiteStore(SQLStore, Backup):
+    """A store in one SQLite file: ``sqlite:///runs.db``, ``sqlite:////absolute/runs.db``.
+
+    Options: ``?durability=relaxed`` (a power cut may lose the last moments, never the file) and
+    ``?journal=delete`` (for network file systems).
+    """
+
+    def __init__(self, url: str) -> None:
+        database = SQLite(url)
+        super().__init__(database)
+        try:
+            migrate.ensure_schema(database)
+        except BaseException:
+            self.close()
+            raise
+
+    def backup(self, path: Path, progress: backups.Progress | None = None) -> None:
+        with self._read(None) as reader:
+            reading.head(reader.cursor, None)  # now the transaction has begun to read: nothing moves any more
+            backups.copy_pages(reader.cursor.connection, path, progress)
+
+    @staticmethod
+    def inspection(url: str) -> Inspection:
+        """Return what looks at the file of an address from outside."""
+        from arangopipe.store.sql.inspection import FileInspection
+
+        return FileInspection(url)
+
+
+class PostgresStore(SQLStore):
+    """A store in a schema of a PostgreSQL database: ``postgresql://user@host/database?schema=runs``.
+
+    Options beside those of libpq: ``schema`` (default ``arangopipe``), ``isolation`` of what is written
+    (``read committed``, ``repeatable read``, ``serializable``; default: the database's) and ``connections``,
+    how many one process opens at most (default 20).
+    """
+
+    def __init__(self, url: str) -> None:
+        from arangopipe.store.sql import founding
+        from arangopipe.store.sql.postgres import Postgres
+
+        database = Postgres(url)
+        super().__init__(database)
+        try:
+            founding.ensure_schema(database)
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def inspection(url: str) -> Inspection:
+        """Return what looks at the schema of an address from outside."""
+        from arangopipe.store.sql.server_inspection import ServerInspection
+
+        return ServerInspection(url)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from sqlite3 import Cursor
 
 from arangopipe.errors import StoreError
+from arangopipe.store.sql.dialect import Cursor, Dialect
 
 MAX_ABSENT = 10_000
 
@@ -14,7 +14,8 @@ MAX_ABSENT = 10_000
 class Terms:
     """Texts and their integers as committed; the table only grows, so the cache is never wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
         self._ids: dict[str, int] = {}
         self._texts: dict[int, str] = {}
         self.known: Callable[[str], int | None] = self._ids.get
@@ -60,6 +61,7 @@ class NewTerms:
     """Terms as one write transaction sees them; `Terms.keep(found)` once it has committed."""
 
     def __init__(self, terms: Terms, cursor: Cursor) -> None:
+        self.dialect = terms.dialect
         self._known = terms.known
         self.paths: Mapping[str, Mapping[str, int]] = terms.paths
         self._cursor = cursor
@@ -72,7 +74,8 @@ class NewTerms:
             row = self._cursor.execute("SELECT id FROM term WHERE text = ?", (text,)).fetchone()
             if row is None:
                 row = self._cursor.execute(
-                    "INSERT INTO term(text) VALUES (?) RETURNING id", (text,)
+                    "INSERT INTO term(id, text) SELECT coalesce(max(id), 0) + 1, ? FROM term RETURNING id",
+                    (text,),
                 ).fetchone()
             known = self.found[text] = row[0]
         return known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from sqlite3 import Cursor
 from typing import Any
 
 from arangopipe.model import attributes, documents
@@ -12,25 +11,11 @@ from arangopipe.model.attributes import Value
 from arangopipe.model.expressions import path_text
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.records import Summary
-from arangopipe.store.sql.inserting import insert
+from arangopipe.store.sql.dialect import Cursor, Dialect, Row, sql_value
 from arangopipe.store.sql.terms import NewTerms
 
-INSERT = "INSERT OR IGNORE INTO value(path, value, node)"
-DELETE = "DELETE FROM value WHERE path = ? AND value = ? AND node = ?"
-
-Row = tuple[int, Any, int]
 Found = tuple[str, list[Value], bool]
 """A kind, the searchable values of a document of that kind, and whether they are all of them."""
-
-
-def sql_value(value: object) -> object:
-    """Return a searchable value as the column keeps it: booleans as one-byte blobs."""
-    return (b"\x01" if value else b"\x00") if isinstance(value, bool) else value
-
-
-def python_value(value: Any) -> Any:
-    """Return a value of the column as Python has it."""
-    return value == b"\x01" if isinstance(value, bytes) else value
 
 
 def values_in(kind: str, document: Mapping[str, Any]) -> Found:
@@ -63,13 +48,20 @@ def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
 
 
 def value_rows(
-    term: Callable[[str], int], paths: Mapping[str, Mapping[str, int]], owner: int, found: Found
+    dialect: Dialect,
+    term: Callable[[str], int],
+    paths: Mapping[str, Mapping[str, int]],
+    owner: int,
+    found: Found,
 ) -> list[Row]:
     """Return the rows that stand for the values of a document under the node that owns it.
 
     `term` knows the integer of every text; `paths`, for most, that of a kind's path.
     """
     kind, values, complete = found
+    if dialect.limited and not all(dialect.holds(value) for _, value in values):
+        values = [(path, value) for path, value in values if dialect.holds(value)]
+        complete = False
     prefix = "run" if kind in OWNED_BY_RUN else kind
     known = paths[prefix].get
     rows: list[Row] = [
@@ -90,26 +82,29 @@ class ValueRows:
 
     def __init__(self, terms: NewTerms) -> None:
         self._terms = terms
-        self._added: list[Row] = []
-        self._removed: list[Row] = []
+        self._added: dict[Row, None] = {}
+        self._removed: dict[Row, None] = {}
 
     def add(self, owner: int, found: Found) -> None:
         """Note the values of a document that is written."""
-        self._added += value_rows(self._terms.id, self._terms.paths, owner, found)
+        self._note(self._removed, self._added, owner, found)
 
     def remove(self, owner: int, found: Found) -> None:
         """Note the values of a document that is superseded or closed."""
-        self._removed += value_rows(self._terms.id, self._terms.paths, owner, found)
+        self._note(self._added, self._removed, owner, found)
 
-    def forget(self, owner: int) -> None:
-        """Drop what was to be added for a node that is being closed."""
-        self._added = [row for row in self._added if row[2] != owner]
+    def _note(self, undone: dict[Row, None], done: dict[Row, None], owner: int, found: Found) -> None:
+        terms = self._terms
+        rows = dict.fromkeys(value_rows(terms.dialect, terms.id, terms.paths, owner, found))
+        if undone:
+            for row in undone.keys() & rows.keys():
+                del undone[row], rows[row]
+        done.update(rows)
 
     def write(self, cursor: Cursor) -> None:
         """Bring the table up to date."""
         if self._removed:
-            added = set(self._added)
-            cursor.executemany(DELETE, [row for row in self._removed if row not in added])
-        # Path by path, as the tree is sorted, large batches touch each of its pages once.
-        self._added.sort(key=itemgetter(0))
-        insert(cursor, INSERT, self._added)
+            self._terms.dialect.remove_values(cursor, list(self._removed))
+        if self._added:
+            # Path by path, as the tree is sorted, large batches touch each of its pages once.
+            self._terms.dialect.insert(cursor, "value", sorted(self._added, key=itemgetter(0)))

@@ -10,7 +10,7 @@ from arangopipe.errors import NotFound
 from arangopipe.model import documents
 from arangopipe.model.graph import Edge, Graph, kind_of
 from arangopipe.model.vocabulary import Direction, Vocabulary
-from arangopipe.store.sql.reading import EACH, EDGE, Reader, some, states
+from arangopipe.store.sql.reading import EDGE, Reader, states
 
 EdgeRow = tuple[int, int, int, int, str | None]
 
@@ -86,7 +86,7 @@ class Walk:
         self, frontier: list[int], kinds: set[str], edges: list[EdgeRow], depths: Mapping[int, int]
     ) -> tuple[list[int], list[int], set[str]]:
         """Note the edges of a frontier; return what lies one edge further, what leads on, and its kinds."""
-        ids = some(frontier)
+        ids = self._reader.dialect.some(frontier)
         found: dict[int, None] = {}
         onward: set[int] = set()
         asked: set[int] = set()
@@ -107,7 +107,7 @@ class Walk:
             if not terms:
                 continue
             where = f"{near} = each AND kind IN ({', '.join(map(str, terms))})"
-            sql = states("edge", EDGE, where, self._reader.at, EACH)
+            sql = states("edge", EDGE, where, self._reader.at, self._reader.dialect.each)
             params = [ids] if self._reader.at is None else [ids, ids]
             rows = self._reader.cursor.execute(sql, params).fetchall()
             edges += rows

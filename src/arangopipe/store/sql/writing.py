@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from sqlite3 import Cursor, IntegrityError
 from typing import Any, NamedTuple
 
 from arangopipe.errors import AlreadyExists, Conflict, NotFound
@@ -13,7 +12,7 @@ from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store.checks import changed_since
 from arangopipe.store.records import Summary, summarise
-from arangopipe.store.sql.inserting import insert
+from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
 from arangopipe.store.sql.statements import (
     CHANGE,
@@ -23,8 +22,6 @@ from arangopipe.store.sql.statements import (
     EDGE_PAST,
     HEAD,
     INSERT_CHANGE,
-    INSERT_EDGE,
-    INSERT_NODE,
     INSERT_POINT,
     NO_HEAD,
     NODE_PAST,
@@ -116,8 +113,9 @@ class Writer:
         batch = self._prepared.batch
         for name in batch.unchanged:
             kind, slash, key = name.partition("/")
-            values = {"kind": self._terms.id(kind), "key": key, "since": batch.since}
-            if self._cursor.execute(CHANGED_ID if slash else CHANGED_KIND, values).fetchone():
+            term, since = self._terms.id(kind), batch.since
+            sql, values = (CHANGED_ID, (term, key, since) * 2) if slash else (CHANGED_KIND, (term, since) * 4)
+            if self._cursor.execute(sql, values).fetchone():
                 raise changed_since(name, batch.since)
 
     def _own_kinds_change(self) -> bool:
@@ -152,12 +150,9 @@ class Writer:
             added.append(row)
             if node.kind == "run":
                 self._new_runs.add(node.key)
-        try:
-            insert(self._cursor, INSERT_NODE, rows)
-        except IntegrityError:
-            if self._careful:
-                raise self._name_taken([row.put.node for row in added]) from None
-            raise
+        if self._careful:
+            self._check_names([row.put.node for row in added])
+        self._terms.dialect.insert(self._cursor, "node", rows)
         self._digests += [row.digest for row in added]
         for row in added:
             self._revalue(row.put.node, None, row)
@@ -194,11 +189,10 @@ class Writer:
 
     def _revise(self, stored: Stored, row: NodeRow) -> None:
         node = row.put.node
+        if node[2:5] != stored.node[2:5]:  # name, version and project
+            self._check_names([node])
         self._retire_node(stored)
-        try:
-            self._cursor.execute(UPDATE_NODE, (*self._columns(node, row.salt), stored.id))
-        except IntegrityError:
-            raise self._name_taken([node]) from None
+        self._cursor.execute(UPDATE_NODE, (*self._columns(node, row.salt), stored.id))
         self._digests.append(row.digest)
         self._revalue(node, stored.node, row)
 
@@ -207,15 +201,23 @@ class Writer:
         digest = chain.row_digest(stored.salt, node_text(stored.node))
         self._digests.append(chain.close_digest(digest))
 
-    def _name_taken(self, nodes: Iterable[Node]) -> AlreadyExists:
+    def _check_names(self, nodes: Iterable[Node]) -> None:
+        """Raise `AlreadyExists` where a name and version is taken, by another node or among these."""
+        taken: set[tuple[str, ...]] = set()
         for node in nodes:
+            if not (node.name and node.version):
+                continue
+            named = (node.kind, node.name, node.project, node.version)
+            if named in taken:
+                raise AlreadyExists("two nodes of the batch have the same kind, name and version")
+            taken.add(named)
+            test = self._terms.dialect.named
             row = self._cursor.execute(
-                "SELECT key FROM node WHERE kind = ? AND name = ? AND project = ? AND version = ?",
-                (self._terms.id(node.kind), node.name, node.project, node.version),
+                f"SELECT key FROM node WHERE kind = ? AND {test} AND project = ? AND version = ?",
+                (self._terms.id(node.kind), *[node.name] * test.count("?"), node.project, node.version),
             ).fetchone()
             if row is not None and row[0] != node.key:
-                return AlreadyExists(f"{node.kind} {node.label!r} is already there, as {node.kind}/{row[0]}")
-        return AlreadyExists("two nodes of the batch have the same kind, name and version")
+                raise AlreadyExists(f"{node.kind} {node.label!r} is already there, as {node.kind}/{row[0]}")
 
     def _revalue(self, node: Node, before: Node | None, row: NodeRow | None) -> None:
         """Bring the value rows of a node from its state `before` to what `row` says (None: gone)."""
@@ -257,7 +259,7 @@ class Writer:
                 self._retire_edge(edge.ref, key, *stored)
             rows.append((*key, number, stored_text, salt))
             self._digests.append(digest)
-        insert(self._cursor, INSERT_EDGE, rows)
+        self._terms.dialect.insert(self._cursor, "edge", rows)
 
     def _stored_edge(self, key: EdgeKey) -> tuple[str | None, bytes] | None:
         sql = "SELECT document, salt FROM edge WHERE source = ? AND kind = ? AND target = ?"
@@ -316,7 +318,11 @@ class Writer:
             for points, *_ in self._prepared.points:
                 if points.run == f"run/{key}":
                     series[points.name] = summarise(points.points, series.get(points.name))
-            fresh = [(run, self._terms.id(f"={n}"), *s) for n, s in series.items() if known.get(n) is not s]
+            fresh = [
+                (run, self._terms.id(f"={n}"), *s[:3], *map(self._terms.dialect.any_value, s[3:]))
+                for n, s in series.items()
+                if known.get(n) is not s
+            ]
             if fresh:
                 self._cursor.executemany(PUT_SERIES, fresh)
             if key not in self._new_runs:
@@ -343,7 +349,6 @@ class Writer:
                 if self.stored(f"{kind}/{stored.node.key}") is not None:
                     self._close_node(f"{kind}/{stored.node.key}")
             self._close_points(stored)
-            self._values.forget(stored.id)
         self._close_edges(stored.id)
         self._retire_node(stored)
         self._cursor.execute("DELETE FROM node WHERE id = ?", (stored.id,))

@@ -18,7 +18,7 @@ enhance("[data-complete]", (input) => {
   const id = "completions";
   const list = element("ul", { className: "options", id, hidden: true });
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Attributes");
+  list.setAttribute("aria-label", "Suggestions");
   input.setAttribute("role", "combobox");
   input.setAttribute("aria-expanded", "false");
   input.setAttribute("aria-controls", id);

@@ -7,8 +7,12 @@ from alembic import context
 from arangopipe.store.sql.schema import metadata
 
 with context.config.attributes["engine"].connect() as connection:
-    # The driver is in autocommit mode; SQLite's DDL is transactional once a transaction is open.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # The driver is in autocommit mode; DDL is transactional once a transaction is open.
+    if (hold := context.config.attributes.get("hold")) is None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(*hold)
     context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
     context.run_migrations()
     connection.exec_driver_sql("COMMIT")

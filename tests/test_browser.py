@@ -1,0 +1,241 @@
+"""The pages as people use them, in a real browser: journeys, keys, and what keeps no one out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+import story
+from arangopipe.pipe import ArangoPipe
+from arangopipe.store.memory import MemoryStore
+from browser import PHONE, Visitor
+from served import serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+PAGES = [
+    "/",
+    "/search",
+    "/search?kind=datasets",
+    "/find?text=a",
+    "/entity/run/net-0?with=net-1",
+    "/entity/run/broken",
+    "/entity/deployment/prod-2",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_everyone_can_use_every_page(visitor: Visitor, path: str) -> None:
+    page = visitor.open(path)
+    visitor.axe()
+    visitor.fits()
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    visitor.fits()
+    visitor.axe()
+
+
+def test_find_the_best_run_and_see_why(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.get_by_role("link", name="Search", exact=True).click()
+    page.get_by_label("Condition").fill("tag = 'sweep'")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_url(re.compile("q=tag"))
+    visitor.settled()
+    page.get_by_role("link", name="rmse", exact=True).click()
+    visitor.settled()
+    best = page.locator("tbody tr").first
+    assert "order=metrics.rmse" in page.url
+    expect(best).to_contain_text("base+s5")
+    best.get_by_role("link").first.click()
+    visitor.settled()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("base+s5")
+    expect(page.get_by_role("region", name="Metrics")).to_contain_text("rmse")
+    page.get_by_role("link", name="base+s5", exact=True).click()
+    expect(page.get_by_role("region", name="Columns")).to_contain_text("s5")
+    page.go_back()
+    page.go_back()
+    visitor.settled()
+    assert "order=metrics.rmse" in page.url
+    expect(page.locator("tbody tr").first).to_contain_text("base+s5")
+
+
+def test_from_what_is_live_to_the_data_it_came_from(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.get_by_role("region", name="Live deployments").get_by_role("link", name=story.BEST).click()
+    visitor.settled()
+    page.get_by_role("link", name="patients@2").click()
+    visitor.settled()
+    expect(page.get_by_role("heading", level=1)).to_have_text("patients@2")
+    page.get_by_role("link", name="differences to this").click()
+    expect(page.locator("#difference")).to_contain_text("summary.rows")
+
+
+def test_attributes_are_completed_while_one_types(visitor: Visitor) -> None:
+    page = visitor.open("/search")
+    box = page.get_by_label("Condition")
+    box.press_sequentially("metrics.rm")
+    option = page.get_by_role("option", name="metrics.rmse")
+    expect(option).to_be_visible()
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(box).to_have_value("metrics.rmse ")
+    box.press_sequentially("< 53 and stat")
+    page.get_by_role("option", name="status").click()
+    box.press_sequentially("= 'finished'")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    box.press("Enter")
+    page.wait_for_url(re.compile("status"))
+    visitor.settled()
+    assert page.locator("tbody tr").count() >= 1
+    visitor.axe()
+
+
+def test_a_condition_without_the_language(visitor: Visitor) -> None:
+    page = visitor.open("/search")
+    page.get_by_text("Add a condition without typing the language").click()
+    page.get_by_label("Attribute").fill("model.technique")
+    page.get_by_label("Value").fill("forest")
+    page.get_by_role("button", name="Add").click()
+    visitor.settled()
+    expect(page.get_by_label("Condition")).to_have_value("model.technique = 'forest'")
+    facets = page.locator("#facets")
+    expect(facets).to_contain_text("11 match")
+    facets.get_by_role("link", name="sweep").click()
+    visitor.settled()
+    expect(page.locator("#facets")).to_contain_text("8 match")
+
+
+def test_columns_are_chosen_and_kept_on_the_next_page(visitor: Visitor) -> None:
+    page = visitor.open("/search?limit=20")
+    page.get_by_text("Choose columns").click()
+    page.get_by_label("params.alpha").check()
+    page.get_by_role("button", name="Show").last.click()
+    visitor.settled()
+    expect(page.get_by_role("columnheader", name="params.alpha")).to_be_visible()
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile("cursor"))
+    visitor.settled()
+    expect(page.get_by_role("columnheader", name="params.alpha")).to_be_visible()
+
+
+def test_a_search_that_cannot_be_read_is_said_beside_it(visitor: Visitor) -> None:
+    visitor.expect(422)
+    page = visitor.open("/search")
+    page.get_by_label("Condition").fill("metrics.rmse <")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("alert")).to_contain_text("^")
+    expect(page.get_by_label("Condition")).to_have_value("metrics.rmse <")
+
+
+def test_errors_are_pages(visitor: Visitor) -> None:
+    visitor.expect(404)
+    page = visitor.open("/entity/run/none")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not here")
+    expect(page.get_by_text("there is no run/none")).to_be_visible()
+    visitor.axe()
+    page.get_by_role("link", name="Home", exact=True).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+
+
+def test_curves_are_drawn_scaled_smoothed_and_overlaid(visitor: Visitor) -> None:
+    page = visitor.open("/entity/run/net-0")
+    charts = page.locator("#curves svg")
+    expect(charts).to_have_count(2)
+    lines = page.locator("#curves figure").first.locator("svg path[fill='none']")
+    alone = lines.count()
+    page.get_by_label("log scale").check()
+    assert "log=1" in page.url
+    page.get_by_label("smoothing").fill("0.8")
+    assert "smooth=0.8" in page.url
+    page.get_by_text("Draw other runs over it").click()
+    page.get_by_label("net-1").check()
+    page.get_by_role("button", name="Draw them").click()
+    visitor.settled()
+    expect(charts).to_have_count(2)
+    assert "with=net-1" in page.url
+    assert lines.count() > alone
+    page.locator("#curves .chart").first.hover()
+    expect(page.locator(".tip").first).to_contain_text("net-1")
+
+
+def test_keys_and_themes(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.keyboard.press("/")
+    expect(page.locator("#find")).to_be_focused()
+    page.keyboard.type("net-2")
+    page.keyboard.press("Enter")
+    visitor.settled()
+    expect(page.get_by_role("heading", level=1)).to_have_text("net-2")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    visitor.axe()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    visitor.settled()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_another_moment_stays_until_one_comes_back(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.get_by_text("See the store as of another moment").click()
+    page.get_by_label("Time or change number").fill("3")
+    page.get_by_role("button", name="Show").click()
+    visitor.settled()
+    expect(page.get_by_role("status")).to_contain_text("change 3")
+    visitor.axe()
+    page.get_by_role("link", name="Search", exact=True).click()
+    expect(page.get_by_text("There is nothing of this kind at that moment")).to_be_visible()
+    page.get_by_role("link", name="Back to now").click()
+    visitor.settled()
+    assert page.locator("tbody tr").count() > 10
+
+
+def test_times_are_those_of_the_reader(visitor: Visitor) -> None:
+    page = visitor.open("/entity/run/net-0")
+    started = page.locator("time[datetime^='2026-10-01T08:00']").first
+    expect(started).to_have_text("1 Oct 2026, 10:00")
+    expect(started).to_have_attribute("title", "2026-10-01 08:00:00 UTC")
+
+
+def test_a_part_that_fails_says_so(chromium: Browser, site: str) -> None:
+    visitor = Visitor(chromium, site)
+    visitor.expect(503)
+    visitor.page.route("**/points.json*", lambda route: route.fulfill(status=503, body='{"detail": "away"}'))
+    page = visitor.open("/entity/run/net-0")
+    expect(page.get_by_role("alert")).to_contain_text("away")
+    visitor.close()
+
+
+def test_an_empty_store_says_how_to_begin(chromium: Browser) -> None:
+    with serving(MemoryStore()) as address:
+        visitor = Visitor(chromium, address)
+        page = visitor.open("/")
+        expect(page.get_by_text("Nothing is recorded here yet")).to_be_visible()
+        visitor.axe()
+        visitor.close()
+
+
+def test_odd_names_are_found_and_shown(chromium: Browser) -> None:
+    store = MemoryStore()
+    pipe = ArangoPipe(store, capture=False)
+    odd = "<b>ö'\"&%_\\ " + "long " * 60
+    tags = {"a.b": {"c": [1, {"d": odd}]}, odd: odd}
+    pipe.log_run(name=odd, params={odd: odd}, metrics={odd: 1.0}, tags=tags, key="it's")
+    with serving(store) as address:
+        visitor = Visitor(chromium, address)
+        page = visitor.open("/search")
+        page.locator("tbody a").first.click()
+        visitor.settled()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("<b>ö'\"&%_\\ long")
+        visitor.fits()
+        visitor.axe()
+        visitor.close()

@@ -1,0 +1,81 @@
+"""The pages about the server are true: what they tell to type works, and every operation is listed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from arangopipe.cli import main
+from arangopipe.cli.serve import serve
+from arangopipe.server import create_app
+from arangopipe.server.limits import Limits
+from arangopipe.store.memory import MemoryStore
+from served import program
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (DOCS / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_what_the_page_types_works(tmp_path: Path) -> None:
+    first, *commands = blocks("http.md", "bash")
+    assert first == "export API=http://127.0.0.1:8321/api/v1\n"
+    with program("--store", str(tmp_path / "runs.db")) as server:
+        script = "\n".join(["set -eu", f"export API={server.url}/api/v1", *commands])
+        done = subprocess.run(
+            ["bash", "-xc", script], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        log = server.stop()
+    assert {line["status"] for line in log} == {200, 201}
+    assert len(log) == sum(block.count("curl ") for block in commands)
+
+
+def test_every_operation_has_a_tag_that_the_page_lists() -> None:
+    document = create_app(MemoryStore()).openapi()
+    tags = [tag["name"] for tag in document["tags"]]
+    assert len(tags) == len(set(tags))
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["tags"][0] in tags, f"{method} {path}"
+
+
+def test_the_page_names_the_real_bounds() -> None:
+    page = (DOCS / "operating.md").read_text("utf-8")
+    limits = Limits()
+    assert f"| connections open at once | {limits.connections} |" in page
+    assert f"| time for the head of a request | {limits.head_seconds:g} s |" in page
+    assert f"| time for a body; between two pieces of a bundle | {limits.seconds:g} s |" in page
+    assert f"({limits.body:,} bytes)" in page
+    assert f"| levels of JSON | {limits.depth} |" in page
+    assert f"for up to {limits.stop_seconds:g}\nseconds" in page
+
+
+def test_the_page_names_every_option() -> None:
+    page = (DOCS / "operating.md").read_text("utf-8")
+    for parameter in serve.params:
+        assert (
+            parameter.name == "as_json"
+            or f"`{parameter.opts[0]}" in page
+            or parameter.opts[0]
+            in (
+                "--json",
+                "--no-color",
+            )
+        ), parameter.opts
+
+
+@pytest.mark.parametrize("example", serve.examples)
+def test_examples_of_the_verb_are_commands(example: str) -> None:
+    command, verb, *arguments = shlex.split(example)
+    assert command == "arangopipe"
+    found = main.commands[verb]
+    found.make_context(verb, arguments)
