@@ -380,3 +380,10 @@ def test_who_asks_by_a_token(admin: ArangoPipeAdmin) -> None:
     assert found.roles == {"diabetes": "maintainer", "asthma": "maintainer"}
     assert (found.user, found.admin, found.token, found.limited) == ("ana", False, made.token.key, True)
     assert principal_of(admin.store, user).admin
+
+
+def test_the_documents_say_what_roles_may() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "users.md").read_text("utf-8")
+    rows = [f"| {role} | {name} | {what} |" for role, its in ROLES.items() for name, what in its.items()]
+    rows += [f"| {name} | {what} |" for name, what in STORE_ADMIN.items()]
+    assert [line for line in text.splitlines() if line in rows] == rows
