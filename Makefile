@@ -16,7 +16,7 @@ help: ## list the targets
 demo: $(VENV)/.installed ## install and run the demo: real training runs in ./arangopipe-demo.db
 	@$(BIN)/arangopipe demo
 
-machine: ## install what the tests need of the system, where it is missing: PostgreSQL 15, Chromium
+machine: ## install what the tests need of the system, where it is missing: PostgreSQL 15, Chromium, curl
 	@sh tests/machine.sh
 
 test: machine lint ## everything that a change must pass

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-ENGINES: list[Any] = ["memory", "sqlite"]
+ENGINES: list[Any] = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
 
 
 @contextmanager
