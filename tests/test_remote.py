@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,13 @@ from arangopipe import (
 )
 from arangopipe.compat import nested
 from arangopipe.model.filters import parse, to_text
-from arangopipe.model.graph import Batch, Node, Point, Points, Put
+from arangopipe.model.graph import Batch, Node, Page, Point, Points, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.model.wire import batch_dict, batch_from, batch_text, error_dict, error_from
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, Replica, Store
-from arangopipe.store.memory import MemoryStore
+from arangopipe.store.base import AsOf, Maintenance, Replica, Store
+from arangopipe.store.offline import OfflineStore
 from arangopipe.store.remote.address import address_of
 from arangopipe.testing import strategies
 from arangopipe.testing.build import busy, every, run, write
@@ -220,7 +220,7 @@ def test_the_abilities_are_those_of_the_store_behind(behind: Store, url: str) ->
         assert isinstance(store, Maintenance)
         assert isinstance(store, Replica)
         assert type(store).__name__ == "RemoteStore"
-    with serving(_plain()) as plain, open_store(plain) as store:
+    with serving(Plain("memory://")) as plain, open_store(plain) as store:
         assert not isinstance(store, (Maintenance, Replica))
         with pytest.raises(Unsupported):
             ArangoPipeAdmin(store).erase("run/01", reason="none")
@@ -228,13 +228,20 @@ def test_the_abilities_are_those_of_the_store_behind(behind: Store, url: str) ->
         assert (asked.status_code, asked.json()["title"]) == (501, "Unsupported")
 
 
-def _plain() -> Store:
-    """A store in memory that can do nothing beside the contract."""
-    names = {name: value for name, value in vars(MemoryStore).items() if not name.startswith("__")}
-    kind = type("Plain", (Store,), names)
-    store: Store = kind.__new__(kind)
-    vars(store).update(vars(MemoryStore()))
-    return store
+class Plain(OfflineStore):
+    """An empty store that can do nothing beside the contract."""
+
+    def head(self, as_of: AsOf = None) -> None:
+        return None
+
+    def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[None, ...]:
+        return (None,) * len(ids)
+
+    def search(self, kind: str, *rest: Any, **more: Any) -> Page:
+        return Page((), None)
+
+    def count(self, kind: str, *rest: Any, **more: Any) -> dict[Any, int]:
+        return {None: 0}
 
 
 # --- values and errors ---------------------------------------------------------------------------
@@ -342,7 +349,8 @@ def test_a_pipeline_is_recorded_asked_and_audited(behind: Store, url: str, tmp_p
         with pytest.raises(NotFound, match="called 'n'"):
             pipe.lookup_model("n")
         assert audit.verify(pipe.store).ok
-        pipe.admin.erase(best, reason="asked for")
+        worst = pipe.search("run", order_by="-metrics.rmse")[0]
+        pipe.admin.erase(worst, reason="asked for")
         bundle.export(pipe.store, tmp_path / "all.bundle")
     with open_store("memory://") as other, serving(other) as second, open_store(second) as target:
         bundle.import_bundle(target, tmp_path / "all.bundle", actor="ann")
@@ -377,7 +385,7 @@ def test_code_for_arangopipe_0_0_works_with_a_server(
             "featureset": featureset["_key"],
             "model": model["_key"],
             "model-params": {"run_id": "17", "alpha": 1},
-            "model-perf": {"run_id": "17", "rmse": 5.0},
+            "model-perf": {"run_id": "17", "timestamp": "2020-03-01 12:00:00", "rmse": 5.0},
             "tag": "t",
         }
     )
@@ -405,11 +413,17 @@ def test_who_asks_is_who_has_the_token(behind: Store) -> None:
             pipe.log_run(key="mine", project="p")
             with pytest.raises(PermissionDenied):
                 pipe.admin.register_user("eve", admin=True)
+            active = pipe.start_run(key="late", project="p")
             admin.revoke_token(admin.tokens("ann")[0].key)
-            with pytest.warns(ArangopipeWarning, match="kept in the spool"), pipe.start_run(key="late"):
-                pass
+            with pytest.warns(ArangopipeWarning, match="kept in the spool"):
+                active.close()
+            with pytest.raises(PermissionDenied):
+                pipe.log_run(key="later", project="p")
         assert behind.revisions("run/mine")[0].change.actor == "ann"
-    assert behind.get(["run/late"]) == (None,)
+    assert [node and node.document["status"] for node in behind.get(["run/late", "run/later"])] == [
+        "running",
+        None,
+    ]
     assert [file.refused for file in spool.files()] == [True]
 
 
