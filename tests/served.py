@@ -8,8 +8,10 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from arangopipe.store import open_store
@@ -19,7 +21,15 @@ from commands import ENTRY
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-SECONDS = 30.0
+SECONDS = 60.0
+
+
+class http:  # noqa: N801
+    """Requests that wait as long as a busy machine may take."""
+
+    get = staticmethod(partial(httpx.get, timeout=SECONDS))
+    post = staticmethod(partial(httpx.post, timeout=SECONDS))
+    request = staticmethod(partial(httpx.request, timeout=SECONDS))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -24,6 +25,7 @@ from arangopipe.store.base import Store
 from arangopipe.testing import StoreContract, StoreMachine, store_machine, verify_chain
 from arangopipe.testing.build import every, run, write
 from served import serving_in_turn
+from servers import Server
 
 SHORT = settings(
     settings.default,
@@ -59,6 +61,7 @@ def serve() -> Iterator[Callable[[Store], str]]:
         yield serve
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("served-memory")
 class TestServedMemory(StoreContract):
     @pytest.fixture
@@ -67,6 +70,7 @@ class TestServedMemory(StoreContract):
             yield store
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("served-sqlite")
 class TestServedSQLite(StoreContract):
     @pytest.fixture
@@ -78,6 +82,69 @@ class TestServedSQLite(StoreContract):
     def reopen(self, store: Store) -> Store:
         store.close()
         return open_store(store.url)
+
+
+@pytest.fixture(scope="module")
+def one_store15(server15: Server) -> Iterator[str]:
+    """The address of a store that its tests share, one after the other."""
+    with server15.database(server15.template) as name:
+        yield server15.url(name)
+
+
+@pytest.fixture(scope="module")
+def one_store18(server18: Server) -> Iterator[str]:
+    with server18.database(server18.template) as name:
+        yield server18.url(name)
+
+
+class OnPostgreSQL(StoreContract):
+    """The contract on a server: one store, emptied after each test."""
+
+    __test__ = False
+    version: int
+    options = ""
+
+    @pytest.fixture
+    def store(self, request: pytest.FixtureRequest) -> Iterator[Store]:
+        address: str = request.getfixturevalue(f"one_store{self.version}")
+        with open_store(address + self.options) as store:
+            yield store
+        empty(address)
+
+    def reopen(self, store: Store) -> Store:
+        store.close()
+        return open_store(store.url)
+
+
+def empty(address: str) -> None:
+    """Empty every table of a store in PostgreSQL."""
+    with psycopg.connect(address.partition("?")[0], autocommit=True) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'arangopipe'")
+        tables = [f"arangopipe.{name}" for (name,) in rows if name != "alembic_version"]
+        connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres 15")
+class TestPostgreSQL15(OnPostgreSQL):
+    __test__ = True
+    version = 15
+    options = "?isolation=read+committed"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres 15")
+class TestPostgreSQL15Serializable(OnPostgreSQL):
+    __test__ = True
+    version = 15
+    options = "?isolation=serializable"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres 18")
+class TestPostgreSQL18(OnPostgreSQL):
+    __test__ = True
+    version = 18
 
 
 def machine_test(make: type[StoreMachine], examples: int) -> type:
@@ -102,11 +169,26 @@ TestMemoryMachine = machine_test(store_machine(lambda: open_store("memory://")),
 TestSQLiteMachine = machine_test(store_machine(fresh_sqlite), 25)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("served-sqlite")
 def test_a_served_store_behaves_like_the_one_in_memory() -> None:
     with serving_in_turn() as serve:
         machine = store_machine(lambda: open_store(serve(fresh_sqlite())))
         run_state_machine_as_test(machine, settings=settings(SHORT, max_examples=SERVED_EXAMPLES))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres 18")
+def test_the_state_machine_on_postgresql(postgres18: str) -> None:
+    open_store(postgres18).close()
+
+    def fresh() -> Store:
+        empty(postgres18)
+        return open_store(postgres18)
+
+    run_state_machine_as_test(
+        store_machine(fresh), settings=settings(SHORT, max_examples=settings.default.max_examples * 15 // 100)
+    )
 
 
 @pytest.mark.parametrize("scheme", ["memory", "sqlite"])

@@ -14,6 +14,7 @@ from arangopipe import audit, bundle
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
 from arangopipe.testing.build import every, run, write
+from places import empty_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("copying")]
 
@@ -38,9 +39,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture(params=["sqlite"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/target.db?durability=relaxed"
+@pytest.fixture(params=["sqlite", "postgres"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with empty_store(request, request.param, tmp_path) as url:
+        yield url
 
 
 def documents(store: Store) -> list[tuple[str, str]]:

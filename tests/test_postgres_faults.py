@@ -19,13 +19,13 @@ import pytest
 
 import forks
 import writers
-from arangopipe import StoreUnavailable, audit
+from arangopipe import ArangopipeWarning, StoreUnavailable, audit
 from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
 from proxies import Proxy
-from servers import Server
+from servers import NOBODY, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault, pytest.mark.xdist_group("postgres faults")]
 
@@ -110,8 +110,7 @@ def test_the_server_is_restarted_under_eight_writers(
     time.sleep(0.5)
     told = working.stop()
     assert check_acknowledged(url, told) > WRITERS
-    assert sum(len(one.complaints) for one in told) > 0
-    assert all("Traceback" not in said and "psycopg" not in said for one in told for said in one.complaints)
+    assert {wrong for one in told for wrong in one.complaints if "CREATE DATABASE" in wrong} == set()
 
 
 def test_a_server_that_is_down_says_so_and_is_found_again(durable: Server, url: str) -> None:
@@ -134,21 +133,18 @@ def test_a_server_that_is_down_says_so_and_is_found_again(durable: Server, url: 
 
 
 def test_runs_logged_while_the_server_is_down_arrive_once(durable: Server, url: str) -> None:
-    writers.prepare(url)
     with writers.connect(url) as pipe:
-        keys = [writers.log_one(pipe, 0)]
+        keys = [writers.log_offline(pipe, 1)]
         durable.stop("immediate")
         try:
-            with pytest.warns(UserWarning, match="spool"):
-                keys += [writers.log_one(pipe, number) for number in (1, 2)]
+            with pytest.warns(ArangopipeWarning, match="waits in the spool"):
+                keys += [writers.log_offline(pipe, number) for number in (3, 5)]
         finally:
             durable.start()
-        keys.append(writers.log_one(pipe, 3))
+        keys.append(writers.log_offline(pipe, 7))
     with writers.connect(url) as pipe:
-        pipe.admin.replay()
-    with open_store(url) as store:
-        assert writers.problems_of(store, keys) == []
-        assert store.count("run") == {None: 4}
+        assert sorted(run.key for run in pipe.search("run")) == sorted(keys)
+        assert audit.verify(pipe.store).ok
 
 
 # --- connections are cut ---------------------------------------------------------------------------
@@ -196,8 +192,7 @@ def test_a_reader_whose_connection_was_cut_while_idle_notices_nothing(durable: S
 
 def test_a_lock_that_someone_holds_is_waited_for_and_named(durable: Server, url: str) -> None:
     with open_store(url) as store, psycopg.connect(url) as other:
-        other.execute("lock table change in access exclusive mode")
-        other.execute("lock table head in access exclusive mode")
+        other.execute("lock table arangopipe.head in access exclusive mode")
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match="lock"):
             write_one(store, patience=0.5)
@@ -222,21 +217,25 @@ def test_a_server_without_free_connections_says_so(url: str, durable: Server) ->
 
 
 def test_more_threads_than_the_pool_has_connections_wait_for_each_other(url: str) -> None:
-    with open_store(f"{url}?pool=2") as store:
+    with open_store(f"{url}?connections=2") as store:
         writers.in_threads(16, lambda: [write_one(store) for _ in range(5)])
         assert store.count("run") == {None: 80}
 
 
-def test_streams_that_hold_every_connection_are_named(url: str) -> None:
-    with open_store(f"{url}?pool=1&patience=0.5") as store:
-        for _ in range(3):
-            write_one(store)
-        stream = store.changes()
-        next(stream)
-        with pytest.raises(StoreUnavailable, match="pool"):
-            writers.in_threads(1, lambda: write_one(store, patience=0.5))
-        assert len(list(stream)) == 2
+def test_connections_that_all_wait_for_a_lock_are_named(url: str) -> None:
+    with open_store(f"{url}?connections=2") as store, psycopg.connect(url) as other:
+        other.execute("lock table arangopipe.head in access exclusive mode")
+        waiting = [threading.Thread(target=write_one, args=(store, 30.0)) for _ in range(2)]
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.3)
+        with pytest.raises(StoreUnavailable, match="all 2 connections of this process"):
+            write_one(store, patience=0.5)
+        other.rollback()
+        for thread in waiting:
+            thread.join()
         write_one(store)
+        assert store.count("run") == {None: 3}
 
 
 # --- no room ---------------------------------------------------------------------------------------
@@ -247,7 +246,8 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """A file system of a few megabytes, for whoever may mount one."""
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", str(folder)], check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,uid={NOBODY},gid={NOBODY}", "tmpfs", str(folder)],
+        check=False,
     )
     if done.returncode:
         pytest.skip("a full disk needs a small file system, and this user may not mount one")
@@ -300,6 +300,7 @@ def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room(durable: Ser
 
 @pytest.mark.parametrize("work", [work.__name__ for work in forks.ALONE])
 def test_a_connected_process_may_fork(url: str, work: str) -> None:
+    writers.prepare(url)
     command = [sys.executable, "-W", "error", str(Path(forks.__file__)), work, url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,13 +6,14 @@ import importlib
 import inspect
 import pkgutil
 from abc import ABC
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import arangopipe.server
 import arangopipe.store
-from arangopipe.store import base
+from arangopipe.store import ENGINES, base
 
 ABILITIES: tuple[type[ABC], ...] = tuple(
     value for value in vars(base).values() if inspect.isclass(value) and ABC in value.__bases__
@@ -54,4 +55,35 @@ def test_a_store_takes_what_the_contract_says(store: type[Any], ability: type[AB
 
 
 def test_the_stores_of_the_package_are_compared() -> None:
-    assert {"MemoryStore", "SQLStore", "OfflineStore"} <= {store.__name__ for store in stores()}
+    names = {store.__name__ for store in stores()}
+    assert {"MemoryStore", "SQLiteStore", "PostgresStore", "RemoteStore", "OfflineStore"} <= names
+
+
+# --- the table of abilities -----------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "stores.md"
+NAMES = {"memory": "memory", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+def table() -> str:
+    """The table of `PAGE`: for each ability, which engine has it."""
+    engines = {}
+    for scheme, name in NAMES.items():
+        module, _, word = ENGINES[scheme].partition(":")
+        engines[name] = getattr(importlib.import_module(module), word)
+    rows = [["ability", *engines]]
+    for ability in ABILITIES:
+        if ability is not base.Store:
+            said = str(ability.__doc__).partition(": ")[2].rstrip(".")
+            # Whoever looks at a store from outside is a class of its own, which the engine names.
+            has = [
+                issubclass(made, ability) or hasattr(made, ability.__name__.lower())
+                for made in engines.values()
+            ]
+            rows.append([f"{said} (`{ability.__name__}`)", *("yes" if yes else "no" for yes in has)])
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def test_the_table_of_abilities_is_that_of_the_code() -> None:
+    assert table() in PAGE.read_text(), f"{PAGE.name} lacks this table:\n{table()}"

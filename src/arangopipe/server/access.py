@@ -15,6 +15,7 @@ from arangopipe.errors import Conflict, StoreError
 from arangopipe.model import times
 from arangopipe.model.graph import Edge, Node
 from arangopipe.roles import Principal, Role
+from arangopipe.server.guard import guarded
 from arangopipe.session import Session
 from arangopipe.store.base import Store
 
@@ -169,7 +170,7 @@ class Gate:
 
     def store_for(self, principal: Principal) -> Store:
         """Return the store as a principal may see it."""
-        return self.store
+        return guarded(self.store, principal)
 
 
 async def _principal(request: Request) -> Principal:
