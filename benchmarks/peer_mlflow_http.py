@@ -22,7 +22,7 @@ import workload
 from clock import clock
 from mlflow import MlflowClient
 
-BOOT_SECONDS = 90
+BOOT_SECONDS = 240
 SETTLE_SECONDS = 3
 """Its workers start one after another; the first answers before the last is there."""
 

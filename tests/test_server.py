@@ -85,6 +85,7 @@ def test_it_is_not_ready_without_its_store(served: Serve, tmp_path: Path) -> Non
         ("POST", "/api/v1/batches", b"[]", 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"{}", 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"\xff\xfe", 422, "InvalidInput"),
+        ("POST", "/api/v1/datasets", b'{"name": "\xc3\x28"}', 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"[" * 100_000, 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b'{"id": ' + b"1" * 1_000, 413, "Content Too Large"),
     ],

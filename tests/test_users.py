@@ -276,6 +276,29 @@ def test_a_project_is_exported_without_users(admin: ArangoPipeAdmin, tmp_path: P
         assert other.tokens() == ()
 
 
+def test_merging_makes_no_users_and_an_empty_store_takes_them_over(tmp_path: Path) -> None:
+    bundle = tmp_path / "whole.bundle"
+    with ArangoPipeAdmin(f"sqlite:///{tmp_path}/one.db") as one:
+        one.register_project("diabetes")
+        one.register_user("eve", admin=True, roles={"diabetes": "admin"})
+        one.create_token("eve")
+        one.grant("eve", "diabetes", "viewer")
+        one.revoke_token(one.create_token("eve").token.key)
+        one.disable_user(one.register_user("fay").name)
+        one.export(bundle)
+    with ArangoPipeAdmin(f"sqlite:///{tmp_path}/other.db") as other:
+        other.register_project("asthma")
+        other.register_user("ana", admin=True)
+        other.import_bundle(bundle)
+        other.import_bundle(bundle)
+        assert [user.name for user in other.users()] == ["ana"]
+        assert other.tokens() == ()
+        assert {node.name for node in other.store.search("project").items} == {"asthma", "diabetes"}
+    with ArangoPipeAdmin(f"sqlite:///{tmp_path}/empty.db") as empty:
+        empty.import_bundle(bundle)
+        assert [user.name for user in empty.users()] == ["eve", "fay"]
+
+
 def test_of_two_who_disable_the_last_two_administrators_one_fails(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/runs.db"
     with ArangoPipeAdmin(url) as one, ArangoPipeAdmin(url) as other:
@@ -380,3 +403,10 @@ def test_who_asks_by_a_token(admin: ArangoPipeAdmin) -> None:
     assert found.roles == {"diabetes": "maintainer", "asthma": "maintainer"}
     assert (found.user, found.admin, found.token, found.limited) == ("ana", False, made.token.key, True)
     assert principal_of(admin.store, user).admin
+
+
+def test_the_documents_say_what_roles_may() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "users.md").read_text("utf-8")
+    rows = [f"| {role} | {name} | {what} |" for role, its in ROLES.items() for name, what in its.items()]
+    rows += [f"| {name} | {what} |" for name, what in STORE_ADMIN.items()]
+    assert [line for line in text.splitlines() if line in rows] == rows

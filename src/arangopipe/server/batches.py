@@ -66,30 +66,28 @@ def _record(store: Store, body: bytes, actor: Principal | None, patience: float,
 async def _stream(request: Request, store: Store, actor: Principal | None, patience: float) -> Response:
     # Answers wait here until the last line came: few clients read while they still write.
     answers: IO[bytes] = SpooledTemporaryFile(_MEMORY)  # noqa: SIM115
+    depth = request.app.state.limits.depth
+
+    def record(lines: list[bytes]) -> bool:
+        """Record lines and note their answers; return False where the store failed."""
+        for line in lines:
+            try:
+                answers.write(_record(store, line, actor, patience, depth) + b"\n")
+            except ArangopipeError as error:
+                answers.write(bytes(problems.of(error).body) + b"\n")
+                if isinstance(error, StoreError):
+                    return False
+        return True
+
     try:
-        async for line in lines_of(request):
-            goes_on = await run_in_threadpool(
-                _record_line, store, line, actor, patience, request.app.state.limits.depth, answers
-            )
-            if not goes_on:
+        async for lines in lines_of(request):
+            if not await run_in_threadpool(record, lines):
                 break
         await run_in_threadpool(answers.seek, 0)
     except BaseException:
         answers.close()
         raise
     return StreamingResponse(_read(answers), media_type=LINES)
-
-
-def _record_line(
-    store: Store, line: bytes, actor: Principal | None, patience: float, depth: int, answers: IO[bytes]
-) -> bool:
-    """Record one line and note the answer; return False where the store failed."""
-    try:
-        answer, failed = _record(store, line, actor, patience, depth), False
-    except ArangopipeError as error:
-        answer, failed = bytes(problems.of(error).body), isinstance(error, StoreError)
-    answers.write(answer + b"\n")
-    return not failed
 
 
 def _read(answers: IO[bytes]) -> Iterator[bytes]:
@@ -109,7 +107,7 @@ async def append(request: Request, store: AskedStore) -> dict[str, Any]:
     """Record changes, one a line with its rows, as another store did: all or nothing."""
     replica = replica_of(store)
     try:
-        changes = [change_from(json_of(line)) async for line in lines_of(request)]
+        changes = [change_from(json_of(line)) async for lines in lines_of(request) for line in lines]
     except (LookupError, TypeError, AttributeError) as error:
         raise InvalidInput(f"a line is no change of a store ({type(error).__name__}: {error})") from error
     await run_in_threadpool(replica.append, changes)

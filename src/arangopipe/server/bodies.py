@@ -35,24 +35,23 @@ async def body_of(request: Request) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def lines_of(request: Request) -> AsyncIterator[bytes]:
-    """Yield the lines of a body, unpacked, without blank ones; none is longer than a body may be."""
+async def lines_of(request: Request) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of a body, unpacked, as they come; none is longer than a body may be."""
     limits = _limits(request)
     parts: list[bytes] = []
     size = 0
     async for piece in _pieces(request):
-        *lines, rest = piece.split(b"\n")
-        for line in lines:
-            whole = b"".join([*parts, line])
-            parts, size = [], 0
-            if whole.strip():
-                yield whole
-        parts.append(rest)
-        size += len(rest)
+        first, *more = piece.split(b"\n")
+        parts.append(first)
+        size += len(first)
+        if more:
+            *whole, rest = more
+            yield [line for line in (b"".join(parts), *whole) if line.strip()]
+            parts, size = [rest], len(rest)
         if size > limits.body:
             raise _too_large(limits)
-    if (whole := b"".join(parts)).strip():
-        yield whole
+    if (last := b"".join(parts)).strip():
+        yield [last]
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -140,6 +140,8 @@ def status_of(error: errors.ArangopipeError) -> int:
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
+    if error.status_code == 400:  # so the framework calls a body that is no text
+        return problem(422, f"the body cannot be read: {detail}", error="InvalidInput")
     if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path}: /openapi.json lists what there is"
     elif error.status_code == 405:

@@ -117,6 +117,8 @@ class Client:
     ) -> T:
         deadline = time.monotonic() + (self.address.timeout if patience is None else patience)
         headers = {**self._headers, "Content-Type": kind}
+        if patience is not None:
+            headers["Prefer"] = f"wait={max(round(patience), 1)}"
         if len(body) > PACKED and self.address.gzip:
             body, headers["Content-Encoding"] = _packed(body), "gzip"
         for number in itertools.count(1):

@@ -183,10 +183,16 @@ class Session:
         """End a transaction without effect, unless it has been committed."""
         self._queue.clear()
         self._fraction = 0.0
-        open_ = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
-        if self._process == os.getpid() and self._connection.pgconn.transaction_status in open_:
-            # What cannot be rolled back is closed when it is given back.
+        if self._process != os.getpid():
+            return
+        # What cannot be rolled back is closed when it is given back.
+        status = self._connection.pgconn.transaction_status
+        if status == pq.TransactionStatus.INTRANS:
             self._connection.pgconn.exec_(b"ROLLBACK")
+        elif status == pq.TransactionStatus.INERROR:
+            # psycopg must see it: statements that an aborted pipeline should have prepared are not.
+            with suppress(psycopg.OperationalError):
+                self._connection.execute("ROLLBACK")
 
     def is_usable(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
