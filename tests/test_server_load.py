@@ -65,7 +65,7 @@ def test_a_server_that_is_killed_under_load_loses_nothing_and_doubles_nothing(tm
         clients = []
         try:
             for kill in range(KILLS + 1):
-                with program("--store", place, "--port", str(port)) as server:
+                with program("--store", place, "--port", str(port), "--no-access-log") as server:
                     clients = clients or [threads.submit(work, client) for client in range(8)]
                     enough = len(acknowledged) + KILLED_EVERY
                     until(lambda enough=enough: len(acknowledged) >= enough)  # type: ignore[misc]
@@ -97,11 +97,11 @@ def test_64_clients_see_no_error(tmp_path: Path) -> None:
 
     with arangopipe.connect(place) as pipe:
         pipe.admin.register_project("load")
-    with program("--store", place) as server, ThreadPoolExecutor(64) as threads:
+    # A log that nobody reads while it is written would hold the server up.
+    with program("--store", place, "--no-access-log") as server, ThreadPoolExecutor(64) as threads:
         futures = [threads.submit(work, server.url, client) for client in range(64)]
         logged = [run for future in futures for run in future.result()]
-        log = server.stop()
-    assert {line["status"] for line in log if "status" in line} == {200}
+        assert server.stop() == []
     with arangopipe.connect(place) as pipe:
         assert len(set(logged)) == len(logged) == 256
         assert pipe.store.count("run") == {None: 256}
