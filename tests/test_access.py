@@ -92,7 +92,7 @@ def test_without_users_everybody_is_an_administrator(served: Serve) -> None:
 
 
 def test_only_what_is_named_is_answered_without_a_token(admin: ArangoPipeAdmin, served: Serve) -> None:
-    with httpx.Client(base_url=served(admin.store)) as client:
+    with httpx.Client(base_url=served(admin.store), timeout=60) as client:
         paths = client.get("/openapi.json").json()["paths"]
         assert client.get("/health").json() == {"status": "ok"}
         for path, operations in paths.items():

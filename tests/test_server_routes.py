@@ -419,6 +419,26 @@ def test_the_server_describes_itself(full: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "/server",
+        "/kinds",
+        "/runs",
+        "/count/run?by=status",
+        "/datasets/diabetes/revisions",
+        "/links?ref=dataset:diabetes",
+        "/graph/lineage?ref=dataset:diabetes",
+        "/graph/impact?ref=dataset:diabetes",
+        "/audit/changes?limit=3",
+        "/questions/leaderboard?metric=rmse&project=diabetes",
+        "/runs/curve/points",
+    ],
+)
+def test_what_a_contributor_may_read(users: Known, path: str) -> None:
+    assert given(users["ana"].get(path))
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body"),
     [
         ("GET", "/audit/verify", None),

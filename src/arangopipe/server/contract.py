@@ -34,8 +34,10 @@ router = APIRouter(tags=["store"])
 @router.get("/store")
 async def store(store: AskedStore) -> dict[str, Any]:
     """Say which version of the API this is, and what the store is able to do for whoever asks."""
-    able = [name for name, ability in ABILITIES.items() if isinstance(store, ability)]
-    return {"arangopipe": __version__, "api": API, "abilities": able}
+    able = [
+        name for name, ability in ABILITIES.items() if isinstance(store, ability) and not store.restricted
+    ]
+    return {"arangopipe": __version__, "api": API, "abilities": able, "restricted": store.restricted}
 
 
 # --- arguments -----------------------------------------------------------------------------------

@@ -42,10 +42,10 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Greeting(NamedTuple):
-    """What a server says of itself: its version, and the abilities it offers to whoever asks."""
+    """What a server says of its store to whoever asks: its abilities, and whether only a part is shown."""
 
-    version: str
     abilities: frozenset[str]
+    restricted: bool
 
 
 class Client:
@@ -72,7 +72,7 @@ class Client:
         status, body, answer = self._once(f"{PATH}/store", deadline)
         said = _object(body)
         if status == 200 and said.get("api") == API:
-            return Greeting(str(said.get("arangopipe")), frozenset(map(str, said.get("abilities", ()))))
+            return Greeting(frozenset(map(str, said.get("abilities", ()))), bool(said.get("restricted")))
         if status == 404:
             self._raise_for_version(deadline)
         if status in (200, 404) or 300 <= status < 400:

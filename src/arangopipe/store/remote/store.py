@@ -58,6 +58,7 @@ class RemoteStore(Store):
     def _greet(self, patience: float | None) -> None:
         greeting = self._client.greet(self._client.address.timeout if patience is None else patience)
         self.__class__ = _with_abilities(frozenset(_ABILITIES) & greeting.abilities)
+        self.restricted = greeting.restricted
         self._greeted = True
 
     def close(self) -> None:

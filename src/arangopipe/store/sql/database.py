@@ -27,8 +27,11 @@ class Database(ABC):
     dialect: Dialect
 
     @abstractmethod
-    def read(self) -> AbstractContextManager[Cursor]:
-        """Give a cursor inside one read transaction, so that all it reads is of one moment."""
+    def read(self, one: bool = False) -> AbstractContextManager[Cursor]:
+        """Give a cursor inside one read transaction, so that all it reads is of one moment.
+
+        With `one`, one statement is read, beside texts of terms, which never change.
+        """
 
     @abstractmethod
     def write(self, work: Callable[[Cursor], T], patience: float | None = None, again: bool = True) -> T:

@@ -12,7 +12,7 @@ import random
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +46,8 @@ RECOVERY_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.5
 FIRST_ROWS, MOST_ROWS = 104, 8_192
 """Rows that a cursor fetches at once: of the first page, and later."""
+FEW = 0.001
+"""Which part of the rows of a cursor the server plans for, where it is likely not read to the end."""
 QUEUED = 100
 DEFAULTS = {
     "application_name": "arangopipe",
@@ -109,7 +111,8 @@ class Session:
         self._patience = -1.0
         self._queue: list[tuple[str, Sequence[Any]]] = []
         self._names = count(1)
-        self._fraction = 0.0
+        self._fraction = FEW
+        self._is_sound = True
 
     @property
     def connection(self) -> Session:
@@ -136,7 +139,7 @@ class Session:
     def stream(self, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
         """Yield rows by a cursor on the server, planned for the first of them or for all."""
         name = f"c{next(self._names)}"
-        fraction = 0.001 if few else 1.0
+        fraction = FEW if few else 1.0
         if fraction != self._fraction:
             self._connection.execute(f"SET LOCAL cursor_tuple_fraction = {fraction}")
             self._fraction = fraction
@@ -155,11 +158,22 @@ class Session:
         if len(queue) + (last is not None) == 1:
             self._connection.execute(*(queue[0] if queue else (last, None)))
             return
-        with self._connection.pipeline():
-            for text, parameters in queue:
-                self._connection.execute(text, parameters, prepare=True)
-            if last is not None:
-                self._connection.execute(last)
+        first: psycopg.Error | None = None
+        try:
+            with self._connection.pipeline():
+                try:
+                    for text, parameters in queue:
+                        self._connection.execute(text, parameters, prepare=True)
+                    if last is not None:
+                        self._connection.execute(last)
+                except psycopg.Error as error:
+                    first = error  # to leave the pipeline says only that it was aborted
+        except psycopg.Error as error:
+            first = first or error
+        if first is not None:
+            # What psycopg believes to be prepared by now may not be.
+            self._is_sound = False
+            raise first
 
     def begin(self, words: str, patience: float) -> None:
         """Begin to write, once others have finished."""
@@ -182,27 +196,23 @@ class Session:
     def end(self) -> None:
         """End a transaction without effect, unless it has been committed."""
         self._queue.clear()
-        self._fraction = 0.0
-        if self._process != os.getpid():
-            return
-        # What cannot be rolled back is closed when it is given back.
-        status = self._connection.pgconn.transaction_status
-        if status == pq.TransactionStatus.INTRANS:
+        self._fraction = FEW
+        open_ = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+        if self._process == os.getpid() and self._connection.pgconn.transaction_status in open_:
+            # What cannot be rolled back is closed when it is given back.
             self._connection.pgconn.exec_(b"ROLLBACK")
-        elif status == pq.TransactionStatus.INERROR:
-            # psycopg must see it: statements that an aborted pipeline should have prepared are not.
-            with suppress(psycopg.OperationalError):
-                self._connection.execute("ROLLBACK")
 
     def is_usable(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
         pgconn = self._connection.pgconn
-        if self._connection.closed or pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        if (
+            self._connection.closed
+            or not self._is_sound
+            or pgconn.transaction_status != pq.TransactionStatus.IDLE
+        ):
             return False
-        if _is_readable(pgconn.socket):
-            with suppress(psycopg.OperationalError):
-                pgconn.consume_input()
-        return bool(pgconn.status == pq.ConnStatus.OK) and not pgconn.is_busy()
+        # A server that has something to say to an idle connection nearly always says that it ends it.
+        return bool(pgconn.status == pq.ConnStatus.OK) and not _is_readable(pgconn.socket)
 
     def close(self) -> None:
         """Close the connection."""
@@ -248,7 +258,8 @@ class Postgres(Database):
             self._settings.setdefault(name, default)
         self.quoted = '"' + self.schema.replace('"', '""') + '"'
         path = self.quoted.replace("\\", "\\\\").replace(" ", "\\ ")
-        self._settings["options"] = f"{self._settings.get('options') or ''} -csearch_path={path}"
+        options = f"-csearch_path={path} -ccursor_tuple_fraction={FEW}"
+        self._settings["options"] = f"{self._settings.get('options') or ''} {options}"
         level = self.address.isolation
         self._begin = "BEGIN" if level is None else f"BEGIN ISOLATION LEVEL {level.upper()}"
         self._adapters = _adapters()
@@ -290,9 +301,10 @@ class Postgres(Database):
             raise
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors(), self._pool.lent(POOL_SECONDS) as session:
-            session.begin_read()
+            if not one:
+                session.begin_read()
             try:
                 yield session
             finally:

@@ -134,7 +134,7 @@ class SQLite(Database):
         return create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors, self._borrowed() as connection:
             connection.wait_up_to(BUSY_SECONDS)
             cursor = connection.execute("BEGIN")

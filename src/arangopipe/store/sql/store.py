@@ -131,8 +131,8 @@ class SQLStore(Store, Maintenance, Replica):
         return self._vocabulary
 
     @contextmanager
-    def _read(self, as_of: AsOf) -> Iterator[Reader]:
-        with self._database.read() as cursor:
+    def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
+        with self._database.read(one and as_of is None) as cursor:
             yield Reader(cursor, self._terms, reading.resolve(cursor, as_of))
 
     def head(self, as_of: AsOf = None) -> Change | None:
@@ -140,7 +140,7 @@ class SQLStore(Store, Maintenance, Replica):
             return reading.head(reader.cursor, reader.at)
 
     def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
-        with self._read(as_of) as reader:
+        with self._read(as_of, one=len(ids) == 1) as reader:
             rows = reader.get_many(ids)
             nodes = iter(reader.nodes([row for row in rows if row is not None]))
             return tuple([None if row is None else next(nodes) for row in rows])
@@ -148,11 +148,11 @@ class SQLStore(Store, Maintenance, Replica):
     def owned(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, tuple[str, str]]:
         if as_of is not None:
             return super().owned(runs, as_of)
-        with self._read(None) as reader:
+        with self._read(None, one=True) as reader:
             return reader.owned(runs)
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
-        with self._read(as_of) as reader:
+        with self._read(as_of, one=True) as reader:
             return tuple(reader.nodes(reader.find(kind, name, project)))
 
     def search(

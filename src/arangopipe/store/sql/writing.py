@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from arangopipe.errors import AlreadyExists, Conflict, NotFound
@@ -12,6 +12,7 @@ from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store.checks import changed_since
 from arangopipe.store.records import Summary, summarise
+from arangopipe.store.sql import ahead
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
 from arangopipe.store.sql.statements import (
@@ -61,6 +62,7 @@ class Writer:
         self._metrics: dict[str, tuple[str | None, str | None]] = {}
         self._values = ValueRows(terms)
         self._digests: list[bytes] = []
+        self._ahead: dict[str, tuple[Any, ...] | None] = {}
 
     def run(self, more: Callable[[int], list[bytes]] | None = None) -> Change | None:
         """Write the batch; return its change, or None where there was nothing to change.
@@ -73,6 +75,9 @@ class Writer:
         if seen is not None:
             return read_change(self._cursor, seen)
         self._number = number + 1
+        if self._terms.dialect.batched:
+            self._ids.update(ahead.ids_of(self._cursor, self._terms, self._prepared))
+            self._ahead = ahead.stored_nodes(self._cursor, self._terms, self._prepared, self._careful)
         if batch.unchanged and number > batch.since:
             self._check_unchanged()
         self._put_nodes(max(last_id or 0, last_past_id or 0) + 1)
@@ -163,11 +168,11 @@ class Writer:
     def stored(self, node_id: str) -> Stored | None:
         """Return a current node, None where there is none."""
         kind, key = split_id(node_id)
-        row = self._cursor.execute(
-            "SELECT id, coalesce(name, ''), coalesce(version, ''), project, revision, document, salt "
-            "FROM node WHERE kind = ? AND key = ?",
-            (self._terms.id(kind), key),
-        ).fetchone()
+        if node_id in self._ahead:
+            row = self._ahead.pop(node_id)
+        else:
+            sql = f"SELECT {ahead.STORED} FROM node WHERE kind = ? AND key = ?"
+            row = self._cursor.execute(sql, (self._terms.id(kind), key)).fetchone()
         if row is None:
             return None
         self._ids[node_id] = row[0]
@@ -244,14 +249,18 @@ class Writer:
     # Edges
 
     def _put_edges(self) -> None:
-        rows = []
+        rows, keys = [], []
         number, known, term = self._number, self._ids.get, self._terms.id
         for row in self._prepared.edges:
-            edge, salt, digest = row
-            kind, source, target, _, text = edge
+            kind, source, target, *_ = row.edge
             near = known(source) or self._end(source, row)
-            key = (near, term(kind), known(target) or self._end(target, row))
-            stored = self._stored_edge(key) if self._careful else None
+            keys.append((near, term(kind), known(target) or self._end(target, row)))
+        there: Mapping[EdgeKey, tuple[str | None, bytes] | None] = {}
+        if self._careful and self._terms.dialect.batched:
+            there = ahead.stored_edges(self._cursor, keys)
+        for key, (edge, salt, digest) in zip(keys, self._prepared.edges, strict=True):
+            text = edge.text
+            stored = there[key] if key in there else self._stored_edge(key) if self._careful else None
             stored_text = None if text == documents.EMPTY else text
             if stored is not None:
                 if stored[0] == stored_text:

@@ -28,7 +28,7 @@ async function draw(box, place, runs) {
   against.value = asked.get("x") ?? "step";
   controls.hidden = false;
   const grid = element("div", { className: "charts" });
-  place.replaceChildren(...(runs.length > 1 ? [legend(charts, runs)] : []), grid);
+  place.replaceChildren(...(runs.length > 1 ? [legend(runs)] : []), grid);
   const state = () => ({ log: log.checked, smooth: Number(smooth.value), x: against.value });
   const drawn = names.map((name) => {
     const figure = element("figure", {}, element("figcaption", { textContent: name }));
@@ -54,20 +54,11 @@ function label(run) {
   return run.name || run.key.slice(-8);
 }
 
-function legend(charts, runs) {
-  const list = element("ul", { className: "legend" });
-  const paint = () => {
-    const shades = charts.colours();
-    list.replaceChildren(...runs.map((run, at) => {
-      const swatch = element("span", { className: "swatch" });
-      swatch.style.background = shades[at % shades.length];
-      const link = element("a", { href: here(`/entity/${run.id}`), textContent: label(run) });
-      return element("li", {}, swatch, link);
-    }));
-  };
-  paint();
-  document.addEventListener("theme", paint);
-  return list;
+function legend(runs) {
+  return element("ul", { className: "legend" }, ...runs.map((run, at) => {
+    const swatch = element("span", { className: `swatch series-${(at % 8) + 1}` });
+    return element("li", {}, swatch, element("a", { href: here(`/entity/${run.id}`), textContent: label(run) }));
+  }));
 }
 
 /** Return points as (x, value), smoothed by an exponential mean that makes up for its start. */
