@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo machine test test-all check lint bench bench-full docs docs-output clean
+.PHONY: help demo machine test test-all check lint bench bench-full docs docs-output screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help: ## list the targets
 demo: $(VENV)/.installed ## install and run the demo: real training runs in ./arangopipe-demo.db
 	@$(BIN)/arangopipe demo
 
-machine: ## install what the tests need of the system, where it is missing: PostgreSQL 15, Chromium
+machine: ## install what the tests need of the system, where it is missing: PostgreSQL 15, Chromium, curl
 	@sh tests/machine.sh
 
 test: machine lint ## everything that a change must pass
@@ -46,6 +46,9 @@ docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
 
 docs-output: $(VENV)/.installed-dev ## run the commands that pages show, and write their output there
 	@TZ=UTC $(BIN)/python docs/transcripts.py
+
+screenshots: $(VENV)/.installed-dev ## take pictures of the web page into .screenshots and docs/pages
+	@$(BIN)/python docs/screenshots.py
 
 clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) build dist docs/_build

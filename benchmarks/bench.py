@@ -19,6 +19,7 @@ from contextlib import ExitStack, closing
 from datetime import datetime, timezone
 from pathlib import Path
 
+import over_http
 import peers
 import reads
 import starts
@@ -69,6 +70,9 @@ def measure(bench: Bench, sizes: Sequence[int], kept: Path | None, peers_at: int
     bench.say("writers")
     if bench.wants("writers"):
         writers.writers(bench)
+    bench.say("http")
+    if bench.wants("http"):
+        over_http.http(bench)
     bench.say("start")
     if bench.wants("start"):
         starts.start(bench, {stores.size: stores.ours for stores in filled})
@@ -149,7 +153,7 @@ def main() -> int:
             given.keep = given.keep.resolve()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         progress = stack.enter_context(Progress(*columns, console=errors, transient=True))
-        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 9)
+        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 10)
         found = bench.found
         found.machine = {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}", **machine(folder)}
         found.machine["clock"] = "processor time" if given.cpu else "time passed"

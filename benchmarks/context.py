@@ -30,6 +30,10 @@ class Effort:
     processes: tuple[int, ...] = (8, 32)
     writes: int = 800
     """Runs that all processes write together."""
+    clients: tuple[int, ...] = (1, 8, 64)
+    """Clients that send over HTTP at once."""
+    exchanges: int = 4
+    """Rounds over HTTP."""
     hold: float = 3.0
     """A training lasts so long."""
     shapes: tuple[workload.Shape, ...] = workload.SHAPES
@@ -45,6 +49,8 @@ QUICK = Effort(
     starts=2,
     processes=(4,),
     writes=40,
+    clients=(1, 8),
+    exchanges=1,
     hold=0.3,
     shapes=workload.SHAPES[:2],
 )

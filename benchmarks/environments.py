@@ -52,6 +52,7 @@ class Peer:
 
 
 MLFLOW = Peer("MLflow", "mlflow", "peer_mlflow.py")
+MLFLOW_SERVER = Peer("MLflow's server", "mlflow", "peer_mlflow_http.py")
 _MLMD = ("3.11", "3.10", "3.9")
 MLMD = Peer("ml-metadata", "ml-metadata", "peer_mlmd.py", ("wal",), _MLMD)
 MLMD_AS_SHIPPED = Peer("ml-metadata as shipped", "ml-metadata", "peer_mlmd.py", ("delete",), _MLMD)

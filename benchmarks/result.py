@@ -22,6 +22,7 @@ GROUPS = {
     "lineage": "P4",
     "search": "P5",
     "writers": "P7",
+    "http": "P8",
     "start": "P9",
     "training": "P11",
 }

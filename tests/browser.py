@@ -32,6 +32,7 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 AXE = Path(__file__).parent / "data" / "vendor" / "axe-core-4.14.1.min.js"
+WAITING = ".loading:not(details:not([open]) *), [hx-trigger=load], .htmx-request"
 WIDE = (1280, 900)
 PHONE = (390, 844)
 
@@ -65,8 +66,8 @@ class Visitor:
 
     def settled(self) -> Page:
         """Wait until nothing is loading any more."""
-        self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_function("() => !document.querySelector('.loading:not(details:not([open]) *)')")
+        self.page.wait_for_load_state("load")
+        self.page.wait_for_function(f"() => !document.querySelector({WAITING!r})")
         return self.page
 
     def expect(self, status: int) -> None:

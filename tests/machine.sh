@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what the tests need of the system: PostgreSQL 15 and Chromium. Says nothing where both are there.
+# Installs what the tests need of the system: PostgreSQL 15, Chromium and curl. Says nothing where all are there.
 set -eu
 
 missing=""
 [ -x /usr/lib/postgresql/15/bin/initdb ] || postgres --version 2>/dev/null | grep -q ' 15\.' \
     || missing="$missing postgresql-15"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v curl >/dev/null || missing="$missing curl"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

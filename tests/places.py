@@ -1,4 +1,4 @@
-"""Where the suites of the API keep their stores: in memory, in a file, in PostgreSQL."""
+"""Where the suites of the API keep their stores: in memory, in a file, in PostgreSQL, behind a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from arangopipe.store import open_store
+from served import serving
 
 ENGINES: list[Any] = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
 
@@ -19,7 +22,14 @@ def empty_store(request: pytest.FixtureRequest, engine: str, folder: Path) -> It
         yield "memory://"
     elif engine == "sqlite":
         yield f"sqlite:///{folder / 'store.db'}"
-    else:
+    elif engine == "postgres":
         server = request.getfixturevalue("server18")
         with server.database(server.template) as name:
             yield server.url(name)
+    else:
+        with (
+            empty_store(request, "postgres", folder) as url,
+            open_store(url) as store,
+            serving(store) as base,
+        ):
+            yield base

@@ -8,14 +8,28 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
+from arangopipe.store import open_store
 from arangopipe.store.base import Store
 from commands import ENTRY
 
-SECONDS = 30.0
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+SECONDS = 60.0
+
+
+class http:  # noqa: N801
+    """Requests that wait as long as a busy machine may take."""
+
+    get = staticmethod(partial(httpx.get, timeout=SECONDS))
+    post = staticmethod(partial(httpx.post, timeout=SECONDS))
+    request = staticmethod(partial(httpx.request, timeout=SECONDS))
 
 
 @contextmanager
@@ -23,11 +37,34 @@ def serving(store: Store, **settings: Any) -> Iterator[str]:
     """Serve a store from a thread, on a free port of the loopback; gives the base URL."""
     # Every test process reads this module, and few need a server.
     from arangopipe.server import create_app
+
+    with running(create_app(store, **settings)) as url:
+        yield url
+
+
+@contextmanager
+def serving_in_turn() -> Iterator[Callable[[Store], str]]:
+    """Serve one store after the other from one server: gives what takes the next one."""
+    from arangopipe.server import create_app
+
+    app = create_app(open_store("memory://"))
+    with running(app) as url:
+
+        def serve(store: Store) -> str:
+            app.state.gate.store = store
+            return url
+
+        yield serve
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """Run an application from a thread; gives its base URL."""
     from arangopipe.server.running import Server, address, listen
 
     listening = listen("127.0.0.1", 0)
     ready = threading.Event()
-    server = Server(create_app(store, **settings), ready.set)
+    server = Server(app, ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

@@ -199,6 +199,15 @@ def test_another_moment_stays_until_one_comes_back(visitor: Visitor) -> None:
     assert page.locator("tbody tr").count() > 10
 
 
+def test_what_is_printed_is_what_was_recorded(visitor: Visitor) -> None:
+    page = visitor.open("/entity/run/net-0")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.get_by_role("banner")).to_be_hidden()
+    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.locator("#curves svg").first).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 35, 44)"
+
+
 def test_times_are_those_of_the_reader(visitor: Visitor) -> None:
     page = visitor.open("/entity/run/net-0")
     started = page.locator("time[datetime^='2026-10-01T08:00']").first

@@ -29,7 +29,7 @@ from arangopipe.cli.tables import Column, show_table
 from arangopipe.cli.terminal import Terminal
 from arangopipe.cli.walks import Branch, Walk
 from arangopipe.model.graph import Edge, Graph, Node
-from arangopipe.model.vocabulary import EDGE_KINDS, Vocabulary
+from arangopipe.model.vocabulary import EDGE_KINDS, RESERVED_EDGES, Vocabulary
 from arangopipe.phrases import PHRASES
 from commands import ENTRY, RUNS, call, given, shell
 
@@ -92,17 +92,15 @@ def test_help_of_all() -> None:
     assert call("--version").stdout == f"arangopipe {arangopipe.__version__}\n"
 
 
+OTHERS = {("demo",), ("serve",), ("ui",)}
+"""What has tests of its own, and goes on until it is stopped or takes long."""
+
+
 @pytest.mark.parametrize(
-    "example",
-    [
-        line
-        for path, command in VERBS.items()
-        if path not in (("demo",), ("serve",))
-        for line in command.examples
-    ],
+    "example", [line for path, command in VERBS.items() if path not in OTHERS for line in command.examples]
 )
 def test_examples_work(store: Path, example: str) -> None:
-    program, *arguments = shlex.split(re.split(" [<>] ", example)[0])
+    program, *arguments = shlex.split(re.split(r" [<>] (?=\S+$)", example)[0])
     assert program == "arangopipe"
     call(*arguments, input="a long sentence\n" if " < " in example else None)
 
@@ -366,7 +364,7 @@ def test_lineage_bounds_and_forms(store: Path) -> None:
 
 
 def test_every_edge_has_words() -> None:
-    assert set(PHRASES) == set(EDGE_KINDS)
+    assert set(PHRASES) == {*EDGE_KINDS, *RESERVED_EDGES}
 
 
 def test_a_tree_leaves_out_what_a_longer_way_says() -> None:
@@ -474,7 +472,8 @@ def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     again = call("init", "--store", "a b.db", "--project", "x").stdout
     assert again.startswith("There is a store already: a b.db\nProject 'x' is registered already.\n")
     assert given("projects", "--store", "a b.db")["items"][0]["document"] == {"description": "about x"}
-    assert given("init", "--store", "c.db") == {"store": "sqlite:///c.db", "created": True, "project": None}
+    made = {"store": "sqlite:///c.db", "created": True, "project": None, "admin": None}
+    assert given("init", "--store", "c.db") == made
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -617,6 +616,11 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     assert completed(f"arangopipe --store {store.parent}/none.db show model:") == []
     assert completed("arangopipe show model: --store none.db ") == []
     assert completed("arangopipe deploy p") == ["prod"]
+    assert completed("arangopipe user show b") == ["boss"]
+    assert completed("arangopipe user add eve --role d") == ["diabetes="]
+    assert completed("arangopipe user add eve --role diabetes=m") == ["diabetes=maintainer"]
+    assert completed("arangopipe user grant ana diabetes v") == ["viewer"]
+    assert completed("arangopipe token revoke 01") == ["0123456789abcdef0123"]
     assert completed("arangopipe deploy prod --run 0000001") == ["00000011", "00000010"]
     assert completed("arangopipe audit log --actor ") == ["ann"]
     assert completed("arangopipe ask techniques --metric r") == ["r2", "rmse"]
@@ -627,7 +631,7 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     assert completed("arangopipe ask test-set-wear d") == ["diabetes"]
     assert completed("arangopipe audit log --action register") == [
         *("register datasets", "register deployment", "register featuresets", "register kinds"),
-        *("register models", "register patient", "register project"),
+        *("register models", "register patient", "register project", "register user"),
     ]
 
 

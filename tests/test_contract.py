@@ -24,6 +24,7 @@ from arangopipe.store import open_store
 from arangopipe.store.base import Store
 from arangopipe.testing import StoreContract, StoreMachine, store_machine, verify_chain
 from arangopipe.testing.build import every, run, write
+from served import serving_in_turn
 from servers import Server
 
 SHORT = settings(
@@ -46,6 +47,36 @@ class TestSQLite(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         with open_store(f"sqlite:///{tmp_path}/contract.db?durability=relaxed") as store:
+            yield store
+
+    def reopen(self, store: Store) -> Store:
+        store.close()
+        return open_store(store.url)
+
+
+@pytest.fixture(scope="class")
+def serve() -> Iterator[Callable[[Store], str]]:
+    """The tests of a class share a server; each has a store of its own."""
+    with serving_in_turn() as serve:
+        yield serve
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("served-memory")
+class TestServedMemory(StoreContract):
+    @pytest.fixture
+    def store(self, serve: Callable[[Store], str]) -> Iterator[Store]:
+        with open_store("memory://") as behind, open_store(serve(behind)) as store:
+            yield store
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("served-sqlite")
+class TestServedSQLite(StoreContract):
+    @pytest.fixture
+    def store(self, serve: Callable[[Store], str], tmp_path: Path) -> Iterator[Store]:
+        address = f"sqlite:///{tmp_path}/contract.db?durability=relaxed"
+        with open_store(address) as behind, open_store(serve(behind)) as store:
             yield store
 
     def reopen(self, store: Store) -> Store:
@@ -123,6 +154,8 @@ def machine_test(make: type[StoreMachine], examples: int) -> type:
     return make.TestCase
 
 
+SERVED_EXAMPLES = max(settings.default.max_examples // 20, 1)
+
 _folder = tempfile.TemporaryDirectory(prefix="arangopipe-machine-")
 atexit.register(_folder.cleanup)
 _numbers = itertools.count()
@@ -134,6 +167,14 @@ def fresh_sqlite() -> Store:
 
 TestMemoryMachine = machine_test(store_machine(lambda: open_store("memory://")), 5)
 TestSQLiteMachine = machine_test(store_machine(fresh_sqlite), 25)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("served-sqlite")
+def test_a_served_store_behaves_like_the_one_in_memory() -> None:
+    with serving_in_turn() as serve:
+        machine = store_machine(lambda: open_store(serve(fresh_sqlite())))
+        run_state_machine_as_test(machine, settings=settings(SHORT, max_examples=SERVED_EXAMPLES))
 
 
 @pytest.mark.slow

@@ -135,6 +135,16 @@ def test_every_node_kind_is_explained() -> None:
     assert {word.lower() for word in bold} >= {kind.singular for kind in NODE_KINDS.values()}
 
 
+def test_every_operation_of_the_server_is_in_the_reference(pages: dict[str, str]) -> None:
+    from arangopipe.server import create_app
+    from arangopipe.store.memory import MemoryStore
+
+    for path, operations in create_app(MemoryStore()).openapi()["paths"].items():
+        for method, operation in operations.items():
+            words = " ".join(operation["description"].replace("`", "").split(".")[0].split())
+            assert f"{method.upper()} {path}{words}" in pages["http"], f"{method} {path}"
+
+
 def test_every_setting_is_documented() -> None:
     from arangopipe.store.settings import SETTINGS
 

@@ -19,6 +19,8 @@ import story
 from arangopipe.model.expressions import Expression
 from arangopipe.model.graph import Point
 from arangopipe.pipe import ArangoPipe
+from arangopipe.server import access
+from arangopipe.server.door import OPEN
 from arangopipe.server.pages import PAGES, curves, finding, static
 from arangopipe.server.pages.rendering import Entry
 from arangopipe.store.base import Store
@@ -521,3 +523,30 @@ def test_thinning_keeps_every_spike() -> None:
     assert (thinned[0], thinned[-1]) == (points[0], points[-1])
     assert list(curves.thinned(points[:10])) == points[:10]
     assert list(curves.thinned([Point(n, n, "NaN") for n in range(5_000)]))
+
+
+# --- who asks ----------------------------------------------------------------------------------
+
+
+def test_every_page_reads_the_store_as_who_asks_may_see_it() -> None:
+    routes = [route for module in PAGES for route in module.router.routes]
+    assert len(routes) > 10
+    for route in routes:
+        needs = [route.dependant]
+        asked = set()
+        while needs:
+            need = needs.pop()
+            asked.add(need.call)
+            needs += need.dependencies
+        if route.path not in OPEN:
+            assert access._store in asked, route.path
+
+
+def test_who_is_not_known_is_led_to_the_login() -> None:
+    with serving(MemoryStore(), authentication=True) as address:
+        for path in ("/", "/search?kind=run", "/entity/run/x"):
+            answer = httpx.get(address + path, headers=HTML)
+            assert answer.status_code == 303
+            assert answer.headers["location"].startswith("/login?next=")
+            assert httpx.get(address + path.partition("?")[0] + ".json").status_code == 401
+        assert httpx.get(address + static.address("css/app.css")).status_code == 200

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +21,13 @@ import pytest
 from arangopipe.errors import InvalidInput
 from arangopipe.model.graph import Change
 from arangopipe.server import create_app
+from arangopipe.server.connections import Connection
 from arangopipe.server.limits import Limits, depth_of
 from arangopipe.server.running import authenticates, is_loopback
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from commands import shell
-from served import program
+from served import SECONDS, http, program
 
 Serve = Callable[..., str]
 
@@ -47,7 +51,7 @@ def batch(name: str) -> dict[str, Any]:
 def raw(url: str, data: bytes, wait: bool = True) -> bytes:
     """Send bytes as they are, and return all that comes until the server closes."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(data)
         found = b""
         while wait and (piece := connection.recv(65_536)):
@@ -57,16 +61,16 @@ def raw(url: str, data: bytes, wait: bool = True) -> bytes:
 
 def test_it_lives_and_is_ready(served: Serve) -> None:
     url = served(MemoryStore())
-    assert httpx.get(f"{url}/health").json() == {"status": "ok"}
-    assert httpx.get(f"{url}/ready").json() == {"status": "ok"}
+    assert http.get(f"{url}/health").json() == {"status": "ok"}
+    assert http.get(f"{url}/ready").json() == {"status": "ok"}
 
 
 def test_it_is_not_ready_without_its_store(served: Serve, tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/runs.db")
     url = served(store)
     store.close()
-    assert httpx.get(f"{url}/health").status_code == 200
-    answer = httpx.get(f"{url}/ready")
+    assert http.get(f"{url}/health").status_code == 200
+    answer = http.get(f"{url}/ready")
     assert problem(answer, 503)["title"] == "StoreUnavailable"
     assert answer.headers["retry-after"]
 
@@ -81,6 +85,7 @@ def test_it_is_not_ready_without_its_store(served: Serve, tmp_path: Path) -> Non
         ("POST", "/api/v1/batches", b"[]", 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"{}", 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"\xff\xfe", 422, "InvalidInput"),
+        ("POST", "/api/v1/datasets", b'{"name": "\xc3\x28"}', 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b"[" * 100_000, 422, "InvalidInput"),
         ("POST", "/api/v1/batches", b'{"id": ' + b"1" * 1_000, 413, "Content Too Large"),
     ],
@@ -95,7 +100,7 @@ def test_every_error_is_a_problem(
 ) -> None:
     url = served(MemoryStore(), limits=Limits(body=200_000 if len(content) > 2_000 else 500))
     headers = {"content-type": "application/json"}
-    answer = httpx.request(method, url + path, content=content, headers=headers)
+    answer = http.request(method, url + path, content=content, headers=headers)
     found = problem(answer, status)["title"]
     assert found == title
 
@@ -109,7 +114,7 @@ def test_what_nobody_foresaw_says_nothing_of_itself(
     served: Serve,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    answer = httpx.post(
+    answer = http.post(
         f"{served(Broken())}/api/v1/batches", json={"id": "x"}, headers={"X-Request-ID": "abc"}
     )
     found = problem(answer, 500)
@@ -120,9 +125,9 @@ def test_what_nobody_foresaw_says_nothing_of_itself(
 
 def test_a_request_has_a_name(served: Serve) -> None:
     url = served(MemoryStore())
-    answer = httpx.get(f"{url}/health", headers={"X-Request-ID": "my-request.1"})
+    answer = http.get(f"{url}/health", headers={"X-Request-ID": "my-request.1"})
     assert answer.headers["x-request-id"] == "my-request.1"
-    given = httpx.get(f"{url}/health", headers={"X-Request-ID": 'no"name\t' + "x" * 200})
+    given = http.get(f"{url}/health", headers={"X-Request-ID": 'no"name\t' + "x" * 200})
     assert len(given.headers["x-request-id"]) == 36
 
 
@@ -130,18 +135,18 @@ def test_bodies_may_be_packed(served: Serve) -> None:
     url = f"{served(MemoryStore(), limits=Limits(body=1_000))}/api/v1/batches"
     packed = {"content-encoding": "gzip", "content-type": "application/json"}
     sent = json.dumps(batch("b-1")).encode()
-    assert httpx.post(url, content=gzip.compress(sent), headers=packed).status_code == 200
+    assert http.post(url, content=gzip.compress(sent), headers=packed).status_code == 200
     bomb = gzip.compress(b"[" + b"1," * 1_000_000)[:900]
-    problem(httpx.post(url, content=gzip.compress(b" " * 10_000), headers=packed), 413)
-    problem(httpx.post(url, content=bomb, headers=packed), 413)
-    problem(httpx.post(url, content=gzip.compress(sent)[:-5], headers=packed), 422)
-    problem(httpx.post(url, content=b"nothing packed", headers=packed), 422)
-    problem(httpx.post(url, content=sent, headers={**packed, "content-encoding": "br"}), 415)
+    problem(http.post(url, content=gzip.compress(b" " * 10_000), headers=packed), 413)
+    problem(http.post(url, content=bomb, headers=packed), 413)
+    problem(http.post(url, content=gzip.compress(sent)[:-5], headers=packed), 422)
+    problem(http.post(url, content=b"nothing packed", headers=packed), 422)
+    problem(http.post(url, content=sent, headers={**packed, "content-encoding": "br"}), 415)
 
 
 def test_a_body_without_a_length_is_bounded_too(served: Serve) -> None:
     url = f"{served(MemoryStore(), limits=Limits(body=1_000))}/api/v1/batches"
-    problem(httpx.post(url, content=iter([b"[" * 600, b"]" * 600])), 413)
+    problem(http.post(url, content=iter([b"[" * 600, b"]" * 600])), 413)
 
 
 def test_a_slow_body_is_given_up(served: Serve) -> None:
@@ -156,9 +161,11 @@ def test_a_slow_head_is_given_up(served: Serve) -> None:
     assert raw(url, b"").startswith(b"HTTP/1.1 408")
     # The second request of a connection has no more time than the first.
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+        found = b""
+        while not found.endswith(b'{"status":"ok"}'):
+            found += connection.recv(1_000)
         connection.sendall(b"GET /hea")
         assert connection.recv(1_000).startswith(b"HTTP/1.1 408")
 
@@ -186,6 +193,20 @@ def test_connections_are_bounded(served: Serve) -> None:
             connection.close()
 
 
+def test_no_piece_of_an_answer_waits(monkeypatch: pytest.MonkeyPatch, served: Serve) -> None:
+    seen: list[bool] = []
+    begin = Connection.connection_made
+
+    def look(self: Connection, transport: asyncio.Transport) -> None:
+        begin(self, transport)
+        there = transport.get_extra_info("socket")
+        seen.append(bool(there.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+
+    monkeypatch.setattr(Connection, "connection_made", look)
+    http.get(f"{served(MemoryStore())}/health")
+    assert seen == [True]
+
+
 def test_depth() -> None:
     assert depth_of(b'{"a": [1, {"b": "[[[["}], "c": "\\"[[["}') == 3
     assert depth_of(b"[]" * 3 + b"[[]]") == 2
@@ -208,6 +229,14 @@ def test_others_are_not_let_in_without_authentication(host: str) -> None:
 # --- the program -----------------------------------------------------------------------------------
 
 
+def test_it_says_what_is_not_installed(tmp_path: Path) -> None:
+    hide = "import sys; sys.modules['uvicorn'] = None; from arangopipe.cli import main; main()"
+    command = [sys.executable, "-c", hide, "serve", "--store", str(tmp_path / "runs.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: uvicorn is needed for this: pip install 'arangopipe[server]'\n"
+
+
 def test_it_refuses_to_serve_strangers(tmp_path: Path) -> None:
     found = shell("serve", "--store", str(tmp_path / "runs.db"), "--host", "0.0.0.0", "--port", "0")
     assert found.returncode == 1
@@ -226,8 +255,8 @@ def test_it_logs_each_request_and_no_secret(tmp_path: Path) -> None:
     with program("--store", str(tmp_path / "runs.db")) as server:
         assert server.said["authentication"] is False
         named = {"X-Request-ID": "first", "Authorization": "Bearer hunter2"}
-        assert httpx.get(f"{server.url}/health?token=hunter2", headers=named).status_code == 200
-        assert httpx.get(f"{server.url}/nothing").status_code == 404
+        assert http.get(f"{server.url}/health?token=hunter2", headers=named).status_code == 200
+        assert http.get(f"{server.url}/nothing").status_code == 404
         log = server.stop()
     first, second = log
     assert first.keys() >= {"time", "user", "ms", "client"}
@@ -239,7 +268,7 @@ def test_it_logs_each_request_and_no_secret(tmp_path: Path) -> None:
 
 def test_the_access_log_can_be_switched_off(tmp_path: Path) -> None:
     with program("--store", str(tmp_path / "runs.db"), "--no-access-log") as server:
-        assert httpx.get(f"{server.url}/health").status_code == 200
+        assert http.get(f"{server.url}/health").status_code == 200
         assert server.stop() == []
 
 
@@ -249,7 +278,7 @@ def test_requests_in_flight_are_finished(tmp_path: Path) -> None:
         head = b"POST /api/v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         head += b"Content-Length: %d\r\n\r\n" % len(body)
         parts = urlsplit(server.url)
-        with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
             connection.sendall(head + body[:5])
             time.sleep(0.3)  # the server has the head now
             server.process.terminate()
@@ -280,7 +309,7 @@ def test_many_threads_at_once(served: Serve) -> None:
     failures: list[object] = []
 
     def write(number: int) -> None:
-        with httpx.Client(base_url=url) as client:
+        with httpx.Client(base_url=url, timeout=SECONDS) as client:
             for count in range(10):
                 answer = client.post("/api/v1/batches", json=batch(f"{number}-{count}"))
                 if answer.status_code != 200:

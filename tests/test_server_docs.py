@@ -11,8 +11,9 @@ import pytest
 
 from arangopipe.cli import main
 from arangopipe.cli.serve import serve
-from arangopipe.server import create_app
+from arangopipe.server import create_app, forms
 from arangopipe.server.limits import Limits
+from arangopipe.server.wire import Strict
 from arangopipe.store.memory import MemoryStore
 from served import program
 
@@ -46,6 +47,28 @@ def test_every_operation_has_a_tag_that_the_page_lists() -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["tags"][0] in tags, f"{method} {path}"
+
+
+def test_examples_of_bodies_fit_their_models() -> None:
+    models = [each for each in vars(forms).values() if isinstance(each, type) and issubclass(each, Strict)]
+    examples = 0
+    for model in models:
+        extra = model.model_config.get("json_schema_extra")
+        for example in extra["examples"] if isinstance(extra, dict) else ():
+            model.model_validate(example)
+            examples += 1
+    assert examples > 10
+
+
+def test_every_body_has_an_example() -> None:
+    document = create_app(MemoryStore()).openapi()
+    schemas = document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            if name in vars(forms):
+                assert schemas[name]["examples"], f"{method} {path}"
 
 
 def test_the_page_names_the_real_bounds() -> None:

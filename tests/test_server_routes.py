@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,45 @@ import httpx
 import pytest
 
 import arangopipe
+from arangopipe.admin import ArangoPipeAdmin
 from arangopipe.server.limits import Limits
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from commands import fill
-from served import serving
+from served import SECONDS, http, serving
 
 Serve = Callable[..., str]
 
 
+Known = dict[str, httpx.Client]
+
+
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A store with something of everything; tests only read it."""
+def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    """Clients of two users of a store with something of everything; tests only read it."""
     url = f"sqlite:///{tmp_path_factory.mktemp('served')}/runs.db"
     fill(url)
-    with open_store(url) as store, serving(store) as base, httpx.Client(base_url=f"{base}/api/v1") as client:
-        yield client
+    with open_store(url) as store, serving(store) as base, ExitStack() as stack:
+        found = {}
+        for user in ("ana", "boss"):
+            token = ArangoPipeAdmin(store).create_token(user).text
+            client = httpx.Client(
+                base_url=f"{base}/api/v1", timeout=SECONDS, headers={"Authorization": f"Bearer {token}"}
+            )
+            found[user] = stack.enter_context(client)
+        yield found
+
+
+@pytest.fixture
+def full(users: Known) -> httpx.Client:
+    """The client of an administrator."""
+    return users["boss"]
 
 
 @pytest.fixture
 def api(served: Serve) -> Iterator[httpx.Client]:
     """An empty store."""
-    with httpx.Client(base_url=f"{served(MemoryStore())}/api/v1") as client:
+    with httpx.Client(base_url=f"{served(MemoryStore())}/api/v1", timeout=SECONDS) as client:
         yield client
 
 
@@ -75,7 +93,7 @@ def test_things_are_registered_and_found(api: httpx.Client) -> None:
 
 def test_the_answer_says_where_it_is(api: httpx.Client) -> None:
     made = api.post("/datasets", json={"name": "a b"})
-    assert given(httpx.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
+    assert given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
     assert given(api.get("/datasets/a%20b"))["key"] == made.json()["key"]
 
 
@@ -231,10 +249,10 @@ def test_a_run_of_the_python_api_can_be_logged_to(served: Serve) -> None:
     pipe = arangopipe.connect(store, capture=False)
     run = pipe.start_run(name="python")
     url = f"{served(store)}/api/v1/runs/{run.key}"
-    given(httpx.post(f"{url}/log", json={"metrics": {"rmse": 1}, "params": {"alpha": 2}}))
+    given(http.post(f"{url}/log", json={"metrics": {"rmse": 1}, "params": {"alpha": 2}}))
     run.log_param("beta", 3)
     run.close()
-    assert given(httpx.get(url))["params"] == {"alpha": 2, "beta": 3}
+    assert given(http.get(url))["params"] == {"alpha": 2, "beta": 3}
     pipe.close()
 
 
@@ -329,6 +347,12 @@ def test_a_search_that_cannot_be_read(full: httpx.Client) -> None:
     refused(full.get("/search/run", params={"cursor": "nonsense"}), 422)
 
 
+@pytest.mark.parametrize("path", ["search", "count", "things"])
+def test_users_have_routes_of_their_own(full: httpx.Client, path: str) -> None:
+    for kind in ("tokens", "users", "user"):
+        refused(full.get(f"/{path}/{kind}{'/ann' if path == 'things' else ''}"), 422, "below /api/v1/")
+
+
 def test_counts(full: httpx.Client) -> None:
     assert given(full.get("/count/run", params={"where": "tag = 'sweep'"})) == {"count": 12}
     by = given(full.get("/count/run", params={"by": "status"}))
@@ -394,6 +418,39 @@ def test_the_server_describes_itself(full: httpx.Client) -> None:
     assert found["change"] > 10
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/server",
+        "/kinds",
+        "/runs",
+        "/count/run?by=status",
+        "/datasets/diabetes/revisions",
+        "/links?ref=dataset:diabetes",
+        "/graph/lineage?ref=dataset:diabetes",
+        "/graph/impact?ref=dataset:diabetes",
+        "/audit/changes?limit=3",
+        "/questions/leaderboard?metric=rmse&project=diabetes",
+        "/runs/curve/points",
+    ],
+)
+def test_what_a_contributor_may_read(users: Known, path: str) -> None:
+    assert given(users["ana"].get(path))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/audit/verify", None),
+        ("GET", "/export", None),
+        ("POST", "/import", None),
+        ("POST", "/erase", {"refs": ["dataset:diabetes"], "reason": "none"}),
+    ],
+)
+def test_what_is_for_administrators(users: Known, method: str, path: str, body: Any) -> None:
+    refused(users["ana"].request(method, path, json=body), 403, "ana does not administer the store")
+
+
 # --- moving ----------------------------------------------------------------------------------------
 
 
@@ -404,8 +461,10 @@ def test_a_bundle_goes_out_and_in(full: httpx.Client, api: httpx.Client) -> None
     found = given(api.post("/import", content=bundle.content))
     assert found["verbatim"] is True
     assert (found["new"], found["known"], found["conflicts"]) == (given(full.get("/server"))["change"], 0, [])
-    head = given(full.get("/audit/verify"))["head"]
-    assert given(api.get("/audit/verify")) == {**given(full.get("/audit/verify")), "head": head}
+    # The users came along, and their tokens.
+    refused(api.get("/audit/verify"), 401)
+    api.headers["Authorization"] = full.headers["Authorization"]
+    assert given(api.get("/audit/verify")) == given(full.get("/audit/verify"))
     again = given(api.post("/import", content=iter([bundle.content[:100], bundle.content[100:]])))
     assert again["new"] == 0
     refused(api.post("/import", content=bundle.content[:-20]), 422, "what was sent is damaged")
@@ -418,8 +477,8 @@ def test_a_bundle_goes_out_and_in(full: httpx.Client, api: httpx.Client) -> None
 def test_a_bundle_may_be_larger_than_a_body(served: Serve, full: httpx.Client) -> None:
     content = full.get("/export").content
     url = served(MemoryStore(), limits=Limits(body=len(content) // 2))
-    assert given(httpx.post(f"{url}/api/v1/import", content=content))["new"]
-    assert httpx.post(f"{url}/api/v1/datasets", content=content).status_code == 413
+    refused(http.post(f"{url}/api/v1/datasets", content=content), 413)
+    assert given(http.post(f"{url}/api/v1/import", content=content))["new"]
 
 
 def test_erasing(api: httpx.Client) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from arangopipe.errors import StoreError
 from arangopipe.model import chain, times
 from arangopipe.model.graph import Change, Entry
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.base import Maintenance, Store, check_whole
 
 __all__ = ["Problem", "Verification", "log", "verify"]
 
@@ -97,8 +97,10 @@ def verify(store: Store, progress: Progress | None = None) -> Verification:
     """Recompute the audit chain of a store and check what the store derives; never raises for damage.
 
     Problems come in the order of changes, so the first of them names the first bad entry; after
-    100 of them it stops. Memory is bounded by the largest change.
+    100 of them it stops. Memory is bounded by the largest change. Of a store that shows only a part
+    `PermissionDenied` is raised: the chain covers all of it.
     """
+    check_whole(store, "verify the audit chain")
     links = _Links()
     problems: list[Problem] = []
     for found in _problems(store, links, progress):

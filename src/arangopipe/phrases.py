@@ -16,8 +16,9 @@ PHRASES = {
     "deployment_servingperf": ("", "of"),
     "run_parent": ("part of", "has part"),
     "related": ("related to", "related to"),
+    "user_project": ("has a role in", "has among its users"),
 }
-"""For each built-in kind of edge: how its source relates to its target, and the other way."""
+"""For each kind of edge that is built in: how its source relates to its target, and the other way."""
 
 
 def phrase(edge_kind: str, from_source: bool) -> str:

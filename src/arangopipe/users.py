@@ -385,7 +385,7 @@ def token_of(node: Node) -> Token:
 
 
 def _token_node(token: Token, digest: str) -> Node:
-    """Return the node of a token; the hash stands where no search looks."""
+    """Return the node of a token; the hash stands where it is not indexed."""
     moments = {"created": token.created, "expires": token.expires}
     document = {
         "user": token.user,
@@ -407,9 +407,7 @@ def _new(name: str, admin: bool, attributes: Mapping[str, Any]) -> Node:
     """Return the node of a new user."""
     given = documents.normalise(attributes, f"user {name!r:.80}")
     if not _NAME.fullmatch(check_name(name, "the name of a user")):
-        raise InvalidInput(
-            f"{name!r:.80} cannot name a user: use up to 100 characters, none a blank, / or \\"
-        )
+        raise InvalidInput(f"{name!r:.80} cannot name a user: use up to 100 characters, no blank, / or \\")
     if taken := [word for word in (*_OWN, *_SECRET) if word in given]:
         raise InvalidInput(f"{taken[0]!r} is no attribute of a user: leave it out")
     key = user_id(name).partition("/")[2]

@@ -13,7 +13,7 @@ from arangopipe.bundle.merging import Conflict as Disagreement
 from arangopipe.bundle.merging import Merger
 from arangopipe.errors import Conflict, InvalidInput, StoreError, Unsupported
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store
+from arangopipe.store.base import Replica, Store, check_whole
 
 _SAMPLES = 100
 
@@ -46,6 +46,7 @@ def copy(
     """
     if source.url == target.url:
         raise InvalidInput(f"{source.url} is the store to copy and the one to copy to: name two")
+    check_whole(source, "copy a store")
     if not isinstance(target, Replica):
         raise Unsupported(f"{target.url} cannot take over the changes of another store")
     last = source.head()

@@ -14,7 +14,7 @@ from arangopipe.bundle.places import check_free, path_of
 from arangopipe.model import times
 from arangopipe.model.graph import Change
 from arangopipe.model.ids import check_name
-from arangopipe.store.base import Store
+from arangopipe.store.base import Store, check_whole
 
 _STEP = 100
 
@@ -51,8 +51,11 @@ def export(
     """Write the changes of a store into a bundle: all, those of a project, those of a span of time.
 
     `since` and `until` are times or change numbers, both inclusive. Memory stays bounded; of a project it
-    grows with the number of its things. The file appears under its name when it is whole.
+    grows with the number of its things. The file appears under its name when it is whole. Of a store that
+    shows only a part a project can be exported, otherwise `PermissionDenied` is raised.
     """
+    if project is None:
+        check_whole(store, "export without project=")
     target = path_of(path)
     check_free(target, overwrite, store.url)
     header, changes = _parts(store, project, since, until, progress)

@@ -10,6 +10,7 @@ from arangopipe.bundle.stamps import Stamp, always_new, name_of, notes_of, stamp
 from arangopipe.model import chain
 from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Node, Points
 from arangopipe.model.ids import split_id
+from arangopipe.model.vocabulary import RESERVED_EDGES
 
 
 class Written(NamedTuple):
@@ -18,6 +19,10 @@ class Written(NamedTuple):
     value: Node | Edge
     new: bool
     base: Node | Edge | None = None
+
+
+_OF_ONE_STORE = frozenset({"users", "tokens", *RESERVED_EDGES})
+"""Who may use a store is said there: no bundle that is merged makes an administrator."""
 
 
 @dataclass
@@ -48,7 +53,7 @@ def operations_of(change: Change) -> Operations:
         if isinstance(value, Points):
             if not entry.closed:  # points end with their run
                 found.points.append(value)
-        elif value is not None:
+        elif value is not None and value.kind not in _OF_ONE_STORE:
             rows = things[value.id if isinstance(value, Node) else value.ref]
             digest = entry.digest or chain.row_digest(entry.salt or b"", entry.text or "")
             if entry.closed:

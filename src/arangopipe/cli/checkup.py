@@ -128,6 +128,7 @@ def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
         return  # to open it would fail, or upgrade it
     try:
         with terminal.pipe(quietly=True) as pipe:
+            pipe.store.head()  # a server that is away does not keep its store from being opened
             yield Condition("store", "ok", f"{terminal.place} opens")
             if not quick:
                 yield _structures(terminal, pipe)

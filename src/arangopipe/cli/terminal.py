@@ -108,8 +108,10 @@ class Terminal:
 
     @property
     def place(self) -> str:
-        """The store, in the words a user would write."""
-        return self.url if self.path is None else str(self.path)
+        """The store, in the words a user would write, without a password."""
+        from arangopipe.store.settings import absolute
+
+        return absolute(self.url) if self.path is None else str(self.path)
 
     @property
     def argument(self) -> str:

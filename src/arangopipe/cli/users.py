@@ -159,7 +159,7 @@ def passwd(terminal: Terminal, name: str, password_stdin: bool) -> None:
 )
 @NAME
 @_PROJECT
-@click.argument("role", metavar="[ROLE]", required=False, type=click.Choice(list(ROLES)))
+@click.argument("role", required=False, type=click.Choice(list(ROLES)))
 @_STORE_WIDE
 @REASON
 @pass_terminal
@@ -252,7 +252,7 @@ def _may(found: User) -> str:
     if found.admin:
         return "administrator of the store"
     return (
-        clean(", ".join(f"{role} of {project}" for project, role in found.roles.items())) or "in no project"
+        clean(", ".join(f"{role} of {project}" for project, role in found.roles.items())) or "without a role"
     )
 
 

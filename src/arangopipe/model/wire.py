@@ -16,7 +16,6 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Entry, Left, Node, Origin, Point, Points, Put
 
-
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -15,6 +15,7 @@ from arangopipe.errors import Conflict, StoreError
 from arangopipe.model import times
 from arangopipe.model.graph import Edge, Node
 from arangopipe.roles import Principal, Role
+from arangopipe.server.guard import guarded
 from arangopipe.session import Session
 from arangopipe.store.base import Store
 
@@ -169,7 +170,7 @@ class Gate:
 
     def store_for(self, principal: Principal) -> Store:
         """Return the store as a principal may see it."""
-        return self.store
+        return guarded(self.store, principal)
 
 
 async def _principal(request: Request) -> Principal:
@@ -180,6 +181,13 @@ async def _principal(request: Request) -> Principal:
 async def _store(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Store:
     gate: Gate = request.app.state.gate
     return gate.store_for(principal)
+
+
+def asking(request: Request) -> tuple[Principal, Store]:
+    """Return who asks, and the store as they may see it: what the two below are, at a third of the time."""
+    gate: Gate = request.app.state.gate
+    principal = gate.principal(request)
+    return principal, gate.store_for(principal)
 
 
 Asker = Annotated[Principal, Depends(_principal)]

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 
 from arangopipe import __version__
 from arangopipe.server import (
+    batches,
     contract,
     entities,
     health,
@@ -31,6 +33,8 @@ from arangopipe.server.logs import Journal
 from arangopipe.store.base import Store
 
 API = "/api/v1"
+PACKED = 4_096
+"""Bytes from which an answer is packed for a client that takes gzip."""
 
 
 def create_app(
@@ -63,12 +67,13 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    parts = (login, people, contract, runs, placed, entities, kinds, reads, questions, moving)
+    parts = (login, people, batches, contract, runs, placed, entities, kinds, reads, questions, moving)
     routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router, prefix=API)
     pages.install(app)
     openapi.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
     app.add_middleware(Door, gate=gate)

@@ -1,22 +1,20 @@
-"""What comes in as a body, within bounds, and what goes out line by line."""
+"""What comes in piece by piece, within bounds, and what goes out line by line."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from itertools import islice
 from typing import Any
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from arangopipe.errors import ArangopipeError, InvalidInput, StoreError
+from arangopipe.errors import ArangopipeError, InvalidInput
 from arangopipe.server import problems
+from arangopipe.server.limits import Limits, depth_of
 
-MAX_BODY = 64 * 2**20
-"""Bytes of one JSON value, unpacked: a body, or one line of a stream."""
 LINES = "application/x-ndjson"
 _PIECE = 2**20
 _GROUP = 65_536
@@ -24,90 +22,89 @@ _GROUP = 65_536
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-async def body_of(request: Request, limit: int = MAX_BODY) -> bytes:
-    """Return the whole body, unpacked; raises `InvalidInput` for one beyond the limit."""
-    if "content-encoding" not in request.headers and _length(request) <= _PIECE:
-        return await request.body()
-    parts, size = [], 0
-    async for piece in pieces_of(request):
+async def body_of(request: Request) -> bytes:
+    """Return the whole body of a route that reads it itself, unpacked."""
+    limits = _limits(request)
+    parts: list[bytes] = []
+    size = 0
+    async for piece in _pieces(request):
         size += len(piece)
-        if size > limit:
-            raise too_large(limit)
+        if size > limits.body:
+            raise _too_large(limits)
         parts.append(piece)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def pieces_of(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body as it comes, unpacked, each piece of bounded size."""
+async def lines_of(request: Request) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of a body, unpacked, as they come; none is longer than a body may be."""
+    limits = _limits(request)
+    parts: list[bytes] = []
+    size = 0
+    async for piece in _pieces(request):
+        first, *more = piece.split(b"\n")
+        parts.append(first)
+        size += len(first)
+        if more:
+            *whole, rest = more
+            yield [line for line in (b"".join(parts), *whole) if line.strip()]
+            parts, size = [rest], len(rest)
+        if size > limits.body:
+            raise _too_large(limits)
+    if (last := b"".join(parts)).strip():
+        yield [last]
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
     packing = request.headers.get("content-encoding", "identity").lower()
     if packing not in ("gzip", "identity"):
-        raise InvalidInput(f"Content-Encoding is {packing!r}: send gzip, or leave it out")
-    unpack = zlib.decompressobj(wbits=31) if packing == "gzip" else None
+        raise HTTPException(415, "the body may be sent as it is, or with Content-Encoding: gzip")
+    unpack = zlib.decompressobj(31) if packing == "gzip" else None
     try:
         async for piece in request.stream():
             while piece and unpack is not None:
                 yield unpack.decompress(piece, _PIECE)
                 piece = unpack.unconsumed_tail
-            yield piece
+            if piece:
+                yield piece
     except zlib.error as error:
-        raise InvalidInput(
-            f"the body is not packed with gzip, as its Content-Encoding says: {error}"
-        ) from error
+        raise InvalidInput(f"the body is not gzip as its Content-Encoding says ({error})") from error
     except ClientDisconnect as error:
-        raise InvalidInput("the body broke off") from error
+        raise HTTPException(400, "the client has gone before its body came") from error
     if unpack is not None and not unpack.eof:
-        raise InvalidInput("the body broke off: what it has packed is not whole")
+        raise InvalidInput("the body is gzip that was cut short")
 
 
-async def lines_of(request: Request, limit: int = MAX_BODY) -> AsyncIterator[bytes]:
-    """Yield the lines of a body, without blank ones."""
-    parts: list[bytes] = []
-    size = 0
-    async for piece in pieces_of(request):
-        *lines, rest = piece.split(b"\n")
-        for line in lines:
-            whole = b"".join([*parts, line])
-            parts, size = [], 0
-            if whole.strip():
-                yield whole
-        parts.append(rest)
-        size += len(rest)
-        if size > limit:
-            raise too_large(limit)
-    if (whole := b"".join(parts)).strip():
-        yield whole
+def _limits(request: Request) -> Limits:
+    found: Limits = request.app.state.limits
+    return found
 
 
-def too_large(limit: int) -> InvalidInput:
-    """Return the error of a body, or a line of one, beyond a limit."""
-    return InvalidInput(f"this is larger than {limit // 2**20} MB: send less at once")
+def _too_large(limits: Limits) -> HTTPException:
+    return HTTPException(413, f"the body is larger than {limits.body:,} bytes: send it in parts")
 
 
-def _length(request: Request) -> int:
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isdecimal() else MAX_BODY
-
-
-def json_of(body: bytes) -> Any:
-    """Return the JSON value of a body; raises `InvalidInput` for what is none."""
+def json_of(body: bytes, depth: int | None = None) -> Any:
+    """Return the JSON value of a body, nested no deeper than `depth`."""
+    if depth is not None and depth_of(body, depth) > depth:
+        raise InvalidInput(f"the body is nested deeper than {depth} levels")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"this is no JSON ({error}): {body[:80]!r}") from error
+        raise InvalidInput(f"the body is no JSON ({error}): {body[:80]!r}") from error
 
 
 def streamed(items: Iterator[Any]) -> StreamingResponse:
     """Return an answer of lines ``{"items": […]}`` and at last ``{"end": how many}``.
 
-    What fails in the midst of it stands as ``{"problem": …}``, and there is no end. The first items are
-    read before the answer begins, so that most errors have their status.
+    What fails in the midst of it stands as ``{"problem": …}``, and there is no end. The first line is
+    made before the answer begins, so that most errors have their status.
     """
     lines = _lines(items)
     first = next(lines)
-    return StreamingResponse(_from(first, lines), media_type=LINES)
+    return StreamingResponse(_all(first, lines), media_type=LINES)
 
 
-def _from(first: str, lines: Iterator[str]) -> Iterator[str]:
+def _all(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield first
     try:
         yield from lines
@@ -116,7 +113,8 @@ def _from(first: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _lines(items: Iterator[Any]) -> Iterator[str]:
-    count, texts, size = 0, [], 0
+    count, size = 0, 0
+    texts: list[str] = []
     for item in items:
         texts.append(encode(item))
         size += len(texts[-1])

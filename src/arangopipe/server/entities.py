@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from arangopipe import revisions
-from arangopipe.errors import Conflict, NotFound
+from arangopipe.errors import Conflict, InvalidInput, NotFound
 from arangopipe.model.entities import Entity
-from arangopipe.model.vocabulary import NODE_KINDS
+from arangopipe.model.vocabulary import NODE_KINDS, RESERVED_KINDS
 from arangopipe.references import When, moment_of
 from arangopipe.register import VERSIONED
 from arangopipe.server import asking, forms, wire
@@ -31,6 +31,14 @@ PATHS = {
 """The kinds by the path below which their things are."""
 
 
+def kind_of(pipe: Pipe, word: str) -> str:
+    """Return the name of a kind; users and tokens have routes of their own."""
+    name = pipe.references().kind(word).name
+    if name in RESERVED_KINDS and name != "kinds":
+        raise InvalidInput(f"{name!r} are not read and changed here, but below /api/v1/{name}")
+    return name
+
+
 def found(
     pipe: Pipe,
     kind: str,
@@ -40,7 +48,7 @@ def found(
     version: str | None = None,
 ) -> Entity:
     """Return the thing of a kind that a key or name means, or raise `NotFound`."""
-    name = pipe.references().kind(kind).name
+    name = kind_of(pipe, kind)
     if version is None:
         (node,) = pipe.store.get([f"{name}/{ref}"], moment_of(as_of))
         if node is not None:
@@ -58,7 +66,7 @@ def listing(
     as_of: When,
 ) -> Response:
     """Return a page of what a search finds."""
-    page = pipe.search(kind, where, order_by=order_by, limit=limit, cursor=cursor, as_of=as_of)
+    page = pipe.search(kind_of(pipe, kind), where, order_by=order_by, limit=limit, cursor=cursor, as_of=as_of)
     return reply(page.to_dict())
 
 
@@ -91,7 +99,7 @@ def _is_race(error: Conflict) -> bool:
 
 def history(pipe: Pipe, kind: str, ref: str, as_of: When) -> Response:
     """Return every state a thing had; what was deleted is known by its key."""
-    name = pipe.references().kind(kind).name
+    name = kind_of(pipe, kind)
     states = pipe.store.revisions(f"{name}/{ref}") or pipe.history(found(pipe, kind, ref))
     known = revisions.until(states, as_of)
     if not known:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from arangopipe import errors
+from arangopipe.model.wire import error_dict
 from arangopipe.server.wire import Problem
 
 STATUS: dict[type[errors.ArangopipeError], int] = {
@@ -117,25 +118,30 @@ EXAMPLES: Mapping[int, tuple[str, str]] = {
 
 
 def _of_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.ArangopipeError)
     return of(error)
 
 
-def of(error: Exception) -> Response:
+def of(error: errors.ArangopipeError) -> Response:
     """Return the answer that an error of ours makes."""
-    if isinstance(error, PreconditionFailed):
-        return problem(412, str(error), error="PreconditionFailed")
-    kind = next((kind for kind in type(error).__mro__ if kind in STATUS), errors.StoreError)
-    status = STATUS[kind]
-    more: dict[str, Any] = {}
-    if isinstance(error, errors.FilterSyntaxError):
-        more["position"] = error.position
+    status = status_of(error)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
-    return problem(status, str(error), error=type(error).__name__, headers=headers, **more)
+    body = encoded(status, str(error), type(error).__name__, **error_dict(error))
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def status_of(error: errors.ArangopipeError) -> int:
+    """Return the HTTP status of an error."""
+    if isinstance(error, PreconditionFailed):
+        return 412
+    return STATUS[next((kind for kind in type(error).__mro__ if kind in STATUS), errors.StoreError)]
 
 
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
+    if error.status_code == 400:  # so the framework calls a body that is no text
+        return problem(422, f"the body cannot be read: {detail}", error="InvalidInput")
     if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path}: /openapi.json lists what there is"
     elif error.status_code == 405:

@@ -44,6 +44,7 @@ def count(
     limit: asking.Limit = 1_000,
 ) -> Response:
     """Return how many things a search text selects and, with `by`, how many for each value."""
+    kind = entities.kind_of(pipe, kind)
     if by is None:
         return reply({"count": pipe.count(kind, where, as_of=as_of)})
     found = pipe.count(kind, where, by=by, as_of=as_of)

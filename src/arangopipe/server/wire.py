@@ -31,6 +31,10 @@ class Problem(Strict):
     detail: str = Field(description="What, which, and what to do about it, for people.")
     errors: list[Fault] | None = Field(None, description="All that is wrong with the request.")
     position: int | None = Field(None, description="Where in a search text the error is, from 0.")
+    reason: str | None = Field(None, description="What is wrong there.")
+    text: str | None = Field(None, description="The search text.")
+    need: str | None = Field(None, description="What is not installed on the server.")
+    extra: str | None = Field(None, description="The extra that installs it.")
 
 
 class State(Strict):

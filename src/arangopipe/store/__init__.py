@@ -32,8 +32,9 @@ ENTRY_POINTS = "arangopipe.stores"
 def open_store(url: str | None = None, token: str | None = None) -> Store:
     """Open the store at an address such as ``sqlite:///runs.db``, ``memory://`` or ``https://server``.
 
-    A server wants a `token`, by default the setting ARANGOPIPE_TOKEN. Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where the store cannot
-    be opened, and `SchemaMismatch` where a newer version wrote it.
+    A server takes a `token`, by default the setting ARANGOPIPE_TOKEN. One that is away does not keep its
+    store from being opened. Raises `InvalidInput` for an address of no known engine, `StoreUnavailable` where
+    the store cannot be opened, and `SchemaMismatch` where a newer version wrote it.
     """
     url = default_url() if url is None else url
     engine = _engine(url)

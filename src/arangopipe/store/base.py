@@ -57,7 +57,7 @@ from pathlib import Path as FilePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from arangopipe.errors import InvalidInput
+from arangopipe.errors import InvalidInput, PermissionDenied
 from arangopipe.model import documents
 from arangopipe.model.expressions import Expression, OrderKey
 from arangopipe.model.graph import (
@@ -91,6 +91,9 @@ class Store(ABC):
 
     url: str
     """The address that opens this store again, without secrets."""
+
+    restricted: bool = False
+    """Whether it shows only what its reader may see, so that it is neither whole nor can be verified."""
 
     @abstractmethod
     def write(self, batch: Batch, patience: float | None = None) -> Change:
@@ -334,6 +337,12 @@ class Backup(ABC):
     @abstractmethod
     def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
         """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
+
+
+def check_whole(store: Store, what: str) -> None:
+    """Raise `PermissionDenied` for what takes a whole store, where only a part of it is shown."""
+    if store.restricted:
+        raise PermissionDenied(f"to {what} takes the whole store: an administrator of it may")
 
 
 def check_page(limit: int) -> None:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from arangopipe.server.pages import entity, find, home, run, search, static
 from arangopipe.server.pages.failures import HtmlProblems
+from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
 
 PAGES: tuple[ModuleType, ...] = (
@@ -25,6 +26,7 @@ def install(app: FastAPI) -> None:
     """Give an application its pages and their files."""
     found = [getattr(module, "NAVIGATION", None) for module in PAGES]
     app.state.navigation = tuple(entry for entry in found if isinstance(entry, Entry))
+    app.state.kept = Kept()
     app.mount("/static", static.Files(), name="static")
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)

@@ -14,6 +14,7 @@ from arangopipe.model.vocabulary import RESERVED_KINDS
 from arangopipe.results import Page
 from arangopipe.server.pages.asking import Ask
 from arangopipe.server.pages.things import brief, plain_metrics
+from arangopipe.store.records import tally
 
 SAMPLED = 50
 """Attributes are those of so many things: the newest, or the first by name."""
@@ -21,6 +22,9 @@ SAMPLED = 50
 METRICS_SHOWN = 4
 OTHERS_SHOWN = 5
 VALUES_SHOWN = 12
+
+DIVIDED = 1_000
+"""So many of what is found are looked at to say how it divides."""
 
 _FIRST: Mapping[str, tuple[str, ...]] = {
     "project": ("description",),
@@ -122,20 +126,25 @@ def _cell(item: Entity, path: str, value: Any) -> Any:
 
 
 def facets(ask: Ask, kind: str, where: Expression | None) -> dict[str, Any]:
-    """Return how many match, and how they divide by a few attributes, with the search for each part."""
+    """Return how many match, how the first of them divide, and the search for each part."""
+    found = ask.store.search(kind, where, limit=DIVIDED, as_of=ask.moment)
+    paths = _FACETS.get(kind, ())
+    values = cells(ask.store, kind, found.items, paths, ask.as_of) if paths else {}
+    whole = found.cursor is None
+    total = len(found.items) if whole else ask.store.count(kind, where, as_of=ask.moment).get(None, 0)
     return {
-        "total": ask.store.count(kind, where, as_of=ask.moment).get(None, 0),
-        "facets": [_facet(ask, kind, where, path) for path in _FACETS.get(kind, ())],
+        "total": total,
+        "divided": len(found.items),
+        "facets": [_facet(where, path, values[path]) for path in paths],
     }
 
 
-def _facet(ask: Ask, kind: str, where: Expression | None, path: str) -> dict[str, Any]:
-    counts = ask.store.count(kind, where, path, ask.moment)
+def _facet(where: Expression | None, path: str, values: Sequence[Any]) -> dict[str, Any]:
+    counts = tally(value for value in values if value is not None and value != "")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     shown = [
         {"value": value, "count": count, "q": to_text(narrowed(where, path, value))}
         for value, count in ordered[:VALUES_SHOWN]
-        if value is not None and value != ""
     ]
     return {"path": path, "values": shown, "more": max(len(ordered) - VALUES_SHOWN, 0)}
 

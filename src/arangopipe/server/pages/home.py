@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from fastapi import APIRouter
 
 from arangopipe.model.entities import Deployment
-from arangopipe.model.graph import Node
+from arangopipe.model.graph import Change, Node
 from arangopipe.server.pages import attention
 from arangopipe.server.pages.asking import Ask, Asked
+from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.pages.things import brief, change_view, placements
 
@@ -19,6 +21,11 @@ COUNTED = ("datasets", "featuresets", "models", "run", "deployment")
 PROJECTS = 100
 CHANGES = 12
 LIVE = 50
+BULK = frozenset({"log runs", "merge", "retain"})
+"""Actions that touch thousands of things, which are not read to be listed."""
+
+PATIENCE = 0.2
+"""So many seconds are spent on reading what changes touched."""
 
 router = APIRouter()
 
@@ -41,6 +48,11 @@ def home(ask: Asked) -> View:
 @page(router, "/home/counts", "parts/counts.html")
 def counts(ask: Asked) -> View:
     """Count what belongs to each project; the page asks for it when the rest is there."""
+    kept: Kept = ask.request.app.state.kept
+    return kept.get(ask, "projects", lambda: _counts(ask))
+
+
+def _counts(ask: Ask) -> View:
     tally = {kind: ask.store.count(kind, by="project", as_of=ask.moment) for kind in COUNTED}
     projects = ask.store.search("project", limit=PROJECTS, as_of=ask.moment).items
     return {
@@ -70,5 +82,13 @@ def _changes(ask: Ask) -> list[dict[str, Any]]:
     head = ask.store.head(ask.moment)
     if head is None:
         return []
-    last = ask.store.changes(max(head.number - CHANGES, 0), limit=CHANGES, entries=True)
-    return [change_view(change) for change in last][::-1]
+    last = list(ask.store.changes(max(head.number - CHANGES, 0), limit=CHANGES))[::-1]
+    until = time.monotonic() + PATIENCE
+    return [change_view(_whole(ask, change, until)) for change in last]
+
+
+def _whole(ask: Ask, change: Change, until: float) -> Change:
+    """Return a change with its rows, where these are likely few and there is time left to read them."""
+    if change.action in BULK or time.monotonic() > until:
+        return change
+    return next(ask.store.changes(change.number - 1, limit=1, entries=True), change)

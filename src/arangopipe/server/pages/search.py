@@ -11,9 +11,10 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from arangopipe.errors import FilterSyntaxError, InvalidInput
 from arangopipe.model.filters import parse_order, parse_path
 from arangopipe.server.pages import finding
-from arangopipe.server.pages.asking import Ask, Asked
+from arangopipe.server.pages.asking import Asked
 from arangopipe.server.pages.download import as_csv, as_json
 from arangopipe.server.pages.rendering import Entry, View, page
+from arangopipe.server.pages.texts import is_number
 
 NAVIGATION = Entry("Search", "/search")
 
@@ -63,7 +64,10 @@ def search(
         items = finding.rows(ask, name, found.items, shown)
     except InvalidInput as error:
         return {**asked, "problem": _problem(error)}
-    headings = [_heading(ask, path, order) for path in shown]
+    headings = [
+        {**_heading(path, order), "numeric": any(is_number(item["cells"][place]) for item in items)}
+        for place, path in enumerate(shown)
+    ]
     return {**asked, "items": items, "columns": headings, "cursor": found.cursor}
 
 
@@ -74,7 +78,7 @@ def _problem(error: InvalidInput) -> dict[str, Any]:
     return {"status": 422, "said": error.reason, "text": error.text, "position": error.position}
 
 
-def _heading(ask: Ask, path: str, order: str) -> dict[str, Any]:
+def _heading(path: str, order: str) -> dict[str, Any]:
     """Return a column: its path, how the page is sorted by it, and the order that a click asks for."""
     keys = {key.path.text: key.descending for key in parse_order(order)[:1]}
     text = parse_path(path).text

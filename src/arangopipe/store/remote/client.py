@@ -10,7 +10,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from arangopipe.errors import ArangopipeError, PermissionDenied, SchemaMismatch, StoreError, StoreUnavailable
+from arangopipe.errors import (
+    ArangopipeError,
+    InvalidInput,
+    PermissionDenied,
+    SchemaMismatch,
+    StoreError,
+    StoreUnavailable,
+)
 from arangopipe.model.wire import error_from
 from arangopipe.store.remote.address import Address
 from arangopipe.store.remote.pool import Answer, Broken, Pool
@@ -29,15 +36,16 @@ PACKED = 16_384
 
 JSON, LINES = "application/json", "application/x-ndjson"
 _BUSY = (429, 502, 503, 504)
+_REFUSED = (400, 411, 413, 414, 415, 422, 431)
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Greeting(NamedTuple):
-    """What a server says of itself: its version, and the abilities it offers to whoever asks."""
+    """What a server says of its store to whoever asks: its abilities, and whether only a part is shown."""
 
-    version: str
     abilities: frozenset[str]
+    restricted: bool
 
 
 class Client:
@@ -64,7 +72,7 @@ class Client:
         status, body, answer = self._once(f"{PATH}/store", deadline)
         said = _object(body)
         if status == 200 and said.get("api") == API:
-            return Greeting(str(said.get("arangopipe")), frozenset(said.get("abilities", ())))
+            return Greeting(frozenset(map(str, said.get("abilities", ()))), bool(said.get("restricted")))
         if status == 404:
             self._raise_for_version(deadline)
         if status in (200, 404) or 300 <= status < 400:
@@ -109,6 +117,8 @@ class Client:
     ) -> T:
         deadline = time.monotonic() + (self.address.timeout if patience is None else patience)
         headers = {**self._headers, "Content-Type": kind}
+        if patience is not None:
+            headers["Prefer"] = f"wait={max(round(patience), 1)}"
         if len(body) > PACKED and self.address.gzip:
             body, headers["Content-Encoding"] = _packed(body), "gzip"
         for number in itertools.count(1):
@@ -192,9 +202,12 @@ class Client:
         known = error_from(str(problem.get("title")), detail, problem)
         if known is not None:
             return known
-        if problem.get("status") in (401, 403):
+        status = problem.get("status")
+        if status in (401, 403):
             return PermissionDenied(detail or f"{self.address.url} refuses what was asked")
-        return self.away(f"status {problem.get('status')}, {problem.get('title')}: {detail}")
+        if status in _REFUSED:
+            return InvalidInput(detail or f"{self.address.url} does not take what was sent")
+        return self.away(f"status {status}, {problem.get('title')}: {detail}")
 
 
 def _value(answer: Answer, deadline: float) -> Any:
@@ -210,13 +223,16 @@ def _pause_after(answer: Answer, number: int) -> float | None:
     if answer.status not in _BUSY:
         return None
     wait = answer.headers.get("retry-after", "")
-    return float(wait) if wait.isdecimal() else _backoff(number)
+    return max(float(wait), _pause(number)) if wait.isdecimal() else _backoff(number)
 
 
 def _backoff(number: int) -> float | None:
-    if number >= ATTEMPTS:
-        return None
-    return min(FIRST_PAUSE * 2 ** (number - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+    return None if number >= ATTEMPTS else _pause(number)
+
+
+def _pause(number: int) -> float:
+    longest: float = min(FIRST_PAUSE * 2 ** min(number - 1, 10), LONGEST_PAUSE)
+    return longest * random.uniform(0.5, 1.0)
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:

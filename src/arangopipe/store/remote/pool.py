@@ -75,6 +75,7 @@ class Answer:
         finally:
             if whole and not self._answer.will_close:
                 self._open = False
+                self._answer.close()  # the answer, not the connection
                 self._pool.give_back(self._link)
             else:
                 self._close()
@@ -97,6 +98,7 @@ class Pool:
         self._context = _context(address.ca) if address.secure else None
         self._process = os.getpid()
         self._idle: list[http.client.HTTPConnection] = []
+        self._closed = False
 
     def ask(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float
@@ -124,13 +126,14 @@ class Pool:
 
     def give_back(self, link: http.client.HTTPConnection) -> None:
         """Keep a connection for the next request."""
-        if len(self._idle) < KEPT and self._process == os.getpid():
+        if len(self._idle) < KEPT and self._process == os.getpid() and not self._closed:
             self._idle.append(link)
         else:
             link.close()
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle, and whatever else is given back."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 

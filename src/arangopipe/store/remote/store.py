@@ -13,7 +13,8 @@ from functools import cache
 from typing import Any
 
 from arangopipe.errors import InvalidInput, StoreUnavailable
-from arangopipe.model import documents, times
+from arangopipe.model import documents as texts
+from arangopipe.model import times
 from arangopipe.model.filters import Expression, OrderKey, to_text
 from arangopipe.model.graph import (
     Batch,
@@ -56,7 +57,8 @@ class RemoteStore(Store):
 
     def _greet(self, patience: float | None) -> None:
         greeting = self._client.greet(self._client.address.timeout if patience is None else patience)
-        self.__class__ = _with_abilities(greeting.abilities & _ABILITIES.keys())
+        self.__class__ = _with_abilities(frozenset(_ABILITIES) & greeting.abilities)
+        self.restricted = greeting.restricted
         self._greeted = True
 
     def close(self) -> None:
@@ -153,7 +155,7 @@ class RemoteStore(Store):
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
     ) -> dict[Any, int]:
         found = self._ask("count", kind=kind, where=_words(where), by=by, as_of=_moment(as_of))["counts"]
-        return {value: count for value, count in found}
+        return dict(found)
 
     def edges(
         self,
@@ -253,7 +255,7 @@ def _batch_text(batch: Batch) -> str:
         if node.text not in batch.read:
             check_document(node.id, node.text)
     for edge in batch.edges:
-        if edge.text != documents.EMPTY:
+        if edge.text != texts.EMPTY:
             check_document(f"edge {edge.kind!r} {edge.source} -> {edge.target}", edge.text)
     try:
         return batch_text(batch)

@@ -100,7 +100,9 @@ class Compiler:
         return self._on_index(self._kind, path.segments, leaf)
 
     def _null(self, path: Path) -> Condition:
-        if not indexable(self._kind, path) or (path.segments[0] in OWN_WORDS and not path.own):
+        if len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own:
+            return Condition(f"{_own_column(path.segments[0])} IS NULL")
+        if not indexable(self._kind, path):
             return ANY
         terms = self.terms(self._kind, path.segments)
         if not terms:
@@ -110,7 +112,7 @@ class Compiler:
         return Condition(self._dialect.lacks("n.id", present), terms, exact=False)
 
     def _column(self, word: str, leaf: Compare | In | Like) -> Condition:
-        column = COLUMNS[word].replace(word, f"n.{word}")
+        column = _own_column(word)
         sql, params, exact = self._column_test(column, leaf)
         return Condition(f"({column} IS NOT NULL AND {sql})", params, exact)
 
@@ -185,6 +187,10 @@ class Compiler:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))
         return [row[0] for row in rows]
+
+
+def _own_column(word: str) -> str:
+    return COLUMNS[word].replace(word, f"n.{word}")
 
 
 def joined(word: str, parts: Sequence[Condition]) -> Condition:

@@ -91,7 +91,7 @@ def meant(where: str, error: BaseException) -> ArangopipeError | None:
 
 def _unreachable(where: str, said: str) -> ArangopipeError:
     """Return what an error means that comes from the connection, not from a statement."""
-    if "FATAL" in said:
+    if "FATAL" in said and "the database system is" not in said:
         for word, kind, words in _SAID:
             if word in said:
                 return kind(f"{where}: {words} ({said})")

@@ -37,15 +37,16 @@ from arangopipe.store.base import (
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
 from arangopipe.store.sql import backups, maintenance, migrate, questions, reading, replica
-from arangopipe.store.sql.database import Clash, Database
+from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, Reader
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
+from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.walking import Walk
-from arangopipe.store.sql.writing import Writer, read_change
+from arangopipe.store.sql.writing import read_change
 
 WINDOWS = 16
 
@@ -62,6 +63,7 @@ class SQLStore(Store, Maintenance, Replica):
         self._database = database
         self.url = self._database.url
         self._terms = Terms(database.dialect)
+        self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
@@ -71,15 +73,7 @@ class SQLStore(Store, Maintenance, Replica):
             if (seen := self._seen(batch)) is not None:
                 return seen
             raise
-        prepared = prepare(batch, read)
-
-        def attempt(careful: bool) -> Change | None:
-            return self._write(lambda cursor, terms: Writer(cursor, terms, prepared, careful).run(), patience)
-
-        try:
-            change = attempt(careful=False)
-        except Clash:
-            change = attempt(careful=True)
+        change = self._together.write(self._write, prepare(batch, read), patience)
         if any(put.node.kind == "kinds" for put in batch.puts) or any(
             "kinds/" in closed for closed in batch.closes
         ):

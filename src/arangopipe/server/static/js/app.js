@@ -80,5 +80,6 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:error", (event) => {
   const place = event.detail?.ctx?.target;
   const waiting = place?.querySelector?.(".loading") ?? (place?.matches?.(".loading") ? place : null);
+  place?.removeAttribute?.("hx-trigger");
   waiting?.replaceWith(element("span", { className: "quiet", textContent: "This could not be loaded." }));
 });

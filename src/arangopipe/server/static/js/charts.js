@@ -99,4 +99,5 @@ function redraw() {
   }
 }
 document.addEventListener("theme", redraw);
+matchMedia("print").addEventListener("change", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

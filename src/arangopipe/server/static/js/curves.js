@@ -1,5 +1,5 @@
 // Curves of metrics over steps or time, of one run or several over each other. Also used by the page that compares.
-import { element, enhance, failed, json, remember } from "./dom.js";
+import { element, enhance, failed, here, json, remember } from "./dom.js";
 
 enhance("[data-curves]", async (box) => {
   const place = box.querySelector("[data-charts]");
@@ -28,14 +28,14 @@ async function draw(box, place, runs) {
   against.value = asked.get("x") ?? "step";
   controls.hidden = false;
   const grid = element("div", { className: "charts" });
-  place.replaceChildren(grid);
+  place.replaceChildren(...(runs.length > 1 ? [legend(runs)] : []), grid);
   const state = () => ({ log: log.checked, smooth: Number(smooth.value), x: against.value });
   const drawn = names.map((name) => {
     const figure = element("figure", {}, element("figcaption", { textContent: name }));
     const canvas = element("div", { className: "chart" });
     figure.append(canvas);
     grid.append(figure);
-    const series = runs.filter((run) => run.series[name]).map((run, at) => ({ at, label: run.name || run.key.slice(-8), points: run.series[name].points }));
+    const series = runs.map((run, at) => ({ at, label: label(run), points: run.series[name]?.points })).filter((one) => one.points);
     const words = `${name} of ${series.length === 1 ? "the run" : `${series.length} runs`} over ${series.reduce((most, one) => Math.max(most, one.points.length), 0)} points`;
     return charts.chart(canvas, words, (theme) => option(charts, theme, series, state()));
   });
@@ -48,6 +48,17 @@ async function draw(box, place, runs) {
   controls.querySelector("[data-reset]").addEventListener("click", () => {
     for (const one of drawn) one.chart.dispatchAction({ type: "dataZoom", start: 0, end: 100 });
   });
+}
+
+function label(run) {
+  return run.name || run.key.slice(-8);
+}
+
+function legend(runs) {
+  return element("ul", { className: "legend" }, ...runs.map((run, at) => {
+    const swatch = element("span", { className: `swatch series-${(at % 8) + 1}` });
+    return element("li", {}, swatch, element("a", { href: here(`/entity/${run.id}`), textContent: label(run) }));
+  }));
 }
 
 /** Return points as (x, value), smoothed by an exponential mean that makes up for its start. */

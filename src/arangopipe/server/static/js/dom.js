@@ -53,3 +53,9 @@ export function remember(values) {
   }
   history.replaceState(history.state, "", here);
 }
+
+/** Return the address of another page as of the same moment. */
+export function here(path) {
+  const moment = new URLSearchParams(location.search).get("as_of");
+  return moment ? `${path}?${new URLSearchParams({ as_of: moment })}` : path;
+}

@@ -2,6 +2,8 @@
 import { element, enhance, json } from "./dom.js";
 
 const WORD = /[^\s()=<>!,']*$/;
+// Where the language wants an attribute: at the start, in parentheses, after and, or, not.
+const BEFORE_ATTRIBUTE = /(^|(?<!\bin\s*)\(|\b(and|or|not)\s)\s*$/i;
 const SHOWN = 40;
 
 enhance("[data-kind]", (select) => {
@@ -28,7 +30,10 @@ enhance("[data-complete]", (input) => {
   let chosen = -1;
 
   const word = () => input.value.slice(0, input.selectionStart).match(WORD)[0];
-  const inText = () => (input.value.slice(0, input.selectionStart).split("'").length - 1) % 2 === 1;
+  const wanted = () => {
+    const before = input.value.slice(0, input.selectionStart - word().length);
+    return before.split("'").length % 2 === 1 && BEFORE_ATTRIBUTE.test(before);
+  };
 
   function close() {
     list.hidden = true;
@@ -41,7 +46,7 @@ enhance("[data-complete]", (input) => {
     known ??= json(input.dataset.complete).then((said) => said.attributes);
     const names = await known.catch(() => []);
     const begun = word().toLowerCase();
-    if (inText() || document.activeElement !== input) return close();
+    if (!wanted() || document.activeElement !== input) return close();
     const starting = names.filter((name) => name.toLowerCase().startsWith(begun));
     const holding = begun ? names.filter((name) => !starting.includes(name) && name.toLowerCase().includes(begun)) : [];
     const shown = [...starting, ...holding].slice(0, SHOWN);

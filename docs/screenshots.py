@@ -1,0 +1,76 @@
+"""Take pictures of the pages: ``python docs/screenshots.py [PAGE ...]``.
+
+Each page is taken in light and dark, on a desk and on a phone, into ``.screenshots/``; those that the
+documentation shows also go into ``docs/pages/``, with fewer colours. The store is that of the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from PIL import Image  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+import arangopipe  # noqa: E402
+import story  # noqa: E402
+from arangopipe.pipe import ArangoPipe  # noqa: E402
+from browser import ARGUMENTS, CHROMIUM, PHONE, WIDE, Visitor  # noqa: E402
+from served import serving  # noqa: E402
+
+ALL = ROOT / ".screenshots"
+SHOWN = ROOT / "docs" / "pages"
+TALLEST = 1_400
+COLOURS = 128
+
+PAGES = {
+    "home": "/",
+    "search": "/search?q=tag+%3D+%27sweep%27&order=metrics.rmse&limit=20",
+    "dataset": "/entity/{dataset}",
+    "deployment": "/entity/deployment/prod-2",
+    "run": "/entity/run/net-0?with=net-1&with=net-2&smooth=0.5",
+}
+"""The pages by name; `{dataset}` is the id of the newest."""
+
+IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark")
+
+
+def main(names: list[str]) -> None:
+    ALL.mkdir(exist_ok=True)
+    SHOWN.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        arangopipe.connect(f"sqlite:///{folder}/story.db", actor="ana", capture=False) as pipe,
+    ):
+        story.tell(pipe)
+        with serving(pipe.store) as address:
+            take(address, pipe, names or list(PAGES))
+
+
+def take(address: str, pipe: ArangoPipe, names: list[str]) -> None:
+    known = {"dataset": pipe.lookup_dataset("patients").id}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        for name in names:
+            for theme in ("light", "dark"):
+                for size, suffix in ((WIDE, ""), (PHONE, "-phone")):
+                    visitor = Visitor(browser, address, size, dark=theme == "dark")
+                    page = visitor.open(PAGES[name].format(**known))
+                    height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+                    page.set_viewport_size({"width": size[0], "height": height})
+                    path = ALL / f"{name}-{theme}{suffix}.png"
+                    page.screenshot(path=path)
+                    visitor.close()
+                    if path.stem in IN_DOCS:
+                        with Image.open(path) as image:
+                            image.convert("RGB").quantize(COLOURS).save(SHOWN / path.name, optimize=True)
+                    print(path.relative_to(ROOT))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
