@@ -203,6 +203,10 @@ class Session:
             # What cannot be rolled back is closed when it is given back.
             self._connection.pgconn.exec_(b"ROLLBACK")
 
+    def discard(self) -> None:
+        """Have the connection closed when it is given back."""
+        self._is_sound = False
+
     def is_usable(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
         pgconn = self._connection.pgconn
@@ -341,6 +345,9 @@ class Postgres(Database):
                 state["committing"] = True
                 session.commit()
                 return result
+            except psycopg.errors.ReadOnlySqlTransaction:
+                session.discard()  # another of the hosts in the address may take writes by now
+                raise
             finally:
                 session.end()
 
