@@ -16,7 +16,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", response_model=State, responses=may(500, 503))
+@router.get("/ready", response_model=State, responses=may(401, 500, 503))
 def ready(request: Request) -> dict[str, str]:
     """Say that the store answers; 503 where it does not."""
     request.app.state.gate.store.head()
