@@ -430,6 +430,8 @@ def test_who_administers_the_store(admin: ArangoPipeAdmin, served: Serve) -> Non
         assert made.json()["roles"] == {"asthma": "viewer"}
         assert client.post("/users", json={"name": "eve"}).status_code == 409
         assert client.post("/users", json={"name": "fay", "attributes": {"roles": 1}}).status_code == 422
+        assert client.get("/users/eve").json()["attributes"] == {"email": "eve@example.org"}
+        assert client.get("/users/nobody").status_code == 404
         assert client.patch("/users/eve", json={"admin": True}).json()["admin"] is True
         assert client.patch("/users/eve", json={}).status_code == 422
         assert eve.log_in("eve").json()["admin"] is True

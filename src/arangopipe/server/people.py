@@ -161,7 +161,7 @@ def _manages(asker: Principal, token: Token) -> bool:
 
 
 def _grants(asker: Principal) -> bool:
-    return any(allowed(asker, "grant", project) for project in asker.roles)
+    return asker.admin or any(allowed(asker, "grant", project) for project in asker.roles)
 
 
 def _as_seen(user: User, asker: Principal) -> wire.UserOut | None:
