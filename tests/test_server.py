@@ -212,7 +212,8 @@ def test_depth() -> None:
     assert depth_of(b'{"a": [1, {"b": "[[[["}], "c": "\\"[[["}') == 3
     assert depth_of(b"[]" * 3 + b"[[]]") == 2
     assert depth_of(b"1") == 0
-    assert depth_of(b'["[') == 2  # malformed, which the parser says
+    assert depth_of(rb'["\\", "\\\"[[", [1], "]", "\"", [[2]]]') == 3
+    assert depth_of(b'["[') == 1  # malformed, which the parser says
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
