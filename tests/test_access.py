@@ -352,6 +352,12 @@ def test_headers_that_keep_browsers_safe(admin: ArangoPipeAdmin, served: Serve) 
 # --- the routes ----------------------------------------------------------------------------------
 
 
+def test_an_administrator_without_roles_sees_each_user(admin: ArangoPipeAdmin, served: Serve) -> None:
+    with Client(served(admin.store), token_of(admin, "root")) as client:
+        assert client.get("/users/ana").json()["name"] == "ana"
+        assert client.get("/users/nobody").status_code == 404
+
+
 def test_own_tokens(admin: ArangoPipeAdmin, served: Serve) -> None:
     url = served(admin.store)
     of_bob = admin.create_token("bob").token

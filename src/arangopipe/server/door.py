@@ -195,12 +195,19 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 def _unknown(scope: Scope, headers: Headers) -> Response:
     """Answer someone who is not known: a browser that wants a page is led to the login."""
-    path = _path(scope)
-    wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
-    if wants_page and not path.startswith("/api/"):
-        query = scope.get("query_string", b"").decode("latin-1")
-        there = quote(path + (f"?{query}" if query else ""), safe="")
-        return RedirectResponse(f"{scope.get('root_path', '')}/login?next={there}", 303)
+    path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
+    wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
+    if wants_page and scope["method"] in ("GET", "POST"):
+        there = path + (f"?{query}" if query else "")
+        # What is not a page itself leads back to the page on which it was asked for.
+        on = headers.get("hx-current-url", "" if scope["method"] == "GET" else headers.get("referer", "/"))
+        if on:
+            page = urlsplit(on)
+            there = (page.path or "/") + (f"?{page.query}" if page.query else "")
+        login = f"{scope.get('root_path', '')}/login?next={quote(there, safe='')}"
+        if "hx-request" in headers:
+            return Response(status_code=401, headers={**CHALLENGE, "HX-Redirect": login})
+        return RedirectResponse(login, 303)
     said = "no token, or one that is wrong, expired or revoked: send 'Authorization: Bearer apt_…'"
     return problems.problem(401, said, headers=CHALLENGE)
 

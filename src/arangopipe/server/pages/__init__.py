@@ -6,7 +6,7 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import entity, find, home, run, search, static
+from arangopipe.server.pages import account, admin, entity, find, home, login, run, search, static
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
@@ -18,6 +18,10 @@ PAGES: tuple[ModuleType, ...] = (
     # A run has a page of its own, before that of any kind.
     run,
     entity,
+    admin,
+    *admin.PARTS,
+    login,
+    account,
 )
 """The pages, in the order of the navigation; one that names itself in `NAVIGATION` stands there."""
 
