@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +20,7 @@ from arangopipe import credentials
 from arangopipe.errors import ArangopipeError
 from arangopipe.server import problems
 from arangopipe.server.access import Gate
+from arangopipe.users import Purpose
 
 COOKIE = "arangopipe_session"
 CSRF_HEADER = "x-csrf-token"
@@ -42,6 +43,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """What every answer carries, unless its route says otherwise."""
+
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
 """What goes with each 401."""
@@ -77,7 +80,7 @@ class Door:
     async def _ask(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Response | None, Receive]:
         """Find out who asks; return the answer to whom is not let in, and where to read the body from."""
         state = scope.setdefault("state", {})
-        open_ = is_open(scope["method"], _path(scope))
+        open_ = is_open(scope["method"], path_of(scope))
         if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
             return problems.problem(403, foreign, error="PermissionDenied"), receive
         bearer, session = _bearer(headers), _cookie(headers)
@@ -85,7 +88,10 @@ class Door:
         if open_ and not (by_cookie and scope["method"] == "POST"):
             return None, receive  # the store may be away, and this is still answered
         given = session if by_cookie else bearer
-        principal = await run_in_threadpool(self.gate.admit, given, "session" if by_cookie else "token")
+        purpose: Purpose = "session" if by_cookie else "token"
+        principal = self.gate.recall(given, purpose)
+        if principal is None:
+            principal = await run_in_threadpool(self.gate.admit, given, purpose)
         if principal is None:
             return (None if open_ else _unknown(scope, headers)), receive
         state["principal"], state["user"] = principal, principal.user
@@ -102,7 +108,7 @@ def is_open(method: str, path: str) -> bool:
     return method in OPEN.get(path, ()) or (method in ("GET", "HEAD") and path.startswith("/static/"))
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """Return the path below where the application is mounted."""
     path: str = scope["path"]
     root = scope.get("root_path", "")
@@ -158,7 +164,7 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 def _unknown(scope: Scope, headers: Headers) -> Response:
     """Answer someone who is not known: a browser that wants a page is led to the login."""
-    path = _path(scope)
+    path = path_of(scope)
     wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
     if wants_page and not path.startswith("/api/"):
         query = scope.get("query_string", b"").decode("latin-1")
@@ -171,9 +177,9 @@ def _unknown(scope: Scope, headers: Headers) -> Response:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
+            said = message.get("headers", ())
+            names = {name.lower() for name, _ in said}
+            message["headers"] = [*said, *(header for header in _HEADERS if header[0] not in names)]
         await send(message)
 
     return sending
