@@ -47,11 +47,11 @@ docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
 docs-output: $(VENV)/.installed-dev ## run the commands that pages show, and write their output there
 	@TZ=UTC $(BIN)/python docs/transcripts.py
 
-screenshots: $(VENV)/.installed-dev ## take pictures of the web page into .screenshots and docs/pages
+screenshots: machine $(VENV)/.installed-dev ## take pictures of the web page into .screenshots and docs/pages
 	@$(BIN)/python docs/screenshots.py
 
 clean: ## remove .venv and everything that was built
-	rm -rf $(VENV) build dist docs/_build
+	rm -rf $(VENV) build dist docs/_build .screenshots
 	rm -rf .grimp_cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests docs benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -34,6 +34,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from stores import Mismatch, Stores, make_seed
 
+import places
 import writers
 
 SIZES = (1_000, 10_000, 100_000)
@@ -79,6 +80,9 @@ def measure(bench: Bench, sizes: Sequence[int], kept: Path | None, peers_at: int
     bench.say("training")
     if bench.wants("training"):
         training.training(bench)
+    bench.say("stores")
+    if bench.wants("stores"):
+        places.stores(bench)
 
 
 def load(bench: Bench, size: int, seed: Path, kept: Path | None) -> None:
@@ -153,7 +157,7 @@ def main() -> int:
             given.keep = given.keep.resolve()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         progress = stack.enter_context(Progress(*columns, console=errors, transient=True))
-        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 10)
+        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 11)
         found = bench.found
         found.machine = {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}", **machine(folder)}
         found.machine["clock"] = "processor time" if given.cpu else "time passed"

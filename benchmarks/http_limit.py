@@ -89,7 +89,8 @@ def main() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         print(listening.getsockname()[1], flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listening])
+        config = uvicorn.Config(app, http="h11", log_level="warning", access_log=False)
+        uvicorn.Server(config).run([listening])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import raw
 import recording
 import workload
 from clock import timed
-from context import Bench
+from context import Bench, Effort
 from coprocess import HERE, Coprocess, Failed
 from environments import MLFLOW_SERVER
 from result import Result
@@ -123,8 +123,7 @@ def _against_limit(bench: Bench, each: int) -> None:
                 for turn in range(bench.effort.exchanges + 1):
                     for clients in found:
                         bench.tell(_name(each, clients))
-                        requests = REQUESTS[clients] if each == 1 else max(clients, REQUESTS[clients] // 6)
-                        files = bodies.make(requests if turn else clients, each)
+                        files = bodies.make(_requests(bench, clients, each) if turn else clients, each)
                         answers = [
                             _sent(load, file, server.port, clients)
                             for file, server in zip(files, sides, strict=True)
@@ -145,6 +144,12 @@ def _against_limit(bench: Bench, each: int) -> None:
         ours, hand = map(_waits, took[clients])
         note = f"0 failed; waits {ours}, by hand {hand}"
         bench.add(Result("http", _name(each, clients), None, "/s", rounds, LIMIT_RATE, note))
+
+
+def _requests(bench: Bench, clients: int, each: int) -> int:
+    """Return how many requests clients send in a round, fewer where a run is to be quick."""
+    share = bench.effort.writes / Effort().writes / (1 if each == 1 else 6)
+    return max(clients, round(REQUESTS[clients] * share))
 
 
 def _sent(load: Coprocess, file: Path, port: int, clients: int) -> dict[str, Any]:

@@ -13,12 +13,13 @@ SEED_RUNS = 2
 """Runs of the seed: one with what capture knows, one without."""
 
 
-def make_seed(path: Path, width: int) -> None:
+def make_seed(place: Path | str, width: int) -> None:
     """Make a store that holds `width` datasets, featuresets and models, and two runs.
 
     The runs make sure that all names of values are known to the store, as they are to one in use.
     """
-    with arangopipe.connect(f"sqlite:///{path}?durability=relaxed", actor="bench") as pipe:
+    url = place if isinstance(place, str) else f"sqlite:///{place}?durability=relaxed"
+    with arangopipe.connect(url, actor="bench") as pipe:
         pipe.admin.register_project(workload.PROJECT)
         for i in range(width):
             dataset = pipe.register_dataset(f"dataset_{i}", location=f"s3://bench/{i}", rows=i)

@@ -25,6 +25,7 @@ GROUPS = {
     "http": "P8",
     "start": "P9",
     "training": "P11",
+    "stores": "P13",
 }
 """What can be measured, and the number of its target."""
 
@@ -203,6 +204,8 @@ def figure(value: float, unit: str) -> str:
 
 def ratio(value: float) -> str:
     """Return a ratio as it is printed."""
+    if value < 0.1:
+        return f"{value:.2g}"
     return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 

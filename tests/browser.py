@@ -93,6 +93,8 @@ class Visitor:
 
     def fits(self) -> None:
         """Fail where the page is wider than the window."""
+        # A window that was resized is laid out with the next frame.
+        self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
         wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the window"
 

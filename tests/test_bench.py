@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "benchmarks"
-GROUPS = {"log", "bulk", "lookup", "lineage", "search", "writers", "start", "training"}
+GROUPS = {"log", "bulk", "lookup", "lineage", "search", "writers", "http", "start", "training", "stores"}
 
 pytestmark = pytest.mark.slow
 

@@ -21,6 +21,7 @@ import arangopipe
 import oldcode
 from arangopipe.compat import nested
 from arangopipe.errors import AlreadyExists, InvalidInput, NotFound
+from servers import Server
 
 RECEIPT = {"_id", "_key", "_rev"}
 
@@ -91,6 +92,20 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("generation", "check"), RULES)
 def test_rule(generation: str, check: Check, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
+        check(Old(generation, *oldcode.connect(generation), caplog))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("generation", "check"), RULES)
+def test_rule_on_postgresql(
+    generation: str,
+    check: Check,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    server18: Server,
+) -> None:
+    with server18.database(server18.template) as name, caplog.at_level(logging.INFO):
+        monkeypatch.setenv("ARANGOPIPE_LEGACY_URL", server18.url(name, socket=True))
         check(Old(generation, *oldcode.connect(generation), caplog))
 
 

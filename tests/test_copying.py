@@ -39,7 +39,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "server"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with empty_store(request, request.param, tmp_path) as url:
         yield url

@@ -112,7 +112,7 @@ def _why(pipe: ArangoPipe, reason: str) -> str:
     return found.reason
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=["memory", "sqlite"])
 def pipe(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipe]:
     with (
         empty_store(request, request.param, tmp_path) as url,
@@ -144,6 +144,7 @@ def test_what_cannot_be_a_name_can_be_a_value(pipe: ArangoPipe, place: str, text
     assert VALUES[place](pipe, text) == text
 
 
+@pytest.mark.parametrize("pipe", ENGINES, indirect=True)
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_text_is_found_by_itself(pipe: ArangoPipe, text: str) -> None:
     """A search for a text finds what has it, and nothing else, however the text looks."""

@@ -19,8 +19,10 @@ import story
 from arangopipe.model.expressions import Expression
 from arangopipe.model.graph import Point
 from arangopipe.pipe import ArangoPipe
+from arangopipe.roles import Principal
 from arangopipe.server import access
 from arangopipe.server.door import OPEN
+from arangopipe.server.guard import GuardedStore
 from arangopipe.server.pages import PAGES, curves, finding, static
 from arangopipe.server.pages.rendering import Entry
 from arangopipe.store.base import Store
@@ -155,7 +157,7 @@ def test_navigation_leads_to_pages_that_are_there(client: httpx.Client) -> None:
     text = page(client, "/")
     for entry in entries:
         assert f'href="{entry.path}"' in text
-        assert client.get(entry.path).status_code == 200
+        assert client.get(entry.path, follow_redirects=True).status_code == 200
 
 
 def test_a_page_with_what_it_loads_is_light(client: httpx.Client) -> None:
@@ -550,3 +552,20 @@ def test_who_is_not_known_is_led_to_the_login() -> None:
             assert answer.headers["location"].startswith("/login?next=")
             assert httpx.get(address + path.partition("?")[0] + ".json").status_code == 401
         assert httpx.get(address + static.address("css/app.css")).status_code == 200
+
+
+def test_pages_show_what_one_may_see(pipe: ArangoPipe) -> None:
+    seen = GuardedStore(pipe.store, Principal("cho", roles={"churn": "viewer"}))
+    with visiting(seen) as there:
+        for address in ("/", "/home/counts", "/search", "/search/facets", "/search/attributes"):
+            for path in (address, f"{'/home' if address == '/' else address}.json"):
+                answer = there.get(path)
+                assert answer.status_code == 200
+                assert not re.search("diabetes|forest|net-0|rmse(?! &lt;)", answer.text), path
+        assert "Nothing is called that" in there.get("/find", params={"text": "net-0"}).text
+        for path in ("/entity/run/net-0", "/entity/run/net-0/points", "/entity/deployment/prod-2"):
+            assert there.get(path).status_code == there.get(f"{path}.json").status_code == 404
+        data = pipe.lookup_dataset("patients")
+        text = page(there, f"/entity/{data.id}")
+        assert "patients@2" in text
+        assert "net-0" not in text

@@ -142,7 +142,7 @@ class Gate:
         if known is not None:
             ids.append(users.user_id(known.token.user))
         token, *rest = self.store.get(ids)
-        if token is None or token.document.get("purpose") == "password":
+        if token is None or token.document.get("purpose") not in ("token", "session"):
             return None, None
         (user,) = rest or self.store.get([users.user_id(token.document["user"])])
         return token, user

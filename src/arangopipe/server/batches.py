@@ -20,6 +20,7 @@ from arangopipe.server.access import AskedStore, Gate, Principal, asking
 from arangopipe.server.bodies import LINES, body_of, encode, json_of, lines_of
 from arangopipe.server.contract import replica_of
 from arangopipe.server.limits import streamed
+from arangopipe.server.problems import may
 from arangopipe.store.base import Store
 
 router = APIRouter(tags=["store"])
@@ -101,7 +102,7 @@ def _patience(request: Request) -> float:
     return min(float(wanted[1]), PATIENCE) if wanted else PATIENCE
 
 
-@router.post("/store/append", tags=["store"])
+@router.post("/store/append", tags=["store"], responses=may(400, 409, 501))
 @streamed
 async def append(request: Request, store: AskedStore) -> dict[str, Any]:
     """Record changes, one a line with its rows, as another store did: all or nothing."""
@@ -201,6 +202,7 @@ router.add_api_route(
     streamed(write),
     methods=["POST"],
     response_class=Response,
+    responses=may(400, 404, 409, 501),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -23,6 +23,7 @@ from arangopipe.model.graph import Change, Edge, EdgeRef, Node, Points
 from arangopipe.model.wire import batch_from, change_dict, points_from
 from arangopipe.server.access import AskedStore
 from arangopipe.server.bodies import encode, json_of, streamed
+from arangopipe.server.problems import may
 from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, Replica, Store
 
 API = 1
@@ -137,6 +138,7 @@ def asked(route: str, example: dict[str, Any], /, **kinds: Kind) -> Callable[[An
             methods=["POST"],
             name=f"store_{route.replace('-', '_')}",
             response_class=Response,
+            responses=may(404, 409, 501),
             openapi_extra={"requestBody": {"content": content, "required": bool(needed)}},
         )
         return function

@@ -98,6 +98,7 @@ MEANING: Mapping[int, str] = {
     412: "The thing was changed since: its ETag is not the one in If-Match.",
     413: "The body is larger than the server takes.",
     415: "The body is encoded in a way the server does not know.",
+    421: "The server does not go by the name in the header Host.",
     422: "Something in the request cannot be taken as it is.",
     429: "Too many attempts: wait as long as Retry-After says.",
     500: "The server or its store failed; its log says why.",

@@ -202,7 +202,7 @@ class Store(ABC):
         """Return the kinds this store knows; `reload` looks for own kinds that others have added."""
         if reload or self._vocabulary is None:
             own = [node for page in self._own_kinds() for node in page]
-            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+            self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
         return self._vocabulary
 
     _vocabulary: Vocabulary | None = None

@@ -166,7 +166,7 @@ class MemoryStore(Store, Maintenance, Replica):
             if isinstance(row.value, Node):
                 own.pop(row.value.id, None)
         own.update({node.id: node for node in nodes if node.kind == "kinds"})
-        Vocabulary().with_own((node.name, node.document) for node in own.values())
+        Vocabulary.of_store((node.name, node.document) for node in own.values())
 
     def _check_ends(self, batch: Batch) -> None:
         """Check that what the batch refers to is there, in the store or in the batch itself."""

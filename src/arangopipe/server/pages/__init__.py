@@ -6,7 +6,19 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import compare, entity, find, home, lineage, run, search, static
+from arangopipe.server.pages import (
+    account,
+    admin,
+    compare,
+    entity,
+    find,
+    home,
+    lineage,
+    login,
+    run,
+    search,
+    static,
+)
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
@@ -20,6 +32,10 @@ PAGES: tuple[ModuleType, ...] = (
     # A run has a page of its own, before that of any kind.
     run,
     entity,
+    admin,
+    *admin.PARTS,
+    login,
+    account,
 )
 """The pages, in the order of the navigation; one that names itself in `NAVIGATION` stands there."""
 

@@ -7,6 +7,7 @@ answer, the class of a store is the one that has just those abilities.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
@@ -36,6 +37,9 @@ from arangopipe.store.checks import check_document
 from arangopipe.store.remote.address import address_of
 from arangopipe.store.remote.client import GREETING, LINES, Client, encode
 
+LONGEST = 60.0
+"""Seconds after which a server that hung is tried again at the latest."""
+
 
 class RemoteStore(Store):
     """The store of a server: ``https://host``, with a token."""
@@ -46,6 +50,7 @@ class RemoteStore(Store):
         self._client = Client(address)
         self._closed = False
         self._greeted = False
+        self._try_at, self._why = 0.0, ""
         try:
             self._greet(GREETING)
         except StoreUnavailable:
@@ -55,8 +60,16 @@ class RemoteStore(Store):
             self._client.close()
             raise
 
-    def _greet(self, patience: float | None) -> None:
-        greeting = self._client.greet(self._client.address.timeout if patience is None else patience)
+    def _greet(self, patience: float) -> None:
+        """Learn what the server is able to do; one that hung is then left alone for ten times as long."""
+        began = time.monotonic()
+        try:
+            greeting = self._client.greet(patience)
+        except StoreUnavailable as error:
+            took = time.monotonic() - began
+            if took > GREETING / 2:
+                self._try_at, self._why = began + min(11 * took, LONGEST), str(error)
+            raise
         self.__class__ = _with_abilities(frozenset(_ABILITIES) & greeting.abilities)
         self.restricted = greeting.restricted
         self._greeted = True
@@ -69,7 +82,9 @@ class RemoteStore(Store):
         if self._closed:
             raise StoreUnavailable(f"the store {self.url} is closed: connect again")
         if not self._greeted:
-            self._greet(patience)
+            if time.monotonic() < self._try_at:
+                raise StoreUnavailable(self._why)
+            self._greet(GREETING if patience is None else min(patience, GREETING))
         return self._client
 
     def _ask(self, method: str, **arguments: Any) -> Any:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from arangopipe.errors import ArangopipeError, MissingExtra
+from arangopipe.errors import ArangopipeError, InvalidInput, MissingExtra
 from arangopipe.store.sql.address import parse
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import POSTGRES, Cursor, Rows
@@ -46,8 +46,6 @@ RECOVERY_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.5
 FIRST_ROWS, MOST_ROWS = 104, 8_192
 """Rows that a cursor fetches at once: of the first page, and later."""
-FEW = 0.001
-"""Which part of the rows of a cursor the server plans for, where it is likely not read to the end."""
 QUEUED = 100
 DEFAULTS = {
     "application_name": "arangopipe",
@@ -111,7 +109,6 @@ class Session:
         self._patience = -1.0
         self._queue: list[tuple[str, Sequence[Any]]] = []
         self._names = count(1)
-        self._fraction = FEW
         self._is_sound = True
 
     @property
@@ -137,13 +134,18 @@ class Session:
             self.execute(sql, each)
 
     def stream(self, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
-        """Yield rows by a cursor on the server, planned for the first of them or for all."""
+        """Yield rows as they are asked for; with `few` the first at once, in an order without ties."""
+        seen = 0
+        if few:
+            rows = self.execute(f"{sql} LIMIT {FIRST_ROWS}", parameters).fetchall()
+            yield from rows
+            seen = len(rows)
+            if seen < FIRST_ROWS:
+                return
         name = f"c{next(self._names)}"
-        fraction = FEW if few else 1.0
-        if fraction != self._fraction:
-            self._connection.execute(f"SET LOCAL cursor_tuple_fraction = {fraction}")
-            self._fraction = fraction
         self._connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters)
+        if seen:
+            self._connection.execute(f"MOVE {seen} FROM {name}")
         size = FIRST_ROWS
         while True:
             rows = self._connection.execute(f"FETCH {size} FROM {name}").fetchall()
@@ -196,11 +198,14 @@ class Session:
     def end(self) -> None:
         """End a transaction without effect, unless it has been committed."""
         self._queue.clear()
-        self._fraction = FEW
         open_ = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
         if self._process == os.getpid() and self._connection.pgconn.transaction_status in open_:
             # What cannot be rolled back is closed when it is given back.
             self._connection.pgconn.exec_(b"ROLLBACK")
+
+    def discard(self) -> None:
+        """Have the connection closed when it is given back."""
+        self._is_sound = False
 
     def is_usable(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
@@ -252,13 +257,17 @@ class Postgres(Database):
         self.address = parse(url)
         self.url = self.address.shown
         self.schema = self.address.schema
-        with self._errors():
+        try:
             self._settings = conninfo_to_dict(self.address.libpq)
+        except psycopg.ProgrammingError as error:
+            known = "libpq's parameters, and schema, isolation and connections"
+            raise InvalidInput(f"{self.url}: {error}; options are {known}") from error
         for name, default in DEFAULTS.items():
             self._settings.setdefault(name, default)
         self.quoted = '"' + self.schema.replace('"', '""') + '"'
         path = self.quoted.replace("\\", "\\\\").replace(" ", "\\ ")
-        options = f"-csearch_path={path} -ccursor_tuple_fraction={FEW}"
+        # A cursor is read to the end.
+        options = f"-csearch_path={path} -ccursor_tuple_fraction=1.0"
         self._settings["options"] = f"{self._settings.get('options') or ''} {options}"
         level = self.address.isolation
         self._begin = "BEGIN" if level is None else f"BEGIN ISOLATION LEVEL {level.upper()}"
@@ -336,6 +345,9 @@ class Postgres(Database):
                 state["committing"] = True
                 session.commit()
                 return result
+            except psycopg.errors.ReadOnlySqlTransaction:
+                session.discard()  # another of the hosts in the address may take writes by now
+                raise
             finally:
                 session.end()
 

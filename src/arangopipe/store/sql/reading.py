@@ -82,7 +82,7 @@ class Reader:
         return rows_of(self.cursor, sql, params)
 
     def first(self, sql: str, params: Sequence[Any]) -> Iterator[Any]:
-        """Yield the first of perhaps very many rows, as they are asked for."""
+        """Yield the first of perhaps very many rows, as they are asked for, in an order without ties."""
         return rows_of(self.cursor, sql, params, few=True)
 
     def node(self, row: NodeRow) -> Node:
@@ -164,7 +164,7 @@ class Reader:
         params = [self.dialect.some(ids)] * (1 if self.at is None else 2)
         found: dict[tuple[int, int, int], Any] = {}
         for end in ("source", "target"):
-            for row in self.first(
+            for row in self.many(
                 states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.each), params
             ):
                 found[row[:3]] = row

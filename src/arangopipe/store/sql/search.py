@@ -254,7 +254,8 @@ class Search:
         # The same number, but known before the row of the node is fetched.
         more = f"{more} AND {rest.replace('n.id', 'v.node')}"
         order = ", ".join(f"{column} {direction}" for column in dialect.value_order)
-        types = list(enumerate(dialect.value_types))
+        # A first page comes of one statement; what follows a value, of one for each type.
+        types = list(enumerate(dialect.value_types if after is not None else (("true", ""),)))
         last = None if after is None else dialect.type_of(after[0][0][-1])
         for place, (of_type, column) in reversed(types) if key.descending else types:
             if last is not None and (place > last if key.descending else place < last):

@@ -126,7 +126,7 @@ class SQLStore(Store, Maintenance, Replica):
             own = reader.nodes(
                 reader.cursor.execute(f"SELECT {NODE} FROM node WHERE kind = ?", (term,)).fetchall()
             )
-            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+            self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
         return self._vocabulary
 

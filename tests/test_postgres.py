@@ -1,0 +1,338 @@
+"""What is PostgreSQL's own: addresses, texts, retries, errors, many writers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from arangopipe import InvalidInput, StoreError, StoreUnavailable, connect
+from arangopipe.errors import PermissionDenied, SchemaMismatch
+from arangopipe.model import attributes
+from arangopipe.model.filters import parse, parse_order
+from arangopipe.model.graph import Batch, Put
+from arangopipe.store import inspection, open_store
+from arangopipe.store.base import Store
+from arangopipe.store.settings import place
+from arangopipe.store.sql import address, refusals
+from arangopipe.store.sql.dialect import POSTGRES
+from arangopipe.store.sql.migrate import SCHEMA
+from arangopipe.store.sql.postgres import Session
+from arangopipe.testing import verify_chain
+from arangopipe.testing.build import run, write
+from servers import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]
+
+
+@pytest.fixture
+def url(server18: Server) -> Iterator[str]:
+    with server18.database(server18.template) as name:
+        yield server18.url(name)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with open_store(url) as store:
+        yield store
+
+
+# --- addresses -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "libpq", "shown"),
+    [
+        ("postgres://ann:secret@h/db", "postgresql://ann:secret@h/db", "postgresql://ann@h/db"),
+        ("postgresql+psycopg://h/db?schema=a", "postgresql://h/db", "postgresql://h/db?schema=a"),
+        (
+            "postgresql://ann@h1:1,h2:2/db?target_session_attrs=read-write&isolation=serializable&password=x",
+            "postgresql://ann@h1:1,h2:2/db?target_session_attrs=read-write&password=x",
+            "postgresql://ann@h1:1,h2:2/db?target_session_attrs=read-write&isolation=serializable",
+        ),
+        (
+            "postgresql://ann@/db?host=/var/run&sslmode=verify-full&connections=7",
+            "postgresql://ann@/db?host=/var/run&sslmode=verify-full",
+            "postgresql://ann@/db?host=/var/run&sslmode=verify-full&connections=7",
+        ),
+    ],
+)
+def test_what_is_not_ours_goes_to_libpq_and_secrets_are_not_shown(given: str, libpq: str, shown: str) -> None:
+    found = address.parse(given)
+    assert (found.libpq, found.shown) == (libpq, shown)
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["schema=", "schema=pg_x", "schema=" + "x" * 64, "isolation=chaos", "connections=0", "connections=many"],
+)
+def test_options_that_cannot_be_are_named(options: str) -> None:
+    with pytest.raises(InvalidInput, match=options.partition("=")[0]):
+        open_store(f"postgresql://127.0.0.1/db?{options}")
+
+
+def test_an_option_that_nobody_knows_is_named() -> None:
+    with pytest.raises(InvalidInput, match="shcema"):
+        open_store("postgresql://127.0.0.1/db?shcema=x")
+
+
+def test_two_schemas_are_two_places_whatever_else_an_address_says() -> None:
+    one = place("postgres://ann:x@h/db?schema=a&sslmode=require&password=x")
+    assert one == place("postgresql+psycopg://bob@h/db?connections=3&schema=a")
+    assert one != place("postgresql://h/db?schema=b")
+    assert place("postgresql:///db?host=/a") != place("postgresql:///db?host=/b")
+
+
+@pytest.mark.parametrize("schema", ["Team A", 'say "x"', "back\\slash", "ünï"])
+def test_a_schema_may_have_any_name(schema: str, postgres18: str) -> None:
+    with open_store(f"{postgres18}?schema={schema}") as store:
+        write(store, run("01"))
+        assert store.count("run") == {None: 1}
+    assert inspection(f"{postgres18}?schema={schema}").size().bytes > 0  # type: ignore[union-attr]
+
+
+# --- texts and numbers -----------------------------------------------------------------------------
+
+TEXTS = ["", "a", "a\x00", "a\x00b", "a\x01", "a\x01\x01", "a\x01\x02", "a\x02", "b", "ä", "\U0001f600" * 900]
+
+
+def test_texts_with_any_character_are_kept_compared_and_sorted(store: Store) -> None:
+    nodes = [run(f"{i:02}", v=text) for i, text in enumerate(TEXTS)]
+    store.write(Batch("texts", tuple(Put(node) for node in nodes), reason="with \x00 in it"))
+    assert store.head().reason == "with \x00 in it"  # type: ignore[union-attr]
+    found = store.search("run", order=parse_order("v"))
+    assert [node.document["v"] for node in found.items] == sorted(TEXTS)
+    for text, like in itertools.product(TEXTS, ("like", "=")):
+        quoted = text.replace("'", "''")
+        assert [node.document["v"] for node in store.search("run", parse(f"v {like} '{quoted}'")).items] == [
+            text
+        ], (text, like)
+    assert len(store.search("run", parse("v like 'a_'")).items) == 3
+    assert list(store.check()) == []  # type: ignore[attr-defined]
+
+
+def test_integers_and_floats_come_back_as_they_were(store: Store) -> None:
+    values = [1, 1.0, 2**53, -(2**53), 1e300, 5e-324, 0.1, True, "1"]
+    for i, value in enumerate(values):
+        write(store, run(f"{i}", v=value))
+    (chunk,) = store.columns("run", ["v"])
+    assert [repr(v) for v in sorted(chunk["v"], key=repr)] == sorted(map(repr, values))
+
+
+def test_a_text_that_does_not_fit_the_index_is_found_in_its_document(store: Store) -> None:
+    long = "\U0001f600" * 700
+    assert attributes.indexed("run", {"v": long}) == ([("v", long)], True)
+    assert not POSTGRES.holds(long)
+    write(store, run("1", v=long), run("2", v="short"))
+    assert [node.key for node in store.search("run", parse(f"v = '{long}'")).items] == ["1"]
+
+
+# --- retries and errors ----------------------------------------------------------------------------
+
+
+def test_a_unit_that_the_server_cannot_serialize_is_done_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([psycopg.errors.SerializationFailure("x"), psycopg.errors.DeadlockDetected("y")])
+    commit = Session.commit
+
+    def failing(self: Session) -> None:
+        if (error := next(failures, None)) is not None:
+            raise error
+        commit(self)
+
+    monkeypatch.setattr(Session, "commit", failing)
+    with open_store(url) as store:
+        write(store, run("1"))
+        assert store.count("run") == {None: 1}
+
+
+def test_a_commit_whose_answer_was_lost_is_not_done_twice(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = iter([True])
+    commit = Session.commit
+
+    def failing(self: Session) -> None:
+        commit(self)
+        if next(lost, False):
+            self.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(Session, "commit", failing)
+    with open_store(url) as store:
+        write(store, run("1"))
+        assert store.count("run") == {None: 1}
+        assert verify_chain(store) == 1
+
+
+STATES: dict[str, type[Exception]] = {
+    "08006": StoreUnavailable,
+    "57P01": StoreUnavailable,
+    "25006": StoreUnavailable,
+    "40001": StoreUnavailable,
+    "55P03": StoreUnavailable,
+    "57014": StoreUnavailable,
+    "53100": StoreUnavailable,
+    "53300": StoreUnavailable,
+    "58030": StoreUnavailable,
+    "28P01": PermissionDenied,
+    "42501": PermissionDenied,
+    "22021": InvalidInput,
+    "54000": InvalidInput,
+    "XX001": StoreError,
+    "42601": StoreError,
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_error_of_the_server_has_a_meaning(state: str) -> None:
+    error = psycopg.errors.lookup(state)("said")
+    found = refusals.meant("somewhere", error)
+    assert isinstance(found, STATES[state])
+    assert "somewhere" in str(found)
+    assert "said" in str(found)
+
+
+def test_every_error_of_the_driver_is_translated() -> None:
+    def kinds(base: type[Exception]) -> list[type[Exception]]:
+        return [base, *(kind for below in base.__subclasses__() for kind in kinds(below))]
+
+    for kind in {*kinds(psycopg.Error), *kinds(psycopg.Warning)}:
+        assert refusals.meant("somewhere", kind("said")) is not None, kind
+
+
+# --- many writers ----------------------------------------------------------------------------------
+
+WRITER = """
+import sys
+from arangopipe import connect
+with connect(sys.argv[1], capture=False) as pipe:
+    for i in range(50):
+        pipe.log_run(project="p", dataset="d", params={"writer": sys.argv[2], "i": i}, metrics={"m": i / 50})
+"""
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+def test_eight_processes_write_fifty_runs_each(isolation: str, url: str) -> None:
+    url = f"{url}?isolation={isolation.replace(' ', '%20')}"
+    with connect(url, capture=False) as pipe:
+        pipe.admin.register_project("p")
+        pipe.register_dataset("d")
+        before = pipe.store.head().number  # type: ignore[union-attr]
+        command = [sys.executable, "-W", "error", "-c", WRITER, url]
+        working = [
+            subprocess.Popen([*command, str(i)], stderr=subprocess.PIPE, env=os.environ) for i in range(8)
+        ]
+        failed = [said for process in working if (said := process.communicate(timeout=200)[1])]
+        assert failed == []
+        assert pipe.store.count("run") == {None: 400}
+        assert pipe.store.count("run", by="params.writer") == {str(i): 50 for i in range(8)}
+        assert [change.number for change in pipe.store.changes(before)] == list(
+            range(before + 1, before + 401)
+        )
+        verify_chain(pipe.store)
+
+
+def test_readers_see_one_moment_while_others_write(url: str) -> None:
+    over = threading.Event()
+    seen: list[Any] = []
+
+    def read(store: Store) -> None:
+        while not over.is_set():
+            for chunk in store.columns("run", ["params.x"]):
+                seen.append(len(chunk["id"]) % 2)
+
+    with open_store(url) as store:
+        reader = threading.Thread(target=read, args=(store,))
+        reader.start()
+        try:
+            for i in range(60):
+                write(store, run(f"{2 * i}"), run(f"{2 * i + 1}"))
+        finally:
+            over.set()
+            reader.join()
+    assert set(seen) <= {0}
+
+
+# --- schemas ---------------------------------------------------------------------------------------
+
+OLDER = """
+ALTER TABLE arangopipe.change DROP COLUMN origin; UPDATE arangopipe.alembic_version SET version_num = '0001'
+"""
+
+
+def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:
+    name = url.rpartition("/")[2]
+    with open_store(url) as store:
+        write(store, run("1"))
+    for statement in OLDER.split(";"):
+        server18.sql(statement, name)
+    opened: list[str] = []
+
+    def open_it() -> None:
+        with open_store(url) as store:
+            opened.append(str(store.head()))
+            write(store, run(f"n{len(opened)}"))
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 6
+    assert inspection(url).schema()[0] == SCHEMA  # type: ignore[union-attr]
+
+
+def test_who_may_not_upgrade_is_told_who_may(url: str, server18: Server) -> None:
+    name = url.rpartition("/")[2]
+    for statement in OLDER.split(";"):
+        server18.sql(statement, name)
+    server18.sql("CREATE ROLE only_writes LOGIN")
+    try:
+        server18.sql("GRANT USAGE ON SCHEMA arangopipe TO only_writes", name)
+        server18.sql("GRANT ALL ON ALL TABLES IN SCHEMA arangopipe TO only_writes", name)
+        with pytest.raises(PermissionDenied, match="owner of its tables can upgrade"):
+            open_store(server18.url(name, "only_writes"))
+        server18.sql("REVOKE ALL ON SCHEMA arangopipe FROM only_writes", name)
+        with pytest.raises(PermissionDenied, match="GRANT USAGE ON SCHEMA"):
+            open_store(server18.url(name, "only_writes"))
+        with pytest.raises(PermissionDenied, match="CREATE SCHEMA"):
+            open_store(server18.url(name, "only_writes", schema="new"))
+    finally:
+        server18.sql("DROP OWNED BY only_writes", name)
+        server18.sql("DROP ROLE only_writes")
+
+
+@pytest.mark.parametrize(
+    ("version", "error"), [("9999", SchemaMismatch), ("0000", StoreError), ("chaos", StoreError)]
+)
+def test_another_schema_is_refused(version: str, error: type[Exception], url: str, server18: Server) -> None:
+    server18.sql(f"UPDATE arangopipe.alembic_version SET version_num = '{version}'", url.rpartition("/")[2])
+    with pytest.raises(error, match=version):
+        open_store(url)
+
+
+def test_tables_of_another_program_are_left_alone(postgres18: str, server18: Server) -> None:
+    server18.sql("CREATE TABLE mine(x integer)", postgres18.rpartition("/")[2])
+    with pytest.raises(StoreError, match="another program"):
+        open_store(f"{postgres18}?schema=public")
+
+
+def test_an_inspection_tells_how_the_store_is_kept(url: str) -> None:
+    with open_store(url) as store:
+        write(store, run("1"))
+    look = inspection(url)
+    assert look is not None
+    assert look.schema() == (SCHEMA, SCHEMA)
+    assert {table.name: table.rows for table in look.size(tables=True).tables}["node"] == 1
+    states = {condition.name: condition.state for condition in look.conditions()}
+    assert states == {
+        **dict.fromkeys(("server", "schema", "rights", "connections", "cleaning"), "ok"),
+        "durability": "warn",
+    }
