@@ -252,7 +252,7 @@ def _open(made: Picture, node_id: str, way: Direction, boxes: dict[str, Box], al
         box.members = [member for member in box.members if member not in fresh]
         if not box.members:
             del boxes[box.id]
-    for box in grouped(fresh, drawn, room, made.question.hide).values():
+    for box in grouped(fresh, drawn | alone, room, made.question.hide).values():
         if box.grouped:
             box.id = f"{box.id}/{node_id}"
         boxes[box.id] = box
