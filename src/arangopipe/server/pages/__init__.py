@@ -6,7 +6,19 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import account, admin, entity, find, home, login, run, search, static
+from arangopipe.server.pages import (
+    account,
+    admin,
+    compare,
+    entity,
+    find,
+    home,
+    lineage,
+    login,
+    run,
+    search,
+    static,
+)
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
@@ -14,6 +26,8 @@ from arangopipe.server.pages.rendering import Entry
 PAGES: tuple[ModuleType, ...] = (
     home,
     search,
+    compare,
+    lineage,
     find,
     # A run has a page of its own, before that of any kind.
     run,
