@@ -32,11 +32,14 @@ PAGES = {
     "search": "/search?q=tag+%3D+%27sweep%27&order=metrics.rmse&limit=20",
     "dataset": "/entity/{dataset}",
     "deployment": "/entity/deployment/prod-2",
+    "questions": "/questions",
+    "question": "/questions/effect?attribute=s5&metric=rmse",
+    "deployments": "/deployments?at=2026-10",
     "run": "/entity/run/net-0?with=net-1&with=net-2&smooth=0.5",
 }
 """The pages by name; `{dataset}` is the id of the newest."""
 
-IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark")
+IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark", "question-light", "deployments-light")
 
 
 def main(names: list[str]) -> None:

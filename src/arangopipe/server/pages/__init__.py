@@ -6,7 +6,7 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import entity, find, home, run, search, static
+from arangopipe.server.pages import deployments, entity, find, home, questions, run, search, static
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
@@ -14,6 +14,8 @@ from arangopipe.server.pages.rendering import Entry
 PAGES: tuple[ModuleType, ...] = (
     home,
     search,
+    questions,
+    deployments,
     find,
     # A run has a page of its own, before that of any kind.
     run,

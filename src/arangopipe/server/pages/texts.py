@@ -112,6 +112,7 @@ def pretty(value: Any) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "brief": words.brief,
     "bytes": words.bytes_of,
     "cell": cell,
     "is_number": is_number,
