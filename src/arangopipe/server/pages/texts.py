@@ -143,6 +143,7 @@ def done(query: Mapping[str, str]) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "brief": words.brief,
     "bytes": words.bytes_of,
     "cell": cell,
     "is_number": is_number,
