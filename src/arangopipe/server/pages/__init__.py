@@ -6,10 +6,11 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import account, admin, entity, find, home, login, run, search, static
+from arangopipe.server.pages import account, admin, audit, entity, find, home, login, run, search, static
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
+from arangopipe.server.pages.verifying import Verifier
 
 PAGES: tuple[ModuleType, ...] = (
     home,
@@ -18,6 +19,7 @@ PAGES: tuple[ModuleType, ...] = (
     # A run has a page of its own, before that of any kind.
     run,
     entity,
+    audit,
     admin,
     *admin.PARTS,
     login,
@@ -31,6 +33,7 @@ def install(app: FastAPI) -> None:
     found = [getattr(module, "NAVIGATION", None) for module in PAGES]
     app.state.navigation = tuple(entry for entry in found if isinstance(entry, Entry))
     app.state.kept = Kept()
+    app.state.verifier = Verifier()
     app.mount("/static", static.Files(), name="static")
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)

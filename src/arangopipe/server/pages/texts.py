@@ -145,6 +145,7 @@ def done(query: Mapping[str, str]) -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "bytes": words.bytes_of,
     "cell": cell,
+    "counted": lambda what, how_many: words.count(how_many, what),
     "is_number": is_number,
     "cut": words.shortened,
     "is_nested": is_nested,
