@@ -23,6 +23,11 @@ PAGES = [
     "/entity/run/net-0?with=net-1",
     "/entity/run/broken",
     "/entity/deployment/prod-2",
+    "/lineage",
+    "/lineage/deployment/prod-2",
+    "/lineage/edges?of=run/net-0&of=run/net-1",
+    "/compare",
+    "/compare?run=net-0&run=net-1&run=broken",
 ]
 
 
