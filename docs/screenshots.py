@@ -38,11 +38,23 @@ PAGES = {
     "compare": "/compare?run=net-0&run=net-1&run=net-2&{best_runs}",
     "compare-many": "/compare?{sweep}&order=metrics.rmse",
     "compare-none": "/compare",
+    "questions": "/questions",
+    "question": "/questions/effect?attribute=s5&metric=rmse",
+    "deployments": "/deployments?at=2026-10",
     "run": "/entity/run/net-0?with=net-1&with=net-2&smooth=0.5",
 }
 """The pages by name; `{dataset}` is the id of the newest."""
 
-IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark")
+IN_DOCS = (
+    "home-light",
+    "search-light",
+    "dataset-light",
+    "run-dark",
+    "question-light",
+    "deployments-light",
+    "compare-light",
+    "lineage-data-light",
+)
 
 
 def main(names: list[str]) -> None:

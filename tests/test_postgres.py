@@ -24,7 +24,7 @@ from arangopipe.store.settings import place
 from arangopipe.store.sql import address, refusals
 from arangopipe.store.sql.dialect import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
-from arangopipe.store.sql.postgres import Session
+from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
 from arangopipe.testing.build import run, write
 from servers import Server

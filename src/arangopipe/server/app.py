@@ -30,6 +30,7 @@ from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
+from arangopipe.server.straight import Straight, shortcuts
 from arangopipe.store.base import Store
 
 API = "/api/v1"
@@ -79,6 +80,7 @@ def create_app(
         app.include_router(router, prefix=API)
     pages.install(app)
     openapi.install(app)
+    app.add_middleware(Straight, endpoints=shortcuts(API, routers))
     app.add_middleware(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.

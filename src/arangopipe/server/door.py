@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +21,7 @@ from arangopipe import credentials
 from arangopipe.errors import ArangopipeError
 from arangopipe.server import problems
 from arangopipe.server.access import Gate
+from arangopipe.users import Purpose
 
 COOKIE = "arangopipe_session"
 CSRF_HEADER = "x-csrf-token"
@@ -43,6 +44,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """What every answer carries, unless its route says otherwise."""
+
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
 """What goes with each 401."""
@@ -81,7 +84,7 @@ class Door:
         if misled := await self._misled(headers.get("host")):
             return problems.problem(421, misled), receive
         state = scope.setdefault("state", {})
-        open_ = is_open(scope["method"], _path(scope))
+        open_ = is_open(scope["method"], path_of(scope))
         if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
             return problems.problem(403, foreign, error="PermissionDenied"), receive
         bearer, session = _bearer(headers), _cookie(headers)
@@ -89,7 +92,10 @@ class Door:
         if open_ and not (by_cookie and scope["method"] == "POST"):
             return None, receive  # the store may be away, and this is still answered
         given = session if by_cookie else bearer
-        principal = await run_in_threadpool(self.gate.admit, given, "session" if by_cookie else "token")
+        purpose: Purpose = "session" if by_cookie else "token"
+        principal = self.gate.recall(given, purpose)
+        if principal is None:
+            principal = await run_in_threadpool(self.gate.admit, given, purpose)
         if principal is None:
             return (None if open_ else _unknown(scope, headers)), receive
         state["principal"], state["user"] = principal, principal.user
@@ -139,7 +145,7 @@ def is_open(method: str, path: str) -> bool:
     return method in OPEN.get(path, ()) or (method in ("GET", "HEAD") and path.startswith("/static/"))
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """Return the path below where the application is mounted."""
     path: str = scope["path"]
     root = scope.get("root_path", "")
@@ -195,7 +201,7 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 def _unknown(scope: Scope, headers: Headers) -> Response:
     """Answer someone who is not known: a browser that wants a page is led to the login."""
-    path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
+    path, query = path_of(scope), scope.get("query_string", b"").decode("latin-1")
     wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
     if wants_page and scope["method"] in ("GET", "POST"):
         there = path + (f"?{query}" if query else "")
@@ -215,9 +221,9 @@ def _unknown(scope: Scope, headers: Headers) -> Response:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
+            said = message.get("headers", ())
+            names = {name.lower() for name, _ in said}
+            message["headers"] = [*said, *(header for header in _HEADERS if header[0] not in names)]
         await send(message)
 
     return sending

@@ -45,7 +45,7 @@ class PreconditionFailed(errors.Conflict):
 def install(app: FastAPI) -> None:
     """Answer every error of an application with a problem document."""
     app.add_exception_handler(errors.ArangopipeError, _of_ours)
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
 
 
@@ -138,7 +138,8 @@ def status_of(error: errors.ArangopipeError) -> int:
     return STATUS[next((kind for kind in type(error).__mro__ if kind in STATUS), errors.StoreError)]
 
 
-def _of_http(request: Request, error: Exception) -> Response:
+def of_http(request: Request, error: Exception) -> Response:
+    """Return the answer that an error of the framework makes."""
     assert isinstance(error, HTTPException)
     detail = error.detail
     if error.status_code == 400:  # so the framework calls a body that is no text
