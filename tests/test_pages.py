@@ -143,7 +143,7 @@ def test_navigation_leads_to_pages_that_are_there(client: httpx.Client) -> None:
     text = page(client, "/")
     for entry in entries:
         assert f'href="{entry.path}"' in text
-        assert client.get(entry.path).status_code == 200
+        assert client.get(entry.path, follow_redirects=True).status_code == 200
 
 
 def test_a_page_with_what_it_loads_is_light(client: httpx.Client) -> None:

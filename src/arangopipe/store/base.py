@@ -202,7 +202,7 @@ class Store(ABC):
         """Return the kinds this store knows; `reload` looks for own kinds that others have added."""
         if reload or self._vocabulary is None:
             own = [node for page in self._own_kinds() for node in page]
-            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+            self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
         return self._vocabulary
 
     _vocabulary: Vocabulary | None = None
@@ -337,6 +337,21 @@ class Backup(ABC):
     @abstractmethod
     def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
         """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
+
+
+class Announcing:
+    """Ability: tell what is written through this very object, before whoever writes it goes on."""
+
+    _listeners: tuple[Callable[[Batch | None], object], ...] = ()
+
+    def listen(self, listener: Callable[[Batch | None], object]) -> None:
+        """Tell a function each batch that may have been written; None: it may be anything."""
+        self._listeners = (*self._listeners, listener)
+
+    def announce(self, batch: Batch | None) -> None:
+        """Tell all who listen."""
+        for listener in self._listeners:
+            listener(batch)
 
 
 def check_whole(store: Store, what: str) -> None:

@@ -6,7 +6,21 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import deployments, entity, find, home, questions, run, search, static
+from arangopipe.server.pages import (
+    account,
+    admin,
+    compare,
+    deployments,
+    entity,
+    find,
+    home,
+    lineage,
+    login,
+    questions,
+    run,
+    search,
+    static,
+)
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
@@ -14,12 +28,18 @@ from arangopipe.server.pages.rendering import Entry
 PAGES: tuple[ModuleType, ...] = (
     home,
     search,
+    compare,
+    lineage,
     questions,
     deployments,
     find,
     # A run has a page of its own, before that of any kind.
     run,
     entity,
+    admin,
+    *admin.PARTS,
+    login,
+    account,
 )
 """The pages, in the order of the navigation; one that names itself in `NAVIGATION` stands there."""
 

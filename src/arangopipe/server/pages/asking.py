@@ -60,6 +60,12 @@ class Ask:
         return known.name
 
     @property
+    def csrf(self) -> str:
+        """What a form of this session must send to prove where it comes from; "" where nobody logs in."""
+        found: str = self.request.scope["state"].get("csrf", "")
+        return found
+
+    @property
     def here(self) -> str:
         """The address of this page, with what was asked."""
         url = self.request.url
@@ -106,3 +112,11 @@ def _ask(request: Request, store: AskedStore, asker: Asker, as_of: str | None = 
 
 
 Asked = Annotated[Ask, Depends(_ask)]
+
+
+def _ask_now(request: Request, store: AskedStore, asker: Asker) -> Ask:
+    return Ask(request, store, asker, None)
+
+
+AskedNow = Annotated[Ask, Depends(_ask_now)]
+"""For what is always of the present, such as who may log in."""
