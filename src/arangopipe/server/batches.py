@@ -20,8 +20,8 @@ from arangopipe.server.access import AskedStore, Principal, asking
 from arangopipe.server.bodies import LINES, body_of, encode, json_of, lines_of
 from arangopipe.server.contract import replica_of
 from arangopipe.server.limits import streamed
-from arangopipe.server.straight import straight
 from arangopipe.server.problems import may
+from arangopipe.server.straight import straight
 from arangopipe.store.base import Store
 
 router = APIRouter(tags=["store"])

@@ -23,8 +23,8 @@ from arangopipe.model.graph import Change, Edge, EdgeRef, Node, Points
 from arangopipe.model.wire import batch_from, change_dict, points_from
 from arangopipe.server.access import AskedStore, asking
 from arangopipe.server.bodies import encode, json_of, streamed
-from arangopipe.server.straight import straight
 from arangopipe.server.problems import may
+from arangopipe.server.straight import straight
 from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, Replica, Store
 
 API = 1

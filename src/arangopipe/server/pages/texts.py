@@ -146,6 +146,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "brief": words.brief,
     "bytes": words.bytes_of,
     "cell": cell,
+    "counted": lambda what, how_many: words.count(how_many, what),
     "is_number": is_number,
     "cut": words.shortened,
     "is_nested": is_nested,

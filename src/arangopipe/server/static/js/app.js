@@ -80,6 +80,11 @@ enhance('input[type="datetime-local"]', (input) => {
   });
 });
 
+// What was left empty does not stand in the address.
+enhance("form[data-lean]", (form) => form.addEventListener("formdata", (event) => {
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+}));
+
 let before = "";
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
