@@ -23,10 +23,10 @@ from arangopipe.model.graph import Change, Edge, EdgeRef, Node, Points
 from arangopipe.model.wire import batch_from, change_dict, points_from
 from arangopipe.server.access import AskedStore
 from arangopipe.server.bodies import encode, json_of, streamed
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, Replica, Store
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, NativeQuery, Replica, Store
 
 API = 1
-ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica}
+ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica, "query": NativeQuery}
 
 router = APIRouter(tags=["store"])
 

@@ -6,7 +6,19 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import account, admin, audit, entity, find, home, login, run, search, static
+from arangopipe.server.pages import (
+    account,
+    admin,
+    audit,
+    entity,
+    find,
+    home,
+    login,
+    query,
+    run,
+    search,
+    static,
+)
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
@@ -20,6 +32,7 @@ PAGES: tuple[ModuleType, ...] = (
     run,
     entity,
     audit,
+    query,
     admin,
     *admin.PARTS,
     login,
