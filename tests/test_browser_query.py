@@ -35,7 +35,7 @@ def test_an_example_a_query_of_ones_own_and_back(visitor: Visitor) -> None:
     expect(found).to_contain_text("featuresets")
     page.get_by_text("How it is answered").click()
     expect(page.locator("#plan pre")).to_contain_text("SCAN")
-    editor = page.get_by_label("SQL", exact=True)
+    editor = page.locator("textarea[name=sql]")
     editor.fill("DELETE FROM node")
     editor.press("Control+Enter")
     page.wait_for_url(re.compile("DELETE"))
