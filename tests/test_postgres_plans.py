@@ -116,7 +116,7 @@ def test_what_users_wait_for_is_found_by_its_index(
         asked.append((numbered(sql)[0], parameters))
         return execute(self, sql, parameters)
 
-    def streamed(self: Session, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
+    def streamed(self: Session, sql: str, parameters: Sequence[Any], few: int) -> Iterator[Any]:
         if not few:
             asked.append((f"DECLARE it NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters))
         return stream(self, sql, parameters, few)
