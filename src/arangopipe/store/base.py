@@ -339,6 +339,21 @@ class Backup(ABC):
         """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
 
 
+class Announcing:
+    """Ability: tell what is written through this very object, before whoever writes it goes on."""
+
+    _listeners: tuple[Callable[[Batch | None], object], ...] = ()
+
+    def listen(self, listener: Callable[[Batch | None], object]) -> None:
+        """Tell a function each batch that may have been written; None: it may be anything."""
+        self._listeners = (*self._listeners, listener)
+
+    def announce(self, batch: Batch | None) -> None:
+        """Tell all who listen."""
+        for listener in self._listeners:
+            listener(batch)
+
+
 def check_whole(store: Store, what: str) -> None:
     """Raise `PermissionDenied` for what takes a whole store, where only a part of it is shown."""
     if store.restricted:
