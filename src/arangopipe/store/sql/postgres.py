@@ -151,6 +151,12 @@ class Postgres(Database):
                 session.end()
 
     @contextmanager
+    def lent(self) -> Iterator[psycopg.Connection[Any]]:
+        """Give a connection of the pool in autocommit mode, to look at something."""
+        with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+            yield session.driver
+
+    @contextmanager
     def work(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a connection of its own in autocommit mode, for what is not reading or writing."""
         with self._errors():

@@ -123,9 +123,9 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
 
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
+        mark = reader.state()[1:] if reader.dialect.batched else (0, 0)
         term = reader.term("kinds")
-        mark: tuple[int, int] = (0, 0)
-        if term is not None:
+        if term is not None and not reader.dialect.batched:
             mark = reader.cursor.execute(
                 "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
             ).fetchone()
