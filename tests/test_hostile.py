@@ -68,6 +68,8 @@ class Attacked:
             if text.isascii() and text.isprintable():
                 for name in found["header"]:
                     yield {**plain, "headers": {name: text}}
+            for name in plain.get("data", {}):
+                yield {**plain, "data": {**plain["data"], name: text}}
             for name in self._fields(route):
                 for value in (text, *(([text], {text: text}) if text in HOSTILE[4:6] else ())):
                     yield {**plain, "json": {**plain["json"], name: value}}

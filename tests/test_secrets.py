@@ -42,7 +42,7 @@ class Journey:
 
     def learn(self, name: str, text: str) -> str:
         """Remember a token or a cookie: its secret part is none that anybody may say again."""
-        self.secrets[name] = text.rpartition("_")[2]
+        self.secrets[name] = text[-43:]
         return text
 
 
