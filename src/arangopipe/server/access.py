@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks, in the era in which that was looked up, the hash that proves it, and the nodes that say so."""
+    """Who asks, as looked up in an era, the hash that proves it, and the nodes that say so."""
 
     principal: Principal
     token: users.Token
@@ -218,9 +218,7 @@ _EVERYBODY = Principal("", admin=True)
 def _proves(visitor: Visitor, secret: str, purpose: users.Purpose, now: datetime) -> bool:
     """Whether a secret is that of a token of a purpose that has not ended."""
     token = visitor.token
-    return (
-        token.purpose == purpose and credentials.matches(secret, visitor.digest) and not token.expired(now)
-    )
+    return token.purpose == purpose and credentials.matches(secret, visitor.digest) and not token.expired(now)
 
 
 def _unseen(visitor: Visitor, now: datetime) -> bool:
