@@ -32,11 +32,29 @@ PAGES = {
     "search": "/search?q=tag+%3D+%27sweep%27&order=metrics.rmse&limit=20",
     "dataset": "/entity/{dataset}",
     "deployment": "/entity/deployment/prod-2",
+    "lineage": "/lineage/deployment/prod-2?up={best}",
+    "lineage-data": "/lineage/{dataset}",
+    "lineage-start": "/lineage",
+    "compare": "/compare?run=net-0&run=net-1&run=net-2&{best_runs}",
+    "compare-many": "/compare?{sweep}&order=metrics.rmse",
+    "compare-none": "/compare",
+    "questions": "/questions",
+    "question": "/questions/effect?attribute=s5&metric=rmse",
+    "deployments": "/deployments?at=2026-10",
     "run": "/entity/run/net-0?with=net-1&with=net-2&smooth=0.5",
 }
 """The pages by name; `{dataset}` is the id of the newest."""
 
-IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark")
+IN_DOCS = (
+    "home-light",
+    "search-light",
+    "dataset-light",
+    "run-dark",
+    "question-light",
+    "deployments-light",
+    "compare-light",
+    "lineage-data-light",
+)
 
 
 def main(names: list[str]) -> None:
@@ -52,7 +70,13 @@ def main(names: list[str]) -> None:
 
 
 def take(address: str, pipe: ArangoPipe, names: list[str]) -> None:
-    known = {"dataset": pipe.lookup_dataset("patients").id}
+    sweep = pipe.search("run", "tag = 'sweep'", order_by="metrics.rmse")
+    known = {
+        "dataset": pipe.lookup_dataset("patients").id,
+        "best": pipe.lookup_run(story.BEST).id,
+        "best_runs": "&".join(f"run={run.key}" for run in sweep[:2]),
+        "sweep": "&".join(f"run={run.key}" for run in sweep),
+    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         for name in names:
@@ -62,6 +86,8 @@ def take(address: str, pipe: ArangoPipe, names: list[str]) -> None:
                     page = visitor.open(PAGES[name].format(**known))
                     height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
                     page.set_viewport_size({"width": size[0], "height": height})
+                    # Charts follow the size of the window a moment later.
+                    page.wait_for_timeout(300)
                     path = ALL / f"{name}-{theme}{suffix}.png"
                     page.screenshot(path=path)
                     visitor.close()

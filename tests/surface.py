@@ -56,8 +56,8 @@ def parameters(context: Any) -> dict[str, list[str]]:
 def study(store: Store, project: str, mark: str, prefix: str = "") -> None:
     """Record one of everything in a project, with a mark in whatever may hold one."""
     pipe = ArangoPipe(store, actor=f"{mark}-actor", capture=False)
-    pipe.admin.register_project(project, key=f"{prefix}project", note=mark)
-    own = {"project": project, "note": mark}
+    pipe.admin.register_project(project, key=f"{prefix}project", note=f"{mark}-note")
+    own = {"project": project, "note": f"{mark}-note"}
     names = {kind: f"{mark}-{name}" if prefix else name for kind, name in NAMES.items()}
     data = pipe.register_dataset(names["datasets"], key=f"{prefix}d-1", summary={"rows": 442}, **own)
     pipe.annotate(data, owner=f"{mark}-owner", reason=f"{mark}-reason")
@@ -72,9 +72,9 @@ def study(store: Store, project: str, mark: str, prefix: str = "") -> None:
         pipe.log_run(
             key=f"{prefix}{key}",
             name=f"{mark}-run-{number}",
-            params={"alpha": float(number), f"{mark}_param": mark},
+            params={"alpha": float(number), f"{mark}_param": f"{mark}-value"},
             metrics={"rmse": 50.0 + number, f"{mark}_metric": 1.5},
-            tags={f"{mark}_tag": mark},
+            tags={f"{mark}_tag": f"{mark}-value"},
             status="running" if key == "running" else "finished",
             environment={"host": f"{mark}-host"},
             **used,
@@ -82,13 +82,19 @@ def study(store: Store, project: str, mark: str, prefix: str = "") -> None:
     with pipe.start_run(key=f"{prefix}curve", name=f"{mark}-curve", **used) as run:
         run.log_metric(f"{mark}_loss", 1.0, step=1)
     place = pipe.admin.register_deployment
-    place(names["deployment"], f"run/{prefix}{BEST}", key=f"{prefix}p-1", note=mark, reason=f"{mark}-why")
-    place("next", f"run/{prefix}{RUN}", key=f"{prefix}p-2", schedule="2099-01-01T00:00Z", note=mark)
+    place(
+        names["deployment"], f"run/{prefix}{BEST}", key=f"{prefix}p-1", note=own["note"], reason=f"{mark}-why"
+    )
+    place("next", f"run/{prefix}{RUN}", key=f"{prefix}p-2", schedule="2099-01-01T00:00Z", note=own["note"])
     period = ("2026-01-01T00:00Z", "2026-01-08T00:00Z")
     pipe.log_serving_perf(
-        f"deployment/{prefix}p-1", {f"{mark}_served": 3.5}, period=period, key=f"{prefix}s-1", note=mark
+        f"deployment/{prefix}p-1",
+        {f"{mark}_served": 3.5},
+        period=period,
+        key=f"{prefix}s-1",
+        note=own["note"],
     )
-    pipe.link(data, model, note=mark)
+    pipe.link(data, model, note=own["note"])
     pipe.admin.register("patient", f"{mark}-patient", key=f"{prefix}t-1", **own)
 
 
@@ -117,14 +123,14 @@ def fill(store: Store) -> dict[str, str]:
     admin.register_project("asthma")
     pipe = ArangoPipe(store, actor="root", capture=False)
     pipe.register_dataset("shared", key="shared")
-    pipe.link("datasets/shared", f"run/{RUN}", note=OKAPI)
-    pipe.link("datasets/shared", f"run/z-{RUN}", note=ZEBRA)
-    pipe.link("datasets/d-1", "datasets/z-d-1", note=ZEBRA)
+    pipe.link("datasets/shared", f"run/{RUN}", note="okapi-note")
+    pipe.link("datasets/shared", f"run/z-{RUN}", note="zebra-note")
+    pipe.link("datasets/d-1", "datasets/z-d-1", note="zebra-note")
     pipe.link(f"run/{RUN}", "datasets/z-d-1", "run_datasets", roles=["test"])
-    pipe.link("featuresets/z-f-1", "datasets/shared", "featureset_dataset", note=ZEBRA)
+    pipe.link("featuresets/z-f-1", "datasets/shared", "featureset_dataset", note="zebra-note")
     admin.register_user("root", password=PASSWORD, admin=True)
     for name, roles in USERS.items():
-        more = {"full_name": "Zebra Zoe", "note": ZEBRA} if name == "zebra-zoe" else {}
+        more = {"full_name": "Zebra Zoe", "note": "zebra-note"} if name == "zebra-zoe" else {}
         admin.register_user(name, password=PASSWORD, roles=roles, **more)
     found = {name: admin.create_token(name, name=f"{name}-token").text for name in ("root", *USERS)}
     found["elsewhere"] = admin.create_token("root", projects=["asthma"]).text

@@ -441,6 +441,12 @@ def test_headers_that_keep_browsers_safe(admin: ArangoPipeAdmin, served: Serve) 
 # --- the routes ----------------------------------------------------------------------------------
 
 
+def test_an_administrator_without_roles_sees_each_user(admin: ArangoPipeAdmin, served: Serve) -> None:
+    with Client(served(admin.store), token_of(admin, "root")) as client:
+        assert client.get("/users/ana").json()["name"] == "ana"
+        assert client.get("/users/nobody").status_code == 404
+
+
 def test_own_tokens(admin: ArangoPipeAdmin, served: Serve) -> None:
     url = served(admin.store)
     of_bob = admin.create_token("bob").token
@@ -519,6 +525,8 @@ def test_who_administers_the_store(admin: ArangoPipeAdmin, served: Serve) -> Non
         assert made.json()["roles"] == {"asthma": "viewer"}
         assert client.post("/users", json={"name": "eve"}).status_code == 409
         assert client.post("/users", json={"name": "fay", "attributes": {"roles": 1}}).status_code == 422
+        assert client.get("/users/eve").json()["attributes"] == {"email": "eve@example.org"}
+        assert client.get("/users/nobody").status_code == 404
         assert client.patch("/users/eve", json={"admin": True}).json()["admin"] is True
         assert client.patch("/users/eve", json={}).status_code == 422
         assert eve.log_in("eve").json()["admin"] is True

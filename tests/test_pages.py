@@ -7,7 +7,6 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,12 @@ from arangopipe.server.door import OPEN
 from arangopipe.server.guard import GuardedStore
 from arangopipe.server.pages import PAGES, curves, finding, static
 from arangopipe.server.pages.rendering import Entry
-from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
 from served import serving
+from visits import HTML, page, view, visiting
 
 ROOT = Path(__file__).parent.parent
 VENDORED = (static.FOLDER / "vendor", ROOT / "tests" / "data" / "vendor")
-HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 WEIGHT = 300_000
 """What a page may weigh with all it loads, but for charts."""
 
@@ -43,30 +41,10 @@ def pipe() -> Iterator[ArangoPipe]:
         yield made
 
 
-@contextmanager
-def visiting(store: Store) -> Iterator[httpx.Client]:
-    with serving(store) as address, httpx.Client(base_url=address, headers=HTML, timeout=20) as client:
-        yield client
-
-
 @pytest.fixture(scope="module")
 def client(pipe: ArangoPipe) -> Iterator[httpx.Client]:
     with visiting(pipe.store) as made:
         yield made
-
-
-def view(client: httpx.Client, path: str, **query: Any) -> Any:
-    answer = client.get(f"{path}.json", params=query)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    return answer.json()
-
-
-def page(client: httpx.Client, path: str, **query: Any) -> str:
-    answer = client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/html")
-    return answer.text
 
 
 # --- files -------------------------------------------------------------------------------------
@@ -126,7 +104,24 @@ ADDRESSES = [
     "/entity/run/net-0",
     "/entity/run/broken",
     "/entity/run/net-0/points",
+    "/lineage",
+    "/lineage/run/net-0",
+    "/lineage/deployment/prod-2?live=1&depth=all",
+    "/lineage/edges?of=run/net-0&of=run/net-1",
+    "/compare",
+    "/compare?run=net-0&run=net-1&run=broken",
+    "/compare/values?run=net-0&run=net-1",
+    "/compare/points?run=net-0",
+    "/compare/why?a=net-0&b=net-1",
     "/entity/deployment/prod-2",
+    "/questions",
+    "/questions/effect?attribute=s5&metric=rmse",
+    "/questions/effect/answer?attribute=s5&metric=rmse",
+    "/questions/effect/names",
+    "/deployments",
+    "/deployments?at=2026-10&tag=prod",
+    "/deployments/serving?tag=prod",
+    "/deployments/impact",
 ]
 
 
@@ -157,14 +152,23 @@ def test_navigation_leads_to_pages_that_are_there(client: httpx.Client) -> None:
     text = page(client, "/")
     for entry in entries:
         assert f'href="{entry.path}"' in text
-        assert client.get(entry.path).status_code == 200
+        assert client.get(entry.path, follow_redirects=True).status_code == 200
 
 
 def test_a_page_with_what_it_loads_is_light(client: httpx.Client) -> None:
-    for address in ("/", "/search", "/entity/run/net-0"):
+    for address in (
+        "/",
+        "/search",
+        "/entity/run/net-0",
+        "/lineage/run/net-0",
+        "/compare?run=net-0&run=net-1",
+    ):
         text = page(client, address)
         loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', text))
         imported = {static.address(f"js/{name}.js") for name in ("dom",)}
+        if address.startswith("/lineage"):
+            imported |= {static.address(f"js/{name}.js") for name in ("drawing", "gestures", "layout")}
+            imported.add(static.address("vendor/dagre-3.1.3.esm.js"))
         weight = sum(len(client.get(each).content) for each in loaded | imported)
         assert len(text.encode()) + weight < WEIGHT
 
@@ -258,8 +262,8 @@ def test_home_says_what_is_live_and_what_is_wrong(client: httpx.Client, pipe: Ar
 def test_home_counts_by_project(client: httpx.Client) -> None:
     found = view(client, "/home/counts")
     counts = {project["name"]: project["counts"] for project in found["projects"]}
-    assert counts["diabetes"] == {"datasets": 0, "featuresets": 0, "models": 5, "run": 44, "deployment": 2}
-    assert found["shared"]["datasets"] == 2
+    assert counts["diabetes"] == {"datasets": 0, "featuresets": 0, "models": 5, "run": 44, "deployment": 4}
+    assert found["shared"]["datasets"] == 3
 
 
 def test_home_of_an_empty_store_says_how_to_begin() -> None:
@@ -316,6 +320,10 @@ def test_no_page_does_work_that_grows_with_the_store() -> None:
         for address in (
             "/",
             "/search",
+            "/lineage",
+            "/lineage/run/net-0",
+            "/lineage/deployment/prod-2",
+            "/compare?run=net-0&run=net-1",
             "/entity/run/net-0",
             "/entity/deployment/prod-2",
             "/find/names?text=forest",

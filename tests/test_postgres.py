@@ -24,7 +24,7 @@ from arangopipe.store.settings import place
 from arangopipe.store.sql import address, refusals
 from arangopipe.store.sql.dialect import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
-from arangopipe.store.sql.postgres import Session
+from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
 from arangopipe.testing.build import run, write
 from servers import Server
@@ -205,6 +205,9 @@ def test_every_error_of_the_driver_is_translated() -> None:
 
     for kind in {*kinds(psycopg.Error), *kinds(psycopg.Warning)}:
         assert refusals.meant("somewhere", kind("said")) is not None, kind
+    # What libpq itself says has no state.
+    for kind in (psycopg.OperationalError, psycopg.DatabaseError):
+        assert isinstance(refusals.meant("somewhere", kind("server closed the connection")), refusals.Lost)
 
 
 # --- many writers ----------------------------------------------------------------------------------

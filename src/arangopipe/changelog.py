@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,7 @@ _STEP = 500
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which changes are asked for."""
+    """Which changes are asked for: `things` are ids of what they touched, `reason` is a part of why."""
 
     actor: str | None = None
     since: When = None
@@ -26,23 +28,44 @@ class Wanted:
     action: str | None = None
     cursor: int | None = None
     as_of: When = None
+    things: Sequence[str] | None = None
+    reason: str | None = None
 
 
-def find(pipe: Session, limit: int, wanted: Wanted) -> tuple[list[Change], int | None]:
-    """Return the newest changes that are wanted, and the cursor to older ones."""
+def find(
+    pipe: Session, limit: int, wanted: Wanted, seconds: float = math.inf
+) -> tuple[list[Change], int | None]:
+    """Return the newest changes that are wanted, and the cursor to older ones.
+
+    After so many seconds it stops, and the cursor leads on to what was not looked at.
+    """
     kind = None if wanted.kind is None else pipe.references().kind(wanted.kind).name
     found: list[Change] = []
-    for change in _backwards(pipe, _last(pipe, wanted)):
+    end = time.monotonic() + seconds
+    for change in _backwards(pipe, _last(pipe, wanted), _numbers(pipe, wanted.things)):
         if _before(change, wanted.since):
             break
-        if not _fits(change, wanted):
-            continue
-        if len(found) == limit:
-            return found, found[-1].number
-        whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
-        if kind is None or any(thing.kind == kind for thing in touched(whole)):
-            found.append(whole)
+        if _fits(change, wanted):
+            if len(found) == limit:
+                return found, found[-1].number
+            whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
+            if kind is None or any(thing.kind == kind for thing in touched(whole)):
+                found.append(whole)
+        if time.monotonic() > end and change.number > 1:
+            return found, change.number
     return found, None
+
+
+def _numbers(pipe: Session, things: Sequence[str] | None) -> list[int] | None:
+    """Return the changes that wrote or deleted some things; None: all of the store."""
+    if things is None:
+        return None
+    numbers = set()
+    for revision in (state for thing in things for state in pipe.store.revisions(thing)):
+        numbers.add(revision.change.number)
+        if revision.closed_by is not None:
+            numbers.add(revision.closed_by.number)
+    return sorted(numbers, reverse=True)
 
 
 def _last(pipe: Session, wanted: Wanted) -> int:
@@ -52,7 +75,12 @@ def _last(pipe: Session, wanted: Wanted) -> int:
     return last if wanted.cursor is None else min(last, wanted.cursor - 1)
 
 
-def _backwards(pipe: Session, last: int) -> Iterator[Change]:
+def _backwards(pipe: Session, last: int, only: Sequence[int] | None) -> Iterator[Change]:
+    if only is not None:
+        for number in only:
+            if number <= last:
+                yield from pipe.store.changes(number - 1, limit=1)
+        return
     while last > 0:
         first = max(last - _STEP, 0)
         yield from reversed(list(pipe.store.changes(first, limit=last - first)))
@@ -68,7 +96,8 @@ def _before(change: Change, moment: When) -> bool:
 
 def _fits(change: Change, wanted: Wanted) -> bool:
     actors = (None, change.actor, change.origin and change.origin.actor)
-    return wanted.actor in actors and wanted.action in (None, change.action)
+    said = wanted.reason is None or wanted.reason.lower() in change.reason.lower()
+    return said and wanted.actor in actors and wanted.action in (None, change.action)
 
 
 def as_json(change: Change) -> dict[str, Any]:

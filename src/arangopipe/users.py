@@ -127,6 +127,8 @@ class Users(Session):
         """
         node = _new(name, check_switch("admin", admin), attributes)
         kept = None if password is None else credentials.hash_password(password)
+        if roles is not None and not isinstance(roles, Mapping):
+            raise InvalidInput(f"roles is {roles!r:.80}: write {{project: role}}")
         granted = {project: check_role(role) for project, role in (roles or {}).items()}
 
         def register() -> Batch:
@@ -268,6 +270,7 @@ class Users(Session):
 
     def open_session(self, user: str) -> NewToken:
         """Begin a session of the page, of 12 hours, and clear away those of the user that have ended."""
+        self._user_node(user)
         now = times.now()
         ended = [
             token.id

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks, as looked up in an era, the hash that proves it, and the nodes that say so."""
+    """Who asks, when that was looked up, the hash that proves it, and the nodes that say so."""
 
     principal: Principal
     token: users.Token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -23,6 +23,7 @@ from arangopipe.server import (
     people,
     placed,
     problems,
+    querying,
     questions,
     reads,
     runs,
@@ -39,11 +40,17 @@ API = "/api/v1"
 
 
 def create_app(
-    store: Store, *, authentication: bool = False, limits: Limits | None = None, close: bool = False
+    store: Store,
+    *,
+    authentication: bool = False,
+    limits: Limits | None = None,
+    hosts: Collection[str] = (),
+    close: bool = False,
 ) -> FastAPI:
     """Return the application that serves a store; with `authentication`, only to known users.
 
-    With `close`, the store is closed when the application stops.
+    Without it, the server answers only to the names of this machine for itself, and to `hosts`. With
+    `close`, the store is closed when the application stops.
     """
 
     @asynccontextmanager
@@ -70,7 +77,8 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    parts = (login, people, batches, contract, runs, placed, entities, kinds, reads, questions, moving)
+    asked = (reads, questions, querying)
+    parts = (login, people, batches, contract, runs, placed, entities, kinds, *asked, moving)
     routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router, prefix=API)
@@ -81,7 +89,7 @@ def create_app(
     app.add_middleware(Straight, endpoints=shortcuts(API, routers), packed=packed)
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
-    app.add_middleware(Door, gate=gate)
+    app.add_middleware(Door, gate=gate, hosts=hosts)
     pages.explain(app)
     app.add_middleware(Journal)
     return app

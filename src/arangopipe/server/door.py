@@ -7,7 +7,8 @@ such a request changes must prove that it comes from a page of this server.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -57,9 +58,10 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 class Door:
     """Lets requests in whose token or session is known, and puts who asks into their state."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, hosts: Collection[str] = ()) -> None:
         self.app = app
         self.gate = gate
+        self.hosts = frozenset(map(_name, hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or give it on."""
@@ -79,6 +81,8 @@ class Door:
 
     async def _ask(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Response | None, Receive]:
         """Find out who asks; return the answer to whom is not let in, and where to read the body from."""
+        if misled := await self._misled(headers.get("host")):
+            return problems.problem(421, misled), receive
         state = scope.setdefault("state", {})
         open_ = is_open(scope["method"], path_of(scope))
         if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
@@ -101,6 +105,39 @@ class Door:
             if scope["method"] not in _SAFE and not open_:
                 return await _forged(headers, receive, state["csrf"])
         return None, receive
+
+    async def _misled(self, host: str | None) -> str:
+        """Return in words that a request is for another server, "" where it is not.
+
+        Where nobody is asked who they are, a page from anywhere could have its own name resolved to this
+        machine, and so read what is served here. With tokens and sessions it would gain nothing.
+        """
+        if host is None or (name := _name(host)) in self.hosts or is_loopback(name):
+            return ""
+        if await run_in_threadpool(lambda: self.gate.authentication):
+            return ""
+        return (
+            f"this server is not called {name!r:.200}: serve with --allowed-host to have it answer to that, "
+            "or with authentication"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine as only this machine reaches it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _name(host: str) -> str:
+    """Return the name in a header Host, without its port; what is none is no name."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
 
 
 def is_open(method: str, path: str) -> bool:
@@ -165,12 +202,19 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 def _unknown(scope: Scope, headers: Headers) -> Response:
     """Answer someone who is not known: a browser that wants a page is led to the login."""
-    path = path_of(scope)
-    wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
-    if wants_page and not path.startswith("/api/"):
-        query = scope.get("query_string", b"").decode("latin-1")
-        there = quote(path + (f"?{query}" if query else ""), safe="")
-        return RedirectResponse(f"{scope.get('root_path', '')}/login?next={there}", 303)
+    path, query = path_of(scope), scope.get("query_string", b"").decode("latin-1")
+    wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
+    if wants_page and scope["method"] in ("GET", "POST"):
+        there = path + (f"?{query}" if query else "")
+        # What is not a page itself leads back to the page on which it was asked for.
+        on = headers.get("hx-current-url", "" if scope["method"] == "GET" else headers.get("referer", "/"))
+        if on:
+            page = urlsplit(on)
+            there = (page.path or "/") + (f"?{page.query}" if page.query else "")
+        login = f"{scope.get('root_path', '')}/login?next={quote(there, safe='')}"
+        if "hx-request" in headers:
+            return Response(status_code=401, headers={**CHALLENGE, "HX-Redirect": login})
+        return RedirectResponse(login, 303)
     said = "no token, or one that is wrong, expired or revoked: send 'Authorization: Bearer apt_…'"
     return problems.problem(401, said, headers=CHALLENGE)
 

@@ -21,13 +21,13 @@ from arangopipe.users import Users as People
 router = APIRouter()
 
 
-def _people(request: Request, asker: Asker) -> People:
+def registry(request: Request, asker: Asker) -> People:
     """Return the users of the whole store; each route asks first whether the asker may."""
     gate: Gate = request.app.state.gate
     return People(gate.store, actor=asker.user or None)
 
 
-Registry = Annotated[People, Depends(_people)]
+Registry = Annotated[People, Depends(registry)]
 
 # --- users ---------------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ def set_password(name: str, password: wire.NewPassword, asker: Asker, people: Re
 )
 def grant(name: str, project: str, given: wire.Grant, asker: Asker, people: Registry) -> wire.UserOut:
     """Give a user a role in a project, instead of the one they have there."""
-    target = _governed(project, asker, people)
+    target = governed(project, asker, people)
     return _seen(people.grant(name, target, given.role, reason=given.reason), asker)
 
 
@@ -95,11 +95,11 @@ def grant(name: str, project: str, given: wire.Grant, asker: Asker, people: Regi
 )
 def revoke(name: str, project: str, asker: Asker, people: Registry) -> wire.UserOut:
     """Take away the role that a user has in a project."""
-    target = _governed(project, asker, people)
+    target = governed(project, asker, people)
     return _seen(people.revoke(name, target), asker)
 
 
-def _governed(project: str, asker: Principal, people: People) -> Node:
+def governed(project: str, asker: Principal, people: People) -> Node:
     """Return the project of just that name, in which the asker may give roles."""
     require(asker, "grant", project)
     found = people.references().project_node(project)
@@ -111,7 +111,7 @@ def _governed(project: str, asker: Principal, people: People) -> Node:
 # --- tokens --------------------------------------------------------------------------------------
 
 
-@router.get("/tokens", tags=["tokens"], response_model=wire.Tokens)
+@router.get("/tokens", tags=["tokens"], response_model=wire.Tokens, responses=may(404))
 def list_tokens(
     asker: Asker,
     people: Registry,
@@ -161,7 +161,7 @@ def _manages(asker: Principal, token: Token) -> bool:
 
 
 def _grants(asker: Principal) -> bool:
-    return any(allowed(asker, "grant", project) for project in asker.roles)
+    return asker.admin or any(allowed(asker, "grant", project) for project in asker.roles)
 
 
 def _as_seen(user: User, asker: Principal) -> wire.UserOut | None:

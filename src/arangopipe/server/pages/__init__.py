@@ -6,18 +6,45 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
-from arangopipe.server.pages import entity, find, home, run, search, static
+from arangopipe.server.pages import (
+    account,
+    admin,
+    audit,
+    compare,
+    deployments,
+    entity,
+    find,
+    home,
+    lineage,
+    login,
+    query,
+    questions,
+    run,
+    search,
+    static,
+)
 from arangopipe.server.pages.failures import HtmlProblems
 from arangopipe.server.pages.kept import Kept
 from arangopipe.server.pages.rendering import Entry
+from arangopipe.server.pages.verifying import Verifier
 
 PAGES: tuple[ModuleType, ...] = (
     home,
     search,
+    compare,
+    lineage,
+    questions,
+    deployments,
     find,
     # A run has a page of its own, before that of any kind.
     run,
     entity,
+    audit,
+    query,
+    admin,
+    *admin.PARTS,
+    login,
+    account,
 )
 """The pages, in the order of the navigation; one that names itself in `NAVIGATION` stands there."""
 
@@ -27,6 +54,7 @@ def install(app: FastAPI) -> None:
     found = [getattr(module, "NAVIGATION", None) for module in PAGES]
     app.state.navigation = tuple(entry for entry in found if isinstance(entry, Entry))
     app.state.kept = Kept()
+    app.state.verifier = Verifier()
     app.mount("/static", static.Files(), name="static")
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)

@@ -17,6 +17,7 @@ from arangopipe.model.vocabulary import RESERVED_KINDS
 from arangopipe.pipe import ArangoPipe
 from arangopipe.references import When, moment_of
 from arangopipe.server.access import AskedStore, Asker, Principal
+from arangopipe.server.asking import when
 from arangopipe.store.base import AsOf, Store
 
 PRIVATE = frozenset(RESERVED_KINDS) - {"kinds"}
@@ -60,6 +61,12 @@ class Ask:
         return known.name
 
     @property
+    def csrf(self) -> str:
+        """What a form of this session must send to prove where it comes from; "" where nobody logs in."""
+        found: str = self.request.scope["state"].get("csrf", "")
+        return found
+
+    @property
     def here(self) -> str:
         """The address of this page, with what was asked."""
         url = self.request.url
@@ -94,11 +101,8 @@ def entity_path(node_id: str) -> str:
 
 def _moment(text: str | None) -> When:
     """Read a moment from an address: a change number or a time."""
-    if not text:
-        return None
-    if text.isdecimal():
-        return int(text)
-    return times.to_text(times.parse(text, "as_of"))
+    found = when(text or None)
+    return times.to_text(found) if isinstance(found, datetime) else found
 
 
 def _ask(request: Request, store: AskedStore, asker: Asker, as_of: str | None = None) -> Ask:
@@ -106,3 +110,11 @@ def _ask(request: Request, store: AskedStore, asker: Asker, as_of: str | None = 
 
 
 Asked = Annotated[Ask, Depends(_ask)]
+
+
+def _ask_now(request: Request, store: AskedStore, asker: Asker) -> Ask:
+    return Ask(request, store, asker, None)
+
+
+AskedNow = Annotated[Ask, Depends(_ask_now)]
+"""For what is always of the present, such as who may log in."""

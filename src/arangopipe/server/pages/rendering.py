@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from arangopipe import __version__
 from arangopipe.phrases import phrase
+from arangopipe.roles import Principal, allows
 from arangopipe.server import door
 from arangopipe.server.pages import static, texts
 from arangopipe.server.pages.asking import Ask, address, entity_path
@@ -27,11 +28,11 @@ HEADERS = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosn
 
 @dataclass(frozen=True)
 class Entry:
-    """A page in the navigation: its title, path, and who sees it."""
+    """A page in the navigation: its title, path, and who sees it (a maintainer: of any project)."""
 
     title: str
     path: str
-    needs: Literal["anyone", "admin"] = "anyone"
+    needs: Literal["anyone", "maintainer", "admin"] = "anyone"
 
 
 def page(router: APIRouter, path: str, template: str, *, also: str = "") -> Callable[[F], F]:
@@ -80,13 +81,16 @@ def html(ask: Ask, template: str, view: Mapping[str, Any], status: int = 200) ->
             to=ask.to,
             again=ask.again,
             thing=lambda node_id: ask.to(entity_path(node_id)),
-            navigation=_navigation(ask.request, ask.principal.admin),
+            navigation=_navigation(ask.request, ask.principal),
+            done=texts.done(ask.request.query_params),
         )
     )
     return HTMLResponse(text, status, HEADERS)
 
 
-def bare(request: Request, template: str, view: Mapping[str, Any], status: int) -> HTMLResponse:
+def bare(
+    request: Request, template: str, view: Mapping[str, Any], status: int, navigation: bool = True
+) -> HTMLResponse:
     """Return a page for a request of which nothing is known, such as one that failed."""
     text = (
         environment()
@@ -95,7 +99,8 @@ def bare(request: Request, template: str, view: Mapping[str, Any], status: int) 
             view=view,
             ask=None,
             to=lambda path, **query: address(path, query),
-            navigation=_navigation(request, False),
+            navigation=_navigation(request, None) if navigation else [],
+            done="",
         )
     )
     return HTMLResponse(text, status, {**door.HEADERS, **HEADERS})
@@ -107,8 +112,8 @@ def json_response(view: Any, status: int = 200) -> Response:
     return Response(text, status, {"Cache-Control": "private, no-cache"}, "application/json")
 
 
-def _navigation(request: Request, admin: bool) -> list[dict[str, Any]]:
-    """Return the entries that the asker sees, and which of them this page belongs to."""
+def _navigation(request: Request, principal: Principal | None) -> list[dict[str, Any]]:
+    """Return the entries that the asker sees (None: nobody known), and which of them this page belongs to."""
     path = request.url.path
     entries: tuple[Entry, ...] = request.app.state.navigation
     return [
@@ -118,8 +123,14 @@ def _navigation(request: Request, admin: bool) -> list[dict[str, Any]]:
             "here": path == "/" if entry.path == "/" else path.startswith(entry.path),
         }
         for entry in entries
-        if admin or entry.needs == "anyone"
+        if _sees(principal, entry)
     ]
+
+
+def _sees(principal: Principal | None, entry: Entry) -> bool:
+    if entry.needs == "anyone" or (principal is not None and principal.admin):
+        return True
+    return principal is not None and entry.needs == "maintainer" and allows(principal.highest(), "maintainer")
 
 
 class _Absent(StrictUndefined):

@@ -111,9 +111,42 @@ def pretty(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
+SAID = {
+    "logout": "You are logged out.",
+    "password": "Your password is changed, and your other sessions are ended.",
+    "register-user": "{} is registered.",
+    "set-password": "The password of {} is set; their sessions are ended.",
+    "disable": "{} is disabled; their tokens and sessions are ended.",
+    "enable": "{} is enabled.",
+    "grant-admin": "{} now administers the store.",
+    "revoke-admin": "{} no longer administers the store.",
+    "grant": "The role is given: {}.",
+    "revoke": "The role is taken away: {}.",
+    "revoke-token": "The token {} is ended.",
+    "end-session": "The session is ended.",
+    "register-project": "Project {} is registered.",
+    "describe": "Project {} is described anew.",
+    "register-node-kind": "The kind {} is registered.",
+    "register-edge-kind": "The kind of edge {} is registered.",
+    "delete-kind": "The kind {} is deleted.",
+    "deploy": "{} is deployed.",
+    "schedule": "{} is scheduled.",
+    "activate": "{} is active.",
+    "archive": "{} is archived.",
+}
+"""What a page says when something was done, by act."""
+
+
+def done(query: Mapping[str, str]) -> str:
+    """Return what was done before a page was shown, "" where nothing was."""
+    return SAID.get(query.get("done", ""), "").format(words.shortened(query.get("about", ""), 80))
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "brief": words.brief,
     "bytes": words.bytes_of,
     "cell": cell,
+    "counted": lambda what, how_many: words.count(how_many, what),
     "is_number": is_number,
     "cut": words.shortened,
     "is_nested": is_nested,

@@ -56,6 +56,35 @@ enhance("[data-copy]", (button) => {
   });
 });
 
+// A menu closes when one turns away.
+enhance("details[data-menu]", (menu) => {
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+});
+
+// What was refused is open again, with what was wrong in it.
+enhance("[popover][data-open]", (form) => form.showPopover());
+
+// Times are typed in the reader's zone, and sent in UTC.
+enhance('input[type="datetime-local"]', (input) => {
+  if (input.dataset.utc) {
+    const moment = new Date(input.dataset.utc);
+    input.value = new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+  }
+  input.form?.addEventListener("formdata", (event) => {
+    if (input.value) event.formData.set(input.name, new Date(input.value).toISOString());
+  });
+});
+
+// What was left empty does not stand in the address.
+enhance("form[data-lean]", (form) => form.addEventListener("formdata", (event) => {
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+}));
+
 let before = "";
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
@@ -63,7 +92,7 @@ document.addEventListener("keydown", (event) => {
   const pair = before + event.key;
   before = event.key === "g" ? "g" : "";
   const act = {
-    "/": () => document.getElementById("find").focus(),
+    "/": () => document.getElementById("find")?.focus(),
     "?": () => keys.showModal(),
     t: toggleTheme,
     n: () => document.querySelector("[data-next]")?.click(),

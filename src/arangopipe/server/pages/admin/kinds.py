@@ -1,0 +1,77 @@
+"""Own kinds of things and of edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_EDGES, RESERVED_KINDS
+from arangopipe.roles import require
+from arangopipe.server.pages.acts import Posted, acts
+from arangopipe.server.pages.admin.sections import entered
+from arangopipe.server.pages.asking import Ask, AskedNow
+from arangopipe.server.pages.rendering import View, page
+
+router = APIRouter()
+
+
+@page(router, "/admin/kinds", "admin/kinds.html")
+def kinds(ask: AskedNow) -> View:
+    """List the kinds, own ones first."""
+    known = ask.store.vocabulary(reload=True)
+    nodes = [
+        {"name": kind.name, "title": kind.title, "records": kind.records, "own": kind.name not in NODE_KINDS}
+        for kind in known.nodes.values()
+        if kind.name not in RESERVED_KINDS
+    ]
+    edges = [
+        {
+            "name": kind.name,
+            "from": kind.source,
+            "to": kind.target,
+            "depends": kind.depends,
+            "records": kind.records,
+            "own": kind.name not in EDGE_KINDS,
+        }
+        for kind in known.edges.values()
+        if kind.name not in RESERVED_EDGES
+    ]
+    return {
+        **entered(ask, "/admin/kinds"),
+        "nodes": sorted(nodes, key=lambda kind: not kind["own"]),
+        "edges": sorted(edges, key=lambda kind: not kind["own"]),
+    }
+
+
+def register_node(ask: Ask, form: Posted) -> str:
+    """Make an own kind of things known."""
+    require(ask.principal, "kinds")
+    return ask.pipe.admin.register_node_kind(form.text("name"), form.text("records")).name
+
+
+def register_edge(ask: Ask, form: Posted) -> str:
+    """Make an own kind of edge known."""
+    require(ask.principal, "kinds")
+    depends: Any = form.text("depends") or None
+    source, target = (form.text(name) or None for name in ("from", "to"))
+    records = form.text("records")
+    return ask.pipe.admin.register_edge_kind(form.text("name"), source, target, depends, records=records).name
+
+
+def delete(ask: Ask, form: Posted) -> str:
+    """Delete an own kind of which there is nothing."""
+    require(ask.principal, "kinds")
+    name = form.text("about")
+    ask.pipe.admin.delete(f"kinds:{name}", reason=form.text("reason"))
+    ask.store.vocabulary(reload=True)
+    return name
+
+
+acts(
+    router,
+    "/admin/kinds",
+    "admin/kinds.html",
+    kinds,
+    **{"register-node-kind": register_node, "register-edge-kind": register_edge, "delete-kind": delete},
+)
