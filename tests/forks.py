@@ -14,6 +14,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import writers
 from arangopipe import ArangoPipe, StoreUnavailable, audit
@@ -161,13 +162,16 @@ def inside(url: str, work: str) -> None:
     with writers.connect(url) as pipe:
         database = pipe.store._database  # type: ignore[attr-defined]
 
-        def hold() -> None:
-            with getattr(database, work)() as cursor:
-                cursor.execute("SELECT count(*) FROM node").fetchone()
-                is_inside.set()
-                go_on.wait(1)
+        def hold(cursor: Any) -> None:
+            cursor.execute("SELECT count(*) FROM node").fetchone()
+            is_inside.set()
+            go_on.wait(1)
 
-        thread = threading.Thread(target=hold)
+        def read() -> None:
+            with database.read() as cursor:
+                hold(cursor)
+
+        thread = threading.Thread(target=read if work == "read" else lambda: database.write(hold))
         thread.start()
         is_inside.wait()
 

@@ -34,6 +34,10 @@ def paths() -> dict[str, Path]:
     return {path.name[7:11]: path for path in sorted(DATA.glob("schema-*.db.gz"))}
 
 
+LATER = {"users", "tokens"}
+"""Kinds that are younger than the answers on file."""
+
+
 def unpack(packed: Path, target: Path) -> Path:
     """Unpack a store file."""
     target.write_bytes(gzip.decompress(packed.read_bytes()))
@@ -50,7 +54,7 @@ def answers_of(packed: Path) -> Any:
 
 def answers(store: Store) -> Any:
     """Return all that can be read from a store, as JSON has it."""
-    kinds = sorted(store.vocabulary(reload=True).nodes)
+    kinds = sorted(set(store.vocabulary(reload=True).nodes) - LATER)
     changes = [
         {**_change(change), "entries": sorted(map(_entry, change.entries), key=json.dumps)}
         for change in store.changes(entries=True)

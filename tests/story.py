@@ -34,6 +34,9 @@ class Story:
         pipe.admin.register_project("diabetes", description="How the disease of 442 patients went on")
         pipe.admin.register_project("churn", description="Who leaves within a quarter")
         self.data = [self._dataset(version, rows) for version, rows in (("1", 430), ("2", 442))]
+        self.holdout = pipe.register_dataset(
+            "holdout", source="hospital", summary={"rows": 90}, description="Patients of another year"
+        )
         self.features = {
             name: pipe.register_featureset(
                 name,
@@ -85,7 +88,7 @@ class Story:
                         {
                             "project": "diabetes",
                             "model": self.models[technique],
-                            "dataset": self.data[1],
+                            "datasets": {"training": self.data[1], "test": self.holdout},
                             "featureset": self.features[name],
                             "name": f"diabetes-{technique}-{name}-{seed}",
                             "params": {"alpha": 10.0**-seed, "depth": 3 + seed, "loss": "squared"},
@@ -164,7 +167,12 @@ class Story:
         since = [datetime(2026, 10, 1, tzinfo=timezone.utc), datetime(2026, 10, 20, tzinfo=timezone.utc)]
         admin.register_deployment("prod", run=first, active_from=since[0], key="prod-1")
         admin.register_deployment("prod", run=second, active_from=since[1], key="prod-2")
-        for week in range(5):
+        trial, last = (self.pipe.lookup_run(f"diabetes-{name}") for name in ("svr-base-0", "knn-base+s5-0"))
+        admin.register_deployment(
+            "trial", run=trial, active_from=START, active_to=since[0] + timedelta(days=9), key="trial-1"
+        )
+        admin.register_deployment("prod", run=last, schedule=self.now + timedelta(days=12), key="prod-3")
+        for week in (0, 1, 3, 4):
             start = since[0] + timedelta(weeks=week)
             self.pipe.log_serving_perf(
                 "prod", {"rmse": 58.0 + week, "rows": 120 + week}, period=(start, start + timedelta(weeks=1))

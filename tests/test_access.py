@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,13 @@ from argon2 import PasswordHasher
 from arangopipe import ArangoPipeAdmin, credentials
 from arangopipe.errors import StoreUnavailable
 from arangopipe.model import times
-from arangopipe.server.access import Gate
+from arangopipe.model.graph import Batch, Node, Put
+from arangopipe.model.ids import uuid7
+from arangopipe.server import access
+from arangopipe.server.access import Gate, Principal
 from arangopipe.server.attempts import Attempts, network
 from arangopipe.server.door import OPEN
+from arangopipe.server.guard import GuardedStore
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from served import program
@@ -144,7 +149,11 @@ def test_all_who_are_not_known_are_told_the_same(admin: ArangoPipeAdmin, served:
     assert httpx.get(f"{url}/api/v1/me", headers={"Authorization": f"bearer {good}"}).is_success
 
 
-def test_another_server_of_the_store_sees_a_revocation_at_once(tmp_path: Path) -> None:
+def test_another_server_of_the_store_sees_a_revocation_within_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = itertools.count()
+    monkeypatch.setattr(access, "monotonic", lambda: next(passed) * access.FRESH)
     url = f"sqlite:///{tmp_path}/runs.db"
     with ArangoPipeAdmin(url) as admin, open_store(url) as store:
         admin.register_project("diabetes")
@@ -164,6 +173,86 @@ def test_another_server_of_the_store_sees_a_revocation_at_once(tmp_path: Path) -
         admin.disable_user("ana")
         assert gate.admit(made.text) is None
         admin.enable_user("ana")
+        assert gate.admit(made.text) is None
+
+
+def test_what_the_process_itself_writes_counts_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is looked for: the clock stands still."""
+    monkeypatch.setattr(access, "monotonic", lambda: 1.0)
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with open_store(url) as store, ArangoPipeAdmin(store, actor="root") as admin:
+        gate = Gate(store, False)
+        assert gate.recall(None) is None
+        assert gate.admit(None) == gate.recall(None) == Principal("", admin=True)
+        admin.register_project("diabetes")
+        assert gate.recall(None) is None
+        assert gate.admit(None) == gate.recall(None)
+        admin.register_user("ana", roles={"diabetes": "viewer"})
+        assert gate.recall(None) is None
+        assert gate.admit(None) is None
+        made = admin.create_token("ana")
+        assert gate.recall(made.text) is None
+        found = gate.admit(made.text)
+        assert found is not None
+        assert gate.admit(made.text) == gate.recall(made.text) == found
+        for wrong in (None, "", "x", made.text[:-1], made.text[:-1] + "-", made.text.upper()):
+            assert gate.recall(wrong) is None
+        assert gate.recall(made.text, "session") is None
+        batch = Batch(uuid7(), (Put(Node("datasets", "d", "d", "1")),))
+        store.write(batch)
+        assert gate.recall(made.text) == found
+        changes: list[Callable[[], object]] = [
+            lambda: admin.grant("ana", "diabetes", "maintainer"),
+            lambda: admin.revoke("ana", "diabetes"),
+            lambda: admin.register_project("asthma"),
+            lambda: admin.disable_user("ana"),
+        ]
+        for change in changes:
+            assert gate.admit(made.text) == gate.recall(made.text) is not None
+            change()
+            assert gate.recall(made.text) is None
+        assert gate.admit(made.text) is None
+        admin.enable_user("ana")
+        again = admin.create_token("ana")
+        assert gate.admit(again.text) is not None
+        assert gate.admit(again.text) == gate.recall(again.text) is not None
+        now = times.now()
+        monkeypatch.setattr(times, "now", lambda: now + timedelta(days=100))
+        assert gate.recall(again.text) is gate.admit(again.text) is None
+        monkeypatch.setattr(times, "now", lambda: now)
+        assert gate.recall(again.text) is not None
+        admin.revoke_token(again.token.key)
+        assert gate.recall(again.text) is gate.admit(again.text) is None
+
+
+def test_others_make_the_first_user_of_an_open_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = 1.0
+    monkeypatch.setattr(access, "monotonic", lambda: moment)
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with ArangoPipeAdmin(url) as other, open_store(url) as store:
+        gate = Gate(store, False)
+        assert gate.admit(None) == gate.recall(None) == Principal("", admin=True)
+        other.register_user("root", password=PASSWORD, admin=True)
+        assert gate.recall(None) is not None
+        moment += access.FRESH
+        assert gate.recall(None) is None
+        assert gate.admit(None) is None
+        assert gate.authentication
+
+
+def test_of_a_store_that_announces_nothing_nothing_is_remembered(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with ArangoPipeAdmin(url) as admin, open_store(url) as other:
+        admin.register_user("ana")
+        made = admin.create_token("ana")
+        gate = Gate(GuardedStore(other, Principal("root", admin=True)), False)
+        assert gate.admit(made.text) is not None
+        assert gate.recall(made.text) is None
+        admin.revoke_token(made.token.key)
         assert gate.admit(made.text) is None
 
 
@@ -436,6 +525,8 @@ def test_who_administers_the_store(admin: ArangoPipeAdmin, served: Serve) -> Non
         assert made.json()["roles"] == {"asthma": "viewer"}
         assert client.post("/users", json={"name": "eve"}).status_code == 409
         assert client.post("/users", json={"name": "fay", "attributes": {"roles": 1}}).status_code == 422
+        assert client.get("/users/eve").json()["attributes"] == {"email": "eve@example.org"}
+        assert client.get("/users/nobody").status_code == 404
         assert client.patch("/users/eve", json={"admin": True}).json()["admin"] is True
         assert client.patch("/users/eve", json={}).status_code == 422
         assert eve.log_in("eve").json()["admin"] is True

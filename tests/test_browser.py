@@ -23,6 +23,14 @@ PAGES = [
     "/entity/run/net-0?with=net-1",
     "/entity/run/broken",
     "/entity/deployment/prod-2",
+    "/questions",
+    "/questions/effect",
+    "/questions/effect?attribute=s5&metric=rmse&task=progression",
+    "/questions/compare?run=run/net-0&run=run/net-1",
+    "/questions/test-set-wear?metric=rmse",
+    "/questions/datasets-used?per=week",
+    "/deployments?at=2026-10",
+    "/deployments?tag=prod&at=2026-10-15T12:00",
 ]
 
 

@@ -7,7 +7,6 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,12 @@ from arangopipe.server.door import OPEN
 from arangopipe.server.guard import GuardedStore
 from arangopipe.server.pages import PAGES, curves, finding, static
 from arangopipe.server.pages.rendering import Entry
-from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
 from served import serving
+from visits import HTML, page, view, visiting
 
 ROOT = Path(__file__).parent.parent
 VENDORED = (static.FOLDER / "vendor", ROOT / "tests" / "data" / "vendor")
-HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 WEIGHT = 300_000
 """What a page may weigh with all it loads, but for charts."""
 
@@ -43,30 +41,10 @@ def pipe() -> Iterator[ArangoPipe]:
         yield made
 
 
-@contextmanager
-def visiting(store: Store) -> Iterator[httpx.Client]:
-    with serving(store) as address, httpx.Client(base_url=address, headers=HTML, timeout=20) as client:
-        yield client
-
-
 @pytest.fixture(scope="module")
 def client(pipe: ArangoPipe) -> Iterator[httpx.Client]:
     with visiting(pipe.store) as made:
         yield made
-
-
-def view(client: httpx.Client, path: str, **query: Any) -> Any:
-    answer = client.get(f"{path}.json", params=query)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    return answer.json()
-
-
-def page(client: httpx.Client, path: str, **query: Any) -> str:
-    answer = client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/html")
-    return answer.text
 
 
 # --- files -------------------------------------------------------------------------------------
@@ -127,6 +105,14 @@ ADDRESSES = [
     "/entity/run/broken",
     "/entity/run/net-0/points",
     "/entity/deployment/prod-2",
+    "/questions",
+    "/questions/effect?attribute=s5&metric=rmse",
+    "/questions/effect/answer?attribute=s5&metric=rmse",
+    "/questions/effect/names",
+    "/deployments",
+    "/deployments?at=2026-10&tag=prod",
+    "/deployments/serving?tag=prod",
+    "/deployments/impact",
 ]
 
 
@@ -258,8 +244,8 @@ def test_home_says_what_is_live_and_what_is_wrong(client: httpx.Client, pipe: Ar
 def test_home_counts_by_project(client: httpx.Client) -> None:
     found = view(client, "/home/counts")
     counts = {project["name"]: project["counts"] for project in found["projects"]}
-    assert counts["diabetes"] == {"datasets": 0, "featuresets": 0, "models": 5, "run": 44, "deployment": 2}
-    assert found["shared"]["datasets"] == 2
+    assert counts["diabetes"] == {"datasets": 0, "featuresets": 0, "models": 5, "run": 44, "deployment": 4}
+    assert found["shared"]["datasets"] == 3
 
 
 def test_home_of_an_empty_store_says_how_to_begin() -> None:

@@ -14,15 +14,17 @@ import psycopg
 import pytest
 
 from arangopipe import InvalidInput, StoreError, StoreUnavailable, connect
-from arangopipe.errors import PermissionDenied
+from arangopipe.errors import PermissionDenied, SchemaMismatch
 from arangopipe.model import attributes
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Put
 from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
+from arangopipe.store.settings import place
 from arangopipe.store.sql import address, refusals
 from arangopipe.store.sql.dialect import POSTGRES
-from arangopipe.store.sql.postgres import Session
+from arangopipe.store.sql.migrate import SCHEMA
+from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
 from arangopipe.testing.build import run, write
 from servers import Server
@@ -79,6 +81,13 @@ def test_options_that_cannot_be_are_named(options: str) -> None:
 def test_an_option_that_nobody_knows_is_named() -> None:
     with pytest.raises(InvalidInput, match="shcema"):
         open_store("postgresql://127.0.0.1/db?shcema=x")
+
+
+def test_two_schemas_are_two_places_whatever_else_an_address_says() -> None:
+    one = place("postgres://ann:x@h/db?schema=a&sslmode=require&password=x")
+    assert one == place("postgresql+psycopg://bob@h/db?connections=3&schema=a")
+    assert one != place("postgresql://h/db?schema=b")
+    assert place("postgresql:///db?host=/a") != place("postgresql:///db?host=/b")
 
 
 @pytest.mark.parametrize("schema", ["Team A", 'say "x"', "back\\slash", "ünï"])
@@ -249,3 +258,81 @@ def test_readers_see_one_moment_while_others_write(url: str) -> None:
             over.set()
             reader.join()
     assert set(seen) <= {0}
+
+
+# --- schemas ---------------------------------------------------------------------------------------
+
+OLDER = """
+ALTER TABLE arangopipe.change DROP COLUMN origin; UPDATE arangopipe.alembic_version SET version_num = '0001'
+"""
+
+
+def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:
+    name = url.rpartition("/")[2]
+    with open_store(url) as store:
+        write(store, run("1"))
+    for statement in OLDER.split(";"):
+        server18.sql(statement, name)
+    opened: list[str] = []
+
+    def open_it() -> None:
+        with open_store(url) as store:
+            opened.append(str(store.head()))
+            write(store, run(f"n{len(opened)}"))
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 6
+    assert inspection(url).schema()[0] == SCHEMA  # type: ignore[union-attr]
+
+
+def test_who_may_not_upgrade_is_told_who_may(url: str, server18: Server) -> None:
+    name = url.rpartition("/")[2]
+    for statement in OLDER.split(";"):
+        server18.sql(statement, name)
+    server18.sql("CREATE ROLE only_writes LOGIN")
+    try:
+        server18.sql("GRANT USAGE ON SCHEMA arangopipe TO only_writes", name)
+        server18.sql("GRANT ALL ON ALL TABLES IN SCHEMA arangopipe TO only_writes", name)
+        with pytest.raises(PermissionDenied, match="owner of its tables can upgrade"):
+            open_store(server18.url(name, "only_writes"))
+        server18.sql("REVOKE ALL ON SCHEMA arangopipe FROM only_writes", name)
+        with pytest.raises(PermissionDenied, match="GRANT USAGE ON SCHEMA"):
+            open_store(server18.url(name, "only_writes"))
+        with pytest.raises(PermissionDenied, match="CREATE SCHEMA"):
+            open_store(server18.url(name, "only_writes", schema="new"))
+    finally:
+        server18.sql("DROP OWNED BY only_writes", name)
+        server18.sql("DROP ROLE only_writes")
+
+
+@pytest.mark.parametrize(
+    ("version", "error"), [("9999", SchemaMismatch), ("0000", StoreError), ("chaos", StoreError)]
+)
+def test_another_schema_is_refused(version: str, error: type[Exception], url: str, server18: Server) -> None:
+    server18.sql(f"UPDATE arangopipe.alembic_version SET version_num = '{version}'", url.rpartition("/")[2])
+    with pytest.raises(error, match=version):
+        open_store(url)
+
+
+def test_tables_of_another_program_are_left_alone(postgres18: str, server18: Server) -> None:
+    server18.sql("CREATE TABLE mine(x integer)", postgres18.rpartition("/")[2])
+    with pytest.raises(StoreError, match="another program"):
+        open_store(f"{postgres18}?schema=public")
+
+
+def test_an_inspection_tells_how_the_store_is_kept(url: str) -> None:
+    with open_store(url) as store:
+        write(store, run("1"))
+    look = inspection(url)
+    assert look is not None
+    assert look.schema() == (SCHEMA, SCHEMA)
+    assert {table.name: table.rows for table in look.size(tables=True).tables}["node"] == 1
+    states = {condition.name: condition.state for condition in look.conditions()}
+    assert states == {
+        **dict.fromkeys(("server", "schema", "rights", "connections", "cleaning"), "ok"),
+        "durability": "warn",
+    }

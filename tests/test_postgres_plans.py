@@ -14,7 +14,7 @@ from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Point, Points
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
-from arangopipe.store.sql.postgres import Session, numbered
+from arangopipe.store.sql.session import Session, numbered
 from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]

@@ -22,8 +22,9 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model.graph import Change
 from arangopipe.server import create_app
 from arangopipe.server.connections import Connection
+from arangopipe.server.door import is_loopback
 from arangopipe.server.limits import Limits, depth_of
-from arangopipe.server.running import authenticates, is_loopback
+from arangopipe.server.running import authenticates
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from commands import shell
@@ -151,7 +152,7 @@ def test_a_body_without_a_length_is_bounded_too(served: Serve) -> None:
 
 def test_a_slow_body_is_given_up(served: Serve) -> None:
     url = served(MemoryStore(), limits=Limits(seconds=0.3))
-    head = b"POST /api/v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+    head = b"POST /api/v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
     assert raw(url, head).startswith(b"HTTP/1.1 408")
 
 
@@ -162,7 +163,7 @@ def test_a_slow_head_is_given_up(served: Serve) -> None:
     # The second request of a connection has no more time than the first.
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         found = b""
         while not found.endswith(b'{"status":"ok"}'):
             found += connection.recv(1_000)
@@ -182,7 +183,7 @@ def test_connections_are_bounded(served: Serve) -> None:
     held = [socket.create_connection((parts.hostname, parts.port)) for _ in range(3)]
     try:
         for connection in held:
-            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
         answer = raw(url, b"")
         assert answer.startswith(b"HTTP/1.1 503")
@@ -211,7 +212,8 @@ def test_depth() -> None:
     assert depth_of(b'{"a": [1, {"b": "[[[["}], "c": "\\"[[["}') == 3
     assert depth_of(b"[]" * 3 + b"[[]]") == 2
     assert depth_of(b"1") == 0
-    assert depth_of(b'["[') == 2  # malformed, which the parser says
+    assert depth_of(rb'["\\", "\\\"[[", [1], "]", "\"", [[2]]]') == 3
+    assert depth_of(b'["[') == 1  # malformed, which the parser says
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
@@ -224,6 +226,41 @@ def test_loopback(host: str) -> None:
 def test_others_are_not_let_in_without_authentication(host: str) -> None:
     with pytest.raises(InvalidInput, match="arangopipe init --admin NAME"):
         authenticates(MemoryStore(), host, None)
+
+
+# --- its names: a page from anywhere can have a name of its own resolved to this machine --------------
+
+
+def named(url: str, host: str) -> httpx.Response:
+    return http.get(f"{url}/api/v1/me", headers={"Host": host})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LocalHost.", "localhost:99", "127.0.0.1", "127.9.9.9:1", "[::1]:8321", "proxy.example:80"],
+)
+def test_without_users_it_answers_to_its_own_names(served: Serve, host: str) -> None:
+    assert named(served(MemoryStore(), hosts=["Proxy.example"]), host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "10.0.0.1", "", "[x", "a@b"]
+)
+def test_without_users_it_answers_to_no_other(served: Serve, host: str) -> None:
+    url = served(MemoryStore())
+    assert "--allowed-host" in problem(named(url, host), 421)["detail"]
+    assert http.post(f"{url}/api/v1/projects", json={"name": "x"}, headers={"Host": host}).status_code == 421
+    assert http.get(f"{url}/health", headers={"Host": host}).status_code == 421
+
+
+def test_with_users_it_answers_to_any(served: Serve) -> None:
+    problem(named(served(MemoryStore(), authentication=True), "runs.example"), 401)
+
+
+def test_a_proxy_may_have_a_name_for_it(tmp_path: Path) -> None:
+    with program("--store", str(tmp_path / "runs.db"), "--allowed-host", "runs.example") as server:
+        assert named(server.url, "runs.example").status_code == 200
+        problem(named(server.url, "other.example"), 421)
 
 
 # --- the program -----------------------------------------------------------------------------------
@@ -275,7 +312,7 @@ def test_the_access_log_can_be_switched_off(tmp_path: Path) -> None:
 def test_requests_in_flight_are_finished(tmp_path: Path) -> None:
     with program("--store", str(tmp_path / "runs.db")) as server:
         body = json.dumps(batch("b-1")).encode()
-        head = b"POST /api/v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = b"POST /api/v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += b"Content-Length: %d\r\n\r\n" % len(body)
         parts = urlsplit(server.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:

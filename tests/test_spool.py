@@ -36,6 +36,7 @@ from arangopipe.spool.overview import summary
 from arangopipe.spool.replay import Replay
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
+from arangopipe.store.settings import absolute
 from arangopipe.store.sql import SQLiteStore
 from arangopipe.testing import strategies
 
@@ -560,7 +561,7 @@ def test_a_disabled_or_memory_store_needs_no_spool_offline(monkeypatch: pytest.M
 )
 def test_which_addresses_mean_the_same_store(one: str, other: str, same: bool) -> None:
     assert (spool.mark(one) == spool.mark(other)) is same
-    assert "secret" not in spool.absolute(one)
+    assert "secret" not in absolute(one)
 
 
 # --- files ---------------------------------------------------------------------------------------

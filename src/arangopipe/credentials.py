@@ -52,6 +52,8 @@ def read(text: str) -> tuple[str, str] | None:
 
 def key_of(text: str) -> str:
     """Return the key in a token's id, its key, or the token itself, so that no secret goes further."""
+    if not isinstance(text, str):
+        raise InvalidInput(f"a token is named by its key, a text, not by {type(text).__name__}")
     match = re.match(r"(?:apt|aps)_([^_]*)", text)
     return text.removeprefix("tokens/") if match is None else match[1]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from arangopipe import credentials, guards
 from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound
@@ -127,15 +127,19 @@ class Users(Session):
         """
         node = _new(name, check_switch("admin", admin), attributes)
         kept = None if password is None else credentials.hash_password(password)
+        if roles is not None and not isinstance(roles, Mapping):
+            raise InvalidInput(f"roles is {roles!r:.80}: write {{project: role}}")
         granted = {project: check_role(role) for project, role in (roles or {}).items()}
 
         def register() -> Batch:
             since = guards.head(self.store)
-            if self.store.get([node.id]) != (None,):
-                raise AlreadyExists(f"a user is called {name!r} already: use another name")
+            (old,) = self.store.get([node.id])
+            if old is not None:
+                what = "a user" if _is_ours(old) else "a thing of this store's own kind 'users'"
+                raise AlreadyExists(f"{what} is called {name!r} already: use another name")
             edges = [self._grant(node, project, role) for project, role in granted.items()]
             puts = [Put(node), *([] if kept is None else [Put(_password(node, kept), "any")])]
-            closes = [old.id for old in _nodes(self.store, name) if kept is None or old.key != node.key]
+            closes = [each.id for each in _nodes(self.store, name) if kept is None or each.key != node.key]
             rest: dict[str, Any] = {"unchanged": ["users"], "since": since}
             return self.batch("register user", puts=puts, edges=edges, closes=closes, **rest)
 
@@ -266,6 +270,7 @@ class Users(Session):
 
     def open_session(self, user: str) -> NewToken:
         """Begin a session of the page, of 12 hours, and clear away those of the user that have ended."""
+        self._user_node(user)
         now = times.now()
         ended = [
             token.id
@@ -294,7 +299,7 @@ class Users(Session):
         """Return the token or session of a key, or raise `NotFound`."""
         key = credentials.key_of(token)
         (node,) = self.store.get([f"tokens/{key}"]) if key else (None,)
-        if node is None or node.document.get("purpose") == "password":
+        if node is None or node.document.get("purpose") not in ("token", "session"):
             known = [one.key for one in self.tokens()]
             raise NotFound(
                 f"no token has the key {key!r:.40}{near(key, known)}: 'arangopipe token list' shows them"
@@ -311,7 +316,7 @@ class Users(Session):
 
     def _user_node(self, name: str) -> Node:
         (node,) = self.store.get([user_id(name)])
-        if node is None:
+        if node is None or not _is_ours(node):
             known = [other.name for other in _every(self.store, "users")]
             hint = near(name, known) or (f" (known: {listed(known)})" if known else ": there are none yet")
             raise NotFound(f"no user is called {name!r}{hint}")
@@ -331,7 +336,7 @@ def user_id(name: str) -> str:
 
 def any_users(store: Store) -> bool:
     """Whether a store has users, and so asks everyone who they are."""
-    return bool(store.search("users", limit=1).items)
+    return any(_every(store, "users"))
 
 
 def roles_of(store: Store, user: str) -> dict[str, Role]:
@@ -436,9 +441,16 @@ def _every(store: Store, kind: str, where: Expression | None = None) -> Iterator
     cursor = None
     while True:
         page = store.search(kind, where, limit=MAX_PAGE, cursor=cursor)
-        yield from page.items
+        yield from filter(_is_ours, page.items)
         if (cursor := page.cursor) is None:
             return
+
+
+def _is_ours(node: Node) -> bool:
+    """Whether a node is what its kind says, and not a thing of an own kind of a store older than users."""
+    if node.kind == "tokens":
+        return node.document.get("purpose") in get_args(Purpose)
+    return node.kind != "users" or all(type(node.document.get(flag)) is bool for flag in _OWN)
 
 
 def _nodes(store: Store, user: str | None, *purposes: Purpose) -> list[Node]:

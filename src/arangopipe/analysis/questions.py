@@ -162,7 +162,7 @@ class Analysis:
         Without `task` it is those of all tasks.
         """
         scope = Scope.of(self._reader, project, since, until, where, as_of)
-        links = ["run_datasets", *(["run_models"] if task else [])]
+        links = ["run_datasets", *(["run_models"] if task is not None else [])]
         runs = Runs.read(self._store, scope, ["start"], links)
         if task is not None and len(runs):
             runs, task = chosen(runs, task)

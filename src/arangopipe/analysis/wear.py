@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from arangopipe.analysis.answers import Answer, number, several
-from arangopipe.analysis.codes import Ints, combined
+from arangopipe.analysis.codes import Floats, Ints, combined
 from arangopipe.analysis.directions import Better
 from arangopipe.analysis.material import Material
 from arangopipe.analysis.runs import Runs
@@ -30,7 +30,8 @@ class Worn:
 
     `raw_best` is what the best run scored; `honest`, with its 95 % interval, what its configuration is worth
     once the luck of being chosen is taken off; None where `why_not` says why that cannot be told.
-    `if_all_equal` is the mean of all runs: what the best is worth if they differ by luck alone.
+    `if_all_equal` is the mean of all runs: what the best is worth if they differ by luck alone. `records`
+    says after how many scored runs, in the order they started, the best score so far became which.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Worn:
     if_all_equal: float | None = None
     noise: str = ""
     why_not: str = ""
+    records: tuple[tuple[int, float], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class TestSetWear(Answer):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each evaluation set."""
-        return [asdict(item) for item in self.items]
+        return [
+            {name: value for name, value in asdict(item).items() if name != "records"} for item in self.items
+        ]
 
     def figure(self, axes: Axes) -> bool:
         """Draw how many choices were made on each."""
@@ -119,11 +123,20 @@ def _worn(dataset: str, runs: Runs, material: Material, better: Better) -> Worn:
     )
     if not len(values):
         return about
+    about = replace(about, records=_records(mine.measured.runs, values, better))
     configurations = combined(*mine.circumstances().values(), mine.seeds_and_params()[1])
     raw = float(values.min() if better == "lower" else values.max())
     noise = _noise(mine, configurations, dataset)
     found = honest(values, configurations, better == "lower", noise) if isinstance(noise, Noise) else None
     return _with_best(about, int(configurations.max()) + 1, raw, float(values.mean()), noise, found)
+
+
+def _records(runs: Runs, values: Floats, better: Better) -> tuple[tuple[int, float], ...]:
+    """Return each best score so far, and after how many runs it came; runs of unknown start come last."""
+    in_time = values[np.argsort(runs.starts, kind="stable")]
+    best = np.minimum.accumulate(in_time) if better == "lower" else np.maximum.accumulate(in_time)
+    places = np.flatnonzero(np.concatenate([[True], best[1:] != best[:-1]]))
+    return tuple(zip((places + 1).tolist(), best[places].tolist(), strict=True))
 
 
 def _with_best(

@@ -130,6 +130,7 @@ def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
         with terminal.pipe(quietly=True) as pipe:
             pipe.store.head()  # a server that is away does not keep its store from being opened
             yield Condition("store", "ok", f"{terminal.place} opens")
+            yield from _kinds(pipe)
             if not quick:
                 yield _structures(terminal, pipe)
                 yield _chain(terminal, pipe)
@@ -137,6 +138,13 @@ def _of_store(terminal: Terminal, quick: bool) -> Iterator[Condition]:
             yield from _deployments(pipe)
     except (ArangopipeError, StoreUnavailable) as error:
         yield Condition("store", "fail", str(error))
+
+
+def _kinds(pipe: ArangoPipe) -> Iterator[Condition]:
+    """Name own kinds of an older version that Arangopipe now needs for itself."""
+    if passed := pipe.store.vocabulary().passed_over:
+        said = f"own kinds that are now reserved: {listed(passed)}; what was recorded of them is kept, unused"
+        yield Condition("kinds", "warn", said, "register a kind of another name for it")
 
 
 def _structures(terminal: Terminal, pipe: ArangoPipe) -> Condition:

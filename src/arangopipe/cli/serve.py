@@ -30,6 +30,13 @@ from arangopipe.errors import MissingExtra
     help="Serve known users only, or everybody. [default: known users, once the store has any]",
 )
 @click.option(
+    "--allowed-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which a proxy on this machine is asked; may be repeated. Without users only.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
@@ -41,7 +48,13 @@ from arangopipe.errors import MissingExtra
 )
 @pass_terminal
 def serve(
-    terminal: Terminal, host: str, port: int, auth: bool | None, log_level: str, access_log: bool
+    terminal: Terminal,
+    host: str,
+    port: int,
+    auth: bool | None,
+    hosts: tuple[str, ...],
+    log_level: str,
+    access_log: bool,
 ) -> None:
     """Serve the store over HTTP, for any language.
 
@@ -73,7 +86,7 @@ def serve(
                     click.echo("There are no users yet. Make the first administrator, once:\n")
                     click.echo(_first(url, setup))
 
-        running.run(pipe.store, listening, authentication=authentication, started=started)
+        running.run(pipe.store, listening, authentication=authentication, hosts=hosts, started=started)
 
 
 def _first(url: str, setup: str) -> str:

@@ -11,8 +11,8 @@ model is expanded only as the start of a walk; elsewhere it is a leaf.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -148,6 +148,8 @@ class Vocabulary:
 
     nodes: Mapping[str, NodeKind] = field(default_factory=lambda: {**NODE_KINDS, **RESERVED_KINDS})
     edges: Mapping[str, EdgeKind] = field(default_factory=lambda: {**EDGE_KINDS, **RESERVED_EDGES})
+    passed_over: tuple[str, ...] = ()
+    """Own kinds of the store that Arangopipe has come to name itself since they were registered."""
 
     @cached_property
     def _by_word(self) -> dict[str, NodeKind]:
@@ -261,7 +263,7 @@ class Vocabulary:
         if name in self._by_word or name in self.edges:
             raise Conflict(f"{name!r} is already the name of a kind")
         kind = NodeKind(name, name, name, "name", records)
-        return Vocabulary({**self.nodes, name: kind}, self.edges)
+        return replace(self, nodes={**self.nodes, name: kind})
 
     def with_edge_kind(
         self,
@@ -279,7 +281,7 @@ class Vocabulary:
             raise InvalidInput(f"depends is 'from', 'to' or None, not {depends!r}")
         ends = [None if end is None else self.node_kind(end).name for end in (source, target)]
         kind = EdgeKind(name, ends[0], ends[1], depends, records)  # type: ignore[arg-type]
-        return Vocabulary(self.nodes, {**self.edges, name: kind})
+        return replace(self, edges={**self.edges, name: kind})
 
     def with_own(self, definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> Vocabulary:
         """Return a vocabulary with the own kinds that a store holds as (name, document) of kind ``kinds``."""
@@ -299,6 +301,36 @@ class Vocabulary:
                 document.get("records", ""),
             )
         return known
+
+    @classmethod
+    def of_store(cls, definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> Vocabulary:
+        """Return the vocabulary of a store that holds these own kinds.
+
+        Own kinds whose names are reserved by now were registered by an older version. They are passed
+        over, and their words stay theirs: no new version makes a store unreadable.
+        """
+        own = list(definitions)
+        passed = {name for name, document in own if name in _reserved(document)}
+        words = {
+            name: NodeKind(name, name, name, "name", document.get("records", ""))
+            for name, document in own
+            if name in _RESERVED_WORDS and document.get("of") != "edge"
+        }
+        known = cls(passed_over=tuple(sorted(passed)))
+        known = replace(known, nodes={**known.nodes, **words})
+        return known.with_own(each for each in own if each[0] not in passed | words.keys())
+
+
+_RESERVED_WORDS = frozenset(
+    word
+    for kind in ("users", "tokens")
+    for word in (RESERVED_KINDS[kind].singular, RESERVED_KINDS[kind].title)
+)
+
+
+def _reserved(document: Mapping[str, Any]) -> Container[str]:
+    """Return the names that an own kind could have once, and no more."""
+    return RESERVED_EDGES if document.get("of") == "edge" else ("users", "tokens")
 
 
 def singular(kind: str) -> str:

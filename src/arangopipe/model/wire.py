@@ -55,7 +55,7 @@ def batch_from(value: Any) -> Batch:
     """Return the batch that `batch_dict` gave; raises `InvalidInput` for what is none."""
     read: dict[str, dict[str, Any]] = {}
     try:
-        return Batch(
+        batch = Batch(
             value["id"],
             tuple([Put(_read_node(put["node"], read), put["expect"]) for put in value.get("puts", ())]),
             tuple(edge_from(edge) for edge in value.get("edges", ())),
@@ -69,8 +69,30 @@ def batch_from(value: Any) -> Batch:
             _origin_from(value["origin"]) if "origin" in value else None,
             read,
         )
+        _check_types(batch)
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"this is no batch ({type(error).__name__}: {error}): {value!r:.200}") from error
+    return batch
+
+
+def _check_types(batch: Batch) -> None:
+    """Raise `TypeError` for what stands where a batch has a text or a number, `ValueError` for bad text."""
+    texts: list[object] = [batch.id, *batch.unchanged]
+    numbers: list[object] = [batch.since]
+    for node, expect in batch.puts:
+        texts += node[:5]
+        numbers += [node.revision, 0 if expect in ("absent", "any") else expect]
+    for edge in (*batch.edges, *(item for item in batch.closes if isinstance(item, EdgeRef))):
+        texts += edge[:3]
+    numbers += [edge.revision for edge in batch.edges]
+    texts += [each for points in batch.points for each in points[:2]]
+    if (origin := batch.origin) is not None:
+        texts += [origin.store, origin.actor]
+        numbers.append(origin.number)
+        f"{origin.store}{origin.actor}".encode()
+    for found, kind, words in ((texts, str, "a text"), (numbers, int, "a whole number")):
+        if wrong := [each for each in found if type(each) is not kind]:
+            raise TypeError(f"{wrong[0]!r:.80} is not {words}")
 
 
 def _read_node(value: Mapping[str, Any], read: dict[str, dict[str, Any]]) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -31,6 +31,7 @@ from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
+from arangopipe.server.straight import Straight, shortcuts
 from arangopipe.store.base import Store
 
 API = "/api/v1"
@@ -39,11 +40,17 @@ PACKED = 4_096
 
 
 def create_app(
-    store: Store, *, authentication: bool = False, limits: Limits | None = None, close: bool = False
+    store: Store,
+    *,
+    authentication: bool = False,
+    limits: Limits | None = None,
+    hosts: Collection[str] = (),
+    close: bool = False,
 ) -> FastAPI:
     """Return the application that serves a store; with `authentication`, only to known users.
 
-    With `close`, the store is closed when the application stops.
+    Without it, the server answers only to the names of this machine for itself, and to `hosts`. With
+    `close`, the store is closed when the application stops.
     """
 
     @asynccontextmanager
@@ -75,10 +82,11 @@ def create_app(
         app.include_router(router, prefix=API)
     pages.install(app)
     openapi.install(app)
+    app.add_middleware(Straight, endpoints=shortcuts(API, routers))
     app.add_middleware(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
-    app.add_middleware(Door, gate=gate)
+    app.add_middleware(Door, gate=gate, hosts=hosts)
     pages.explain(app)
     app.add_middleware(Journal)
     return app

@@ -16,10 +16,12 @@ from starlette.concurrency import run_in_threadpool
 from arangopipe.errors import ArangopipeError, InvalidInput, PermissionDenied, StoreError
 from arangopipe.model.wire import batch_from, change_dict, change_from
 from arangopipe.server import problems
-from arangopipe.server.access import AskedStore, Gate, Principal, asking
+from arangopipe.server.access import AskedStore, Principal, asking
 from arangopipe.server.bodies import LINES, body_of, encode, json_of, lines_of
 from arangopipe.server.contract import replica_of
 from arangopipe.server.limits import streamed
+from arangopipe.server.problems import may
+from arangopipe.server.straight import straight
 from arangopipe.store.base import Store
 
 router = APIRouter(tags=["store"])
@@ -30,6 +32,7 @@ _MEMORY = 2**20
 _PIECE = 2**16
 
 
+@straight
 async def write(request: Request) -> Response:
     """Record one batch, whole or not at all, or a stream of batches, one a line.
 
@@ -41,9 +44,8 @@ async def write(request: Request) -> Response:
     hold up those after it; where the store fails, the answer ends with that.
     """
     asker, store = asking(request)
-    gate: Gate = request.app.state.gate
     limits = request.app.state.limits
-    actor = asker if gate.authentication else None
+    actor = asker if asker.user else None  # nobody is called "": that is everybody, without authentication
     patience = _patience(request)
     if request.headers.get("content-type", "").partition(";")[0].strip() == LINES:
         return await _stream(request, store, actor, patience)
@@ -101,7 +103,7 @@ def _patience(request: Request) -> float:
     return min(float(wanted[1]), PATIENCE) if wanted else PATIENCE
 
 
-@router.post("/store/append", tags=["store"])
+@router.post("/store/append", tags=["store"], responses=may(400, 409, 501))
 @streamed
 async def append(request: Request, store: AskedStore) -> dict[str, Any]:
     """Record changes, one a line with its rows, as another store did: all or nothing."""
@@ -201,6 +203,7 @@ router.add_api_route(
     streamed(write),
     methods=["POST"],
     response_class=Response,
+    responses=may(400, 404, 409, 501),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -21,8 +21,10 @@ from arangopipe.model import times
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Change, Edge, EdgeRef, Node, Points
 from arangopipe.model.wire import batch_from, change_dict, points_from
-from arangopipe.server.access import AskedStore
+from arangopipe.server.access import AskedStore, asking
 from arangopipe.server.bodies import encode, json_of, streamed
+from arangopipe.server.problems import may
+from arangopipe.server.straight import straight
 from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, NativeQuery, Replica, Store
 
 API = 1
@@ -120,7 +122,9 @@ def asked(route: str, example: dict[str, Any], /, **kinds: Kind) -> Callable[[An
                 return streamed(found)
             return Response(encode(found), media_type="application/json")
 
-        async def endpoint(request: Request, store: AskedStore) -> Response:
+        @straight
+        async def endpoint(request: Request) -> Response:
+            _, store = asking(request)
             return await run_in_threadpool(work, store, await request.body())
 
         endpoint.__doc__ = function.__doc__
@@ -137,6 +141,7 @@ def asked(route: str, example: dict[str, Any], /, **kinds: Kind) -> Callable[[An
             methods=["POST"],
             name=f"store_{route.replace('-', '_')}",
             response_class=Response,
+            responses=may(404, 409, 501),
             openapi_extra={"requestBody": {"content": content, "required": bool(needed)}},
         )
         return function

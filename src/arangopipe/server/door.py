@@ -7,11 +7,12 @@ such a request changes must prove that it comes from a page of this server.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,7 @@ from arangopipe import credentials
 from arangopipe.errors import ArangopipeError
 from arangopipe.server import problems
 from arangopipe.server.access import Gate
+from arangopipe.users import Purpose
 
 COOKIE = "arangopipe_session"
 CSRF_HEADER = "x-csrf-token"
@@ -43,6 +45,8 @@ HEADERS = {
 }
 """What every answer carries, unless its route says otherwise."""
 
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
 """What goes with each 401."""
 
@@ -54,9 +58,10 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 class Door:
     """Lets requests in whose token or session is known, and puts who asks into their state."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, hosts: Collection[str] = ()) -> None:
         self.app = app
         self.gate = gate
+        self.hosts = frozenset(map(_name, hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or give it on."""
@@ -76,8 +81,10 @@ class Door:
 
     async def _ask(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Response | None, Receive]:
         """Find out who asks; return the answer to whom is not let in, and where to read the body from."""
+        if misled := await self._misled(headers.get("host")):
+            return problems.problem(421, misled), receive
         state = scope.setdefault("state", {})
-        open_ = is_open(scope["method"], _path(scope))
+        open_ = is_open(scope["method"], path_of(scope))
         if scope["method"] not in _SAFE and (foreign := _foreign(headers)):
             return problems.problem(403, foreign, error="PermissionDenied"), receive
         bearer, session = _bearer(headers), _cookie(headers)
@@ -85,7 +92,10 @@ class Door:
         if open_ and not (by_cookie and scope["method"] == "POST"):
             return None, receive  # the store may be away, and this is still answered
         given = session if by_cookie else bearer
-        principal = await run_in_threadpool(self.gate.admit, given, "session" if by_cookie else "token")
+        purpose: Purpose = "session" if by_cookie else "token"
+        principal = self.gate.recall(given, purpose)
+        if principal is None:
+            principal = await run_in_threadpool(self.gate.admit, given, purpose)
         if principal is None:
             return (None if open_ else _unknown(scope, headers)), receive
         state["principal"], state["user"] = principal, principal.user
@@ -96,13 +106,46 @@ class Door:
                 return await _forged(headers, receive, state["csrf"])
         return None, receive
 
+    async def _misled(self, host: str | None) -> str:
+        """Return in words that a request is for another server, "" where it is not.
+
+        Where nobody is asked who they are, a page from anywhere could have its own name resolved to this
+        machine, and so read what is served here. With tokens and sessions it would gain nothing.
+        """
+        if host is None or (name := _name(host)) in self.hosts or is_loopback(name):
+            return ""
+        if await run_in_threadpool(lambda: self.gate.authentication):
+            return ""
+        return (
+            f"this server is not called {name!r:.200}: serve with --allowed-host to have it answer to that, "
+            "or with authentication"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine as only this machine reaches it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _name(host: str) -> str:
+    """Return the name in a header Host, without its port; what is none is no name."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
+
 
 def is_open(method: str, path: str) -> bool:
     """Whether something is answered to everyone."""
     return method in OPEN.get(path, ()) or (method in ("GET", "HEAD") and path.startswith("/static/"))
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """Return the path below where the application is mounted."""
     path: str = scope["path"]
     root = scope.get("root_path", "")
@@ -158,7 +201,7 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 def _unknown(scope: Scope, headers: Headers) -> Response:
     """Answer someone who is not known: a browser that wants a page is led to the login."""
-    path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
+    path, query = path_of(scope), scope.get("query_string", b"").decode("latin-1")
     wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
     if wants_page and scope["method"] in ("GET", "POST"):
         there = path + (f"?{query}" if query else "")
@@ -178,9 +221,9 @@ def _unknown(scope: Scope, headers: Headers) -> Response:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
+            said = message.get("headers", ())
+            names = {name.lower() for name, _ in said}
+            message["headers"] = [*said, *(header for header in _HEADERS if header[0] not in names)]
         await send(message)
 
     return sending

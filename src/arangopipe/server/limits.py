@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -190,8 +189,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return give
 
 
-_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_REST = bytes(set(range(256)) - set(b"[]{}"))
+_REST = bytes(set(range(256)) - set(b'[]{}"'))
 _STEP = [0] * 256
 for _byte, _step in zip(b"[{]}", (1, 1, -1, -1), strict=True):
     _STEP[_byte] = _step
@@ -202,5 +200,8 @@ def depth_of(body: bytes, enough: int = 0) -> int:
     opening = body.count(b"[") + body.count(b"{")
     if opening <= enough:
         return opening
-    brackets = _TEXT.sub(b"", body).translate(None, _REST)
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Every other piece between quotes is a text; where quotes are amiss, the parser says so.
+    brackets = b"".join(body.translate(None, _REST).split(b'"')[::2])
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)

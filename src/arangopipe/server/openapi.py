@@ -43,7 +43,7 @@ TAGS = [
     {"name": "store", "description": "The store itself, as `arangopipe.connect('http://…')` uses it."},
 ]
 
-ALWAYS = (413, 422, 429, 500, 503)
+ALWAYS = (413, 421, 422, 429, 500, 503)
 """What any operation below /api may answer with; 401 and 403 too, once there are users."""
 
 _BODY = (408, 413, 415)

@@ -111,7 +111,7 @@ def governed(project: str, asker: Principal, people: People) -> Node:
 # --- tokens --------------------------------------------------------------------------------------
 
 
-@router.get("/tokens", tags=["tokens"], response_model=wire.Tokens)
+@router.get("/tokens", tags=["tokens"], response_model=wire.Tokens, responses=may(404))
 def list_tokens(
     asker: Asker,
     people: Registry,

@@ -45,7 +45,7 @@ class PreconditionFailed(errors.Conflict):
 def install(app: FastAPI) -> None:
     """Answer every error of an application with a problem document."""
     app.add_exception_handler(errors.ArangopipeError, _of_ours)
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
 
 
@@ -98,6 +98,7 @@ MEANING: Mapping[int, str] = {
     412: "The thing was changed since: its ETag is not the one in If-Match.",
     413: "The body is larger than the server takes.",
     415: "The body is encoded in a way the server does not know.",
+    421: "The server does not go by the name in the header Host.",
     422: "Something in the request cannot be taken as it is.",
     429: "Too many attempts: wait as long as Retry-After says.",
     500: "The server or its store failed; its log says why.",
@@ -137,7 +138,8 @@ def status_of(error: errors.ArangopipeError) -> int:
     return STATUS[next((kind for kind in type(error).__mro__ if kind in STATUS), errors.StoreError)]
 
 
-def _of_http(request: Request, error: Exception) -> Response:
+def of_http(request: Request, error: Exception) -> Response:
+    """Return the answer that an error of the framework makes."""
     assert isinstance(error, HTTPException)
     detail = error.detail
     if error.status_code == 400:  # so the framework calls a body that is no text

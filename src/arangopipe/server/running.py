@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -14,6 +13,7 @@ from fastapi import FastAPI
 from arangopipe.errors import InvalidInput, StoreUnavailable
 from arangopipe.server.app import create_app
 from arangopipe.server.connections import Connection
+from arangopipe.server.door import is_loopback
 from arangopipe.server.limits import Limits
 from arangopipe.store.base import Store
 from arangopipe.users import any_users
@@ -36,16 +36,6 @@ def authenticates(store: Store, host: str, wanted: bool | None) -> bool:
         f"{host} can be reached from other machines, and who reaches it could read and change everything: "
         f"set up authentication first (arangopipe init --admin NAME, or --auth), or serve at {HOST}"
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine as only this machine reaches it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -71,13 +61,15 @@ def run(
     *,
     authentication: bool,
     limits: Limits | None = None,
+    hosts: Collection[str] = (),
     started: Callable[[str | None], object] = lambda _: None,
 ) -> None:
     """Serve until a signal ends it; then finish the requests in flight and close the store.
 
-    `started` is told the token that makes the first administrator, where there is none yet.
+    `hosts` are names that it has beside this machine's own. `started` is told the token that makes the
+    first administrator, where there is none yet.
     """
-    app = create_app(store, authentication=authentication, limits=limits, close=True)
+    app = create_app(store, authentication=authentication, limits=limits, hosts=hosts, close=True)
     setup = app.state.gate.setup_token() if authentication else None
     with _signals_end_quietly():
         Server(app, lambda: started(setup)).run(sockets=[listening])

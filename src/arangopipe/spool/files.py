@@ -24,7 +24,7 @@ from arangopipe.errors import ArangopipeError
 from arangopipe.model import times
 from arangopipe.model.graph import Batch
 from arangopipe.model.wire import batch_dict, batch_from
-from arangopipe.store.settings import absolute, home, spool_limit
+from arangopipe.store.settings import home, place, spool_limit
 
 try:
     import fcntl
@@ -177,8 +177,8 @@ def folder() -> Path:
 
 
 def address(url: str) -> str:
-    """Return what tells a store from others: its URL without options, user and password."""
-    return absolute(url).partition("?")[0].rstrip("/")
+    """Return what tells a store from others: its URL without most options, user and password."""
+    return place(url)
 
 
 def mark(url: str) -> str:

@@ -208,7 +208,7 @@ class Store(ABC):
         """Return the kinds this store knows; `reload` looks for own kinds that others have added."""
         if reload or self._vocabulary is None:
             own = [node for page in self._own_kinds() for node in page]
-            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+            self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
         return self._vocabulary
 
     _vocabulary: Vocabulary | None = None
@@ -387,6 +387,21 @@ def check_query(sql: object, timeout: object) -> str:
     if not number or not 0 < timeout <= MOST_QUERY_SECONDS:  # type: ignore[operator]
         raise InvalidInput(f"timeout is {timeout!r}: seconds above 0, at most {MOST_QUERY_SECONDS:g}")
     return sql.strip().rstrip(";")
+
+
+class Announcing:
+    """Ability: tell what is written through this very object, before whoever writes it goes on."""
+
+    _listeners: tuple[Callable[[Batch | None], object], ...] = ()
+
+    def listen(self, listener: Callable[[Batch | None], object]) -> None:
+        """Tell a function each batch that may have been written; None: it may be anything."""
+        self._listeners = (*self._listeners, listener)
+
+    def announce(self, batch: Batch | None) -> None:
+        """Tell all who listen."""
+        for listener in self._listeners:
+            listener(batch)
 
 
 def check_whole(store: Store, what: str) -> None:

@@ -34,7 +34,16 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import Adoption, AsOf, Maintenance, Replica, Store, check_bound, check_page
+from arangopipe.store.base import (
+    Adoption,
+    Announcing,
+    AsOf,
+    Maintenance,
+    Replica,
+    Store,
+    check_bound,
+    check_page,
+)
 from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Value, merged, owned
 from arangopipe.store.records import Links, Record, Summary, needs, scalar, summarise, tally
@@ -48,7 +57,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-class MemoryStore(Store, Maintenance, Replica):
+class MemoryStore(Store, Maintenance, Replica, Announcing):
     """A store that forgets when it is closed: ``memory://``."""
 
     def __init__(self, url: str = "memory://") -> None:
@@ -166,7 +175,7 @@ class MemoryStore(Store, Maintenance, Replica):
             if isinstance(row.value, Node):
                 own.pop(row.value.id, None)
         own.update({node.id: node for node in nodes if node.kind == "kinds"})
-        Vocabulary().with_own((node.name, node.document) for node in own.values())
+        Vocabulary.of_store((node.name, node.document) for node in own.values())
 
     def _check_ends(self, batch: Batch) -> None:
         """Check that what the batch refers to is there, in the store or in the batch itself."""
@@ -223,6 +232,7 @@ class MemoryStore(Store, Maintenance, Replica):
             self._vocabulary = None
         self._changes.append(change)
         self._batches[batch.id] = change
+        self.announce(batch)
         return change
 
     def _next_change(self, batch: Batch, digest: bytes) -> Change:
@@ -435,6 +445,7 @@ class MemoryStore(Store, Maintenance, Replica):
             check_all_follow(changes, self._changes[-1] if self._changes else None)
             for change, rows in [(change, read_rows(change)) for change in changes]:
                 self._append(change._replace(entries=()), rows)
+            self.announce(None)
 
     def adopt(self, adoptions: Sequence[Adoption]) -> None:
         with self._at(None):

@@ -26,6 +26,11 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
+SECRETS = ("password", "sslpassword")
+PLACES = ("host", "hostaddr", "port", "dbname", "service", "schema")
+"""Options of an address that say where a store in PostgreSQL is."""
+
+
 def default_url() -> str:
     """Return the address of the store to open when none is given."""
     if disabled():
@@ -40,7 +45,19 @@ def absolute(url: str) -> str:
         name, mark, options = rest.removeprefix("/").partition("?")
         return f"sqlite:///{quote(str(Path(unquote(name)).expanduser().absolute()))}{mark}{options}"
     host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    path, mark, options = path.partition("?")
+    options = "&".join(part for part in options.split("&") if part.partition("=")[0] not in SECRETS)
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{mark if options else ''}{options}"
+
+
+def place(url: str) -> str:
+    """Return what tells a store from others: its address without user, password and most options."""
+    address, _, options = absolute(url).partition("?")
+    scheme, _, rest = address.rstrip("/").partition("://")
+    if scheme.partition("+")[0] not in ("postgres", "postgresql"):
+        return address.rstrip("/")
+    kept = sorted(part for part in options.split("&") if part.partition("=")[0] in PLACES)
+    return f"postgresql://{rest}{'?' if kept else ''}{'&'.join(kept)}"
 
 
 def home() -> Path:

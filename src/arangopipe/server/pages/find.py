@@ -45,7 +45,7 @@ def names(ask: Asked, text: str = "") -> View:
 @router.get("/find", include_in_schema=False)
 def find(ask: Asked, text: str = "") -> Response:
     """Go to the one thing that a text means, or to the search that it says, or show what it may mean."""
-    if (node := _the_one(ask, text.strip())) is not None:
+    if (node := the_one(ask, text.strip())) is not None:
         return RedirectResponse(ask.to(entity_path(node.id)), 303)
     if _CONDITION.search(text) and _is_condition(text):
         return RedirectResponse(ask.to("/search", kind="run", q=text), 303)
@@ -56,7 +56,7 @@ def find(ask: Asked, text: str = "") -> Response:
     return html(ask, "find.html", view)
 
 
-def _the_one(ask: Ask, text: str) -> Node | None:
+def the_one(ask: Ask, text: str) -> Node | None:
     """Return what an id, or a name with its kind, means."""
     try:
         found = ask.pipe.references(ask.as_of).any_node(text)

@@ -143,6 +143,7 @@ def done(query: Mapping[str, str]) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "brief": words.brief,
     "bytes": words.bytes_of,
     "cell": cell,
     "counted": lambda what, how_many: words.count(how_many, what),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from arangopipe.errors import PermissionDenied, SchemaMismatch, StoreError, Unsupported
-from arangopipe.store.sql.migrate import MIGRATIONS, SCHEMA
+from arangopipe.store.sql.migrate import MIGRATIONS, SCHEMA, UPGRADING
 
 if TYPE_CHECKING:
     from arangopipe.store.sql.postgres import Postgres
@@ -112,7 +112,8 @@ def _upgrade(database: Postgres, found: str) -> None:
     config.attributes["engine"] = database.engine()
     config.attributes["hold"] = (HOLD, (database.schema,))
     try:
-        command.upgrade(config, "head")
+        with UPGRADING:
+            command.upgrade(config, "head")
     except Exception as error:
         # Whatever a migration raises, the database is as it was, and its owner has to know.
         said = getattr(error, "orig", None) or error

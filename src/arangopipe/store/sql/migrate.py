@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +23,9 @@ SCHEMA = "0002"
 """The Alembic revision this code reads and writes."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+UPGRADING = threading.Lock()
+"""Alembic keeps what it works on in one place for all threads of a process."""
 
 
 def ensure_schema(database: SQLite) -> None:
@@ -110,7 +114,8 @@ def _upgrade(database: SQLite, backup: Path) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["engine"] = database.engine()
     try:
-        command.upgrade(config, "head")
+        with UPGRADING:
+            command.upgrade(config, "head")
     except Exception as error:
         # Whatever a migration raises, the database is as it was, and its owner has to know.
         said = getattr(error, "orig", None) or error

@@ -57,7 +57,7 @@ _MEANINGS: dict[str, tuple[type[ArangopipeError], str]] = {
 }  # fmt: skip
 _SAID = (
     ("password", PermissionDenied, "the server does not accept this user or password"),
-    ("pg_hba.conf", StoreUnavailable, "the server does not let this user in from here"),
+    ("pg_hba.conf", PermissionDenied, "the server does not let this user in from here"),
     ("role", PermissionDenied, "the server does not know this user"),
     ("database", StoreUnavailable, "there is no such database; create it first (CREATE DATABASE)"),
     ("too many", StoreUnavailable, "the server has no connection left"),

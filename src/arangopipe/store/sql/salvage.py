@@ -26,6 +26,7 @@ from sqlalchemy import Integer, LargeBinary, Table
 
 from arangopipe.errors import InvalidInput, StoreError
 from arangopipe.store.sql import meanings, schema
+from arangopipe.store.sql.connections import Connection
 from arangopipe.store.sql.mending import listed, mend
 from arangopipe.store.sql.pages import Pages, Row
 from arangopipe.store.sql.replaying import replay
@@ -113,7 +114,7 @@ def salvage(damaged: Path, target: Path, progress: Progress | None = None) -> Re
 def _salvage(damaged: Path, target: Path, folder: Path, told: Progress) -> Report:
     copy = folder / "copy"
     lost = [*_copied(damaged, copy), *_with_log(damaged, copy)]
-    with closing(sqlite3.connect(folder / "scratch", isolation_level=None)) as scratch:
+    with closing(sqlite3.connect(folder / "scratch", isolation_level=None, factory=Connection)) as scratch:
         scratch.execute("PRAGMA synchronous=OFF")
         scratch.execute("BEGIN")
         lost += _carve(copy, scratch, told)

@@ -25,6 +25,7 @@ from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
 from arangopipe.store.base import (
     Adoption,
+    Announcing,
     AsOf,
     Backup,
     Inspection,
@@ -59,7 +60,7 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica, NativeQuery):
+class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     """A store in an SQL database that is open and has its tables."""
 
     def __init__(self, database: Database) -> None:
@@ -76,7 +77,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery):
             if (seen := self._seen(batch)) is not None:
                 return seen
             raise
-        change = self._together.write(self._write, prepare(batch, read), patience)
+        try:
+            change = self._together.write(self._write, prepare(batch, read), patience)
+        finally:
+            self.announce(batch)  # also where it is not known whether it was written
         if any(put.node.kind == "kinds" for put in batch.puts) or any(
             "kinds/" in closed for closed in batch.closes
         ):
@@ -129,7 +133,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery):
             own = reader.nodes(
                 reader.cursor.execute(f"SELECT {NODE} FROM node WHERE kind = ?", (term,)).fetchall()
             )
-            self._vocabulary = Vocabulary().with_own((node.name, node.document) for node in own)
+            self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
         return self._vocabulary
 
@@ -272,22 +276,31 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery):
         self, ids: Sequence[str], actor: str, reason: str, unchanged: Sequence[str] = (), since: int = 0
     ) -> Change:
         batch = erasing(actor, reason, unchanged, since)
-        change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, batch))
+        try:
+            change = self._write(lambda cursor, terms: maintenance.erase(cursor, terms, ids, batch))
+        finally:
+            self.announce(None)
         self._database.rewrite()
         return change
 
     def append(self, changes: Sequence[Change]) -> None:
         prepared = [replica.prepare(change) for change in changes]
-        self._write(lambda cursor, terms: replica.append(cursor, terms, prepared), again=False)
-        self._vocabulary = None
+        try:
+            self._write(lambda cursor, terms: replica.append(cursor, terms, prepared), again=False)
+        finally:
+            self._vocabulary = None
+            self.announce(None)
 
     def adopt(self, adoptions: Sequence[Adoption]) -> None:
         prepared = []
         for batch, past in adoptions:
             self._check(as_batch(batch.id, past))
             prepared.append((prepare(batch, self._check(batch)), replica.past_rows(past)))
-        self._write(lambda cursor, terms: replica.adopt(cursor, terms, prepared))
-        self._vocabulary = None
+        try:
+            self._write(lambda cursor, terms: replica.adopt(cursor, terms, prepared))
+        finally:
+            self._vocabulary = None
+            self.announce(None)
 
     def numbers(self, batches: Sequence[str]) -> dict[str, int]:
         with self._read(None) as reader:

@@ -134,7 +134,7 @@ class Writer:
         rows = self._cursor.execute(
             "SELECT name, document FROM node WHERE kind = ?", (self._terms.id("kinds"),)
         ).fetchall()
-        Vocabulary().with_own((name, documents.load(text)) for name, text in rows)
+        Vocabulary.of_store((name, documents.load(text)) for name, text in rows)
 
     # Nodes
 

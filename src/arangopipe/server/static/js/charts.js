@@ -54,6 +54,19 @@ export function chart(place, label, option) {
   return drawn;
 }
 
+/** Return a vertical axis that names rows, the first at the top; one can draw between the rows too. */
+export function rowAxis(labels, narrow) {
+  return {
+    type: "value", inverse: true, min: -0.7, max: labels.length - 0.3, interval: 1,
+    axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false },
+    // Rows stand at whole numbers, which are not where an axis has its own labels.
+    axisLabel: {
+      customValues: labels.map((_, at) => at), width: narrow ? 96 : 200, overflow: "truncate", hideOverlap: false,
+      formatter: (value) => labels[Math.round(value)] ?? "",
+    },
+  };
+}
+
 function theme() {
   return {
     text: colour("--text"), quiet: colour("--quiet"), line: colour("--line"), surface: colour("--surface"),
@@ -86,8 +99,8 @@ function each(axis, now) {
     ...axis,
     axisLine: { lineStyle: { color: now.line }, ...axis?.axisLine },
     axisLabel: { color: now.quiet, hideOverlap: true, ...axis?.axisLabel },
-    axisTick: { lineStyle: { color: now.line } },
-    nameTextStyle: { color: now.quiet },
+    axisTick: { lineStyle: { color: now.line }, ...axis?.axisTick },
+    nameTextStyle: { color: now.quiet, ...axis?.nameTextStyle },
     splitLine: { lineStyle: { color: now.line, opacity: 0.6 }, ...axis?.splitLine },
   };
 }

@@ -1,0 +1,160 @@
+"""Walks for the eye: from a thing, level by level, reading no more than a page can show.
+
+A run stands for its modelparams and devperf, which carry its key, so that a deployment is one step from
+the run that it serves. Of a hub with a million neighbours some are read, and it is said that there are more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from arangopipe.model.graph import Edge, EdgeRef, Node, kind_of
+from arangopipe.model.ids import split_id
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+from arangopipe.server.pages.asking import Ask
+from arangopipe.server.redacting import REDACTED
+
+LOOKED, DEEPLY = 1_500, 10_000
+"""So many things are looked at in each direction: at first, and where more levels are asked for."""
+
+USUAL = 2
+"""So many levels are shown at first."""
+
+_ONE_BY_ONE = 50
+_EACH = 100
+
+
+@dataclass
+class Reach:
+    """What a walk came to: things by id, how far they are, over which of them, and the edges between."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    levels: dict[str, int] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    edges: dict[EdgeRef, Edge] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
+    """Things of whose neighbours only some were looked at."""
+    walked: set[str] = field(default_factory=set)
+    """Things whose neighbours were looked at."""
+
+
+def standing(node_id: str) -> str:
+    """Return the run that stands for its parameters and its performance, or the thing itself."""
+    kind, key = split_id(node_id)
+    return f"run/{key}" if kind in OWNED_BY_RUN else node_id
+
+
+def is_redacted(node: Node) -> bool:
+    """Whether a node is of something that the asker may not see."""
+    return node.text == REDACTED
+
+
+def ends(known: Vocabulary, edge: Edge) -> tuple[str, str]:
+    """Return what of an edge depends, and what that depends on, as things that are shown."""
+    source, target = standing(edge.source), standing(edge.target)
+    return (target, source) if known.edges[edge.kind].depends == "to" else (source, target)
+
+
+def walk(
+    ask: Ask, starts: Sequence[Node], direction: Direction, depth: int | None, hidden: Collection[str] = ()
+) -> Reach:
+    """Walk from things, `depth` levels far (None: all the way); things of `hidden` kinds are no level."""
+    reach = Reach({node.id: node for node in starts}, {node.id: 0 for node in starts})
+    most = looked(depth)
+    steps = _Steps(ask, direction, reach, most)
+    layer, level = [node.id for node in starts], 0
+    while layer and (depth is None or level < depth) and len(reach.nodes) < most:
+        level += 1
+        found: list[str] = []
+        while layer:
+            fresh = steps.take(layer, level)
+            found += [node_id for node_id in fresh if kind_of(node_id) not in hidden]
+            layer = [node_id for node_id in fresh if kind_of(node_id) in hidden]
+        layer = [node_id for node_id in found if not is_redacted(reach.nodes[node_id])]
+    return reach
+
+
+def looked(depth: int | None) -> int:
+    """Return how many things a walk looks at."""
+    return LOOKED if depth is not None and depth <= USUAL else DEEPLY
+
+
+class _Steps:
+    """The steps of one walk."""
+
+    def __init__(self, ask: Ask, direction: Direction, reach: Reach, most: int) -> None:
+        self._ask = ask
+        self._most = most
+        self._direction = direction
+        self._known = ask.store.vocabulary()
+        self._reach = reach
+        self._starts = set(reach.nodes)
+
+    def take(self, layer: Sequence[str], level: int) -> list[str]:
+        """Go one edge on from a layer, and return what is reached for the first time."""
+        reach = self._reach
+        onward = [
+            node_id
+            for node_id in layer
+            if node_id in self._starts or not self._known.is_leaf(kind_of(node_id))
+        ]
+        reach.walked.update(onward)
+        found: dict[str, str] = {}
+        for near, far, edge in self._edges(onward):
+            reach.edges.setdefault(edge.ref, edge)
+            if far not in reach.nodes:
+                found.setdefault(far, near)
+        room = self._most - len(reach.nodes)
+        reach.cut.update(list(found.values())[room:])
+        nodes = self._nodes(list(found)[:room])
+        reach.nodes.update(nodes)
+        for node_id in nodes:
+            reach.levels[node_id] = level
+            reach.parents[node_id] = found[node_id]
+        return list(nodes)
+
+    def _nodes(self, ids: list[str]) -> dict[str, Node]:
+        """Return what is there; where an edge led to something unseen, the asker may not see it."""
+        found = zip(ids, self._ask.store.get(ids, self._ask.moment), strict=True)
+        return {i: node if node is not None else Node(*split_id(i), text=REDACTED) for i, node in found}
+
+    def _edges(self, layer: Iterable[str]) -> Iterator[tuple[str, str, Edge]]:
+        """Yield (near thing, far thing, edge) for the edges that lead on."""
+        by_kind: defaultdict[str, list[str]] = defaultdict(list)
+        for node_id in layer:
+            kind, key = split_id(node_id)
+            for each in (kind, *OWNED_BY_RUN) if kind == "run" else (kind,):
+                by_kind[each].append(f"{each}/{key}")
+        for kind, ids in by_kind.items():
+            forward, backward = self._known.steps(self._direction, frozenset([kind]))
+            near = set(ids)
+            for name in dict.fromkeys((*forward, *backward)):
+                for edge in self._read(ids, name):
+                    for start, end, follows in (
+                        (edge.source, edge.target, name in forward),
+                        (edge.target, edge.source, name in backward),
+                    ):
+                        if follows and start in near and standing(start) != standing(end):
+                            yield standing(start), standing(end), edge
+
+    def _read(self, ids: list[str], name: str) -> list[Edge]:
+        """Return edges of a kind; where there are too many, some of each thing's."""
+        found = list(self._ask.store.edges(ids, [name], self._most, self._ask.moment))
+        if len(found) >= self._most:
+            self._reach.cut.update(map(standing, ids))
+            for node_id in ids[:_ONE_BY_ONE] if len(ids) > 1 else ():
+                found += self._ask.store.edges([node_id], [name], _EACH, self._ask.moment)
+        elif self._ask.store.restricted:
+            found += self._unseen(ids)
+        return found
+
+    def _unseen(self, ids: list[str]) -> list[Edge]:
+        """Return the edges that lead to what the asker may not see: only walks tell of them."""
+        there = [node.id for node in self._ask.store.get(ids, self._ask.moment) if node is not None]
+        if not there:
+            return []
+        graph = self._ask.store.traverse(there, self._direction, 1, self._most, self._ask.moment)
+        unseen = {node.id for node in graph if is_redacted(node)}
+        return [edge for edge in graph.edges if unseen & {edge.source, edge.target}]

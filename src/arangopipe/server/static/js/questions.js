@@ -1,0 +1,3 @@
+// Questions: forms with short addresses, and plots of answers.
+import "./brief.js";
+import "./plots.js";

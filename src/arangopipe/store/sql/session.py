@@ -1,0 +1,272 @@
+"""One connection to PostgreSQL, as the store asks of it.
+
+Statements without a result wait until one with a result, or the commit, sends them along: a batch takes four
+round trips, however large.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import psycopg
+from psycopg import generators, pq
+from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumperUnknown
+
+from arangopipe.store.sql.dialect import Rows
+
+FIRST_ROWS, MOST_ROWS = 104, 8_192
+"""Rows that a cursor fetches at once: of the first page, and later."""
+QUEUED = 100
+PREPARED = 256
+GOOD = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY)
+READ = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+LOCK = "LOCK TABLE head IN EXCLUSIVE MODE"
+
+Statement = tuple[str, tuple[int, ...]]
+"""SQL and the types of its parameters."""
+
+
+class TextDumper(StrDumperUnknown):
+    """Texts as the server gets them: it takes no NUL, so that and the next character are two each."""
+
+    def dump(self, obj: str) -> Any:
+        """Return the bytes of a text; the order of texts stays as it is."""
+        if "\x00" in obj or "\x01" in obj:
+            obj = obj.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01")
+        return obj.encode()
+
+
+class TextLoader(Loader):
+    """Texts as they were before `TextDumper`."""
+
+    def load(self, data: Any) -> str:
+        """Return the text of some bytes."""
+        text = str(data, "utf-8")
+        if "\x01" in text:
+            text = text.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01")
+        return text
+
+
+def adapters() -> AdaptersMap:
+    """Return how values of Python are values of the server, and back."""
+    found = AdaptersMap(psycopg.adapters)
+    found.register_dumper(str, TextDumper)
+    found.register_dumper(int, Int8Dumper)
+    for name in ("text", "varchar", "bpchar", "name"):
+        found.register_loader(name, TextLoader)
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def numbered(sql: str) -> tuple[str, bool]:
+    """Return a statement with ``$1``, ``$2``, … for its ``?``, and whether it gives no rows."""
+    first, *rest = sql.split("?")
+    text = first + "".join(f"${place}{part}" for place, part in enumerate(rest, 1))
+    words = text.split(None, 1)
+    silent = bool(words) and words[0] in ("INSERT", "UPDATE", "DELETE") and "RETURNING" not in text
+    return text, silent
+
+
+class Found:
+    """The rows of a statement, all of them here."""
+
+    def __init__(self, rows: Iterable[Any] = ()) -> None:
+        self._rows = iter(rows)
+
+    def fetchone(self) -> Any:
+        """Return the next row, None where there is none."""
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        return list(self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+
+class Session:
+    """One connection, as `dialect.Cursor` wants it, in or out of a transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        connection.cursor_factory = psycopg.RawCursor
+        self._process = os.getpid()
+        self._patience = -1.0
+        self._queue: list[tuple[str, Sequence[Any]]] = []
+        self._names = count(1)
+        self._transformer = Transformer(connection)
+        self._prepared: dict[Statement, bytes | None] = {}
+        self._is_sound = True
+
+    @property
+    def connection(self) -> Session:
+        """Return what runs statements of its own, which is the session itself."""
+        return self
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
+        """Run a statement; what gives no rows is sent along with the next that does."""
+        text, silent = numbered(sql)
+        if silent:
+            self._queue.append((text, parameters))
+            if len(self._queue) >= QUEUED:
+                self._flush()
+            return Found()
+        if self._queue:
+            self._flush()
+        return Found(self._asked(text, parameters))
+
+    def _asked(self, text: str, parameters: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement.
+
+        It goes past psycopg's own cursor, which takes three times as long as this and the server do.
+        """
+        transformer = self._transformer
+        values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
+        statement = (text, tuple(transformer.types or ()))
+        pgconn, name = self._connection.pgconn, self._named(statement)
+        if name is None:
+            pgconn.send_query_params(text.encode(), values, transformer.types, transformer.formats)
+        else:
+            pgconn.send_query_prepared(name, values, transformer.formats)
+        result = self._result()
+        transformer.set_pgresult(result)
+        return transformer.load_rows(0, result.ntuples, tuple)
+
+    def _named(self, statement: Statement) -> bytes | None:
+        """Return the name of a statement that was prepared, which it is when it comes again."""
+        if statement not in self._prepared:
+            if len(self._prepared) >= PREPARED:
+                self._forget(self._prepared.pop(next(iter(self._prepared))))
+            self._prepared[statement] = None
+            return None
+        name = self._prepared.pop(statement)
+        if name is None:
+            name = b"a%d" % next(self._names)
+            self._connection.pgconn.send_prepare(name, statement[0].encode(), statement[1])
+            self._result()
+        self._prepared[statement] = name  # the last to be forgotten
+        return name
+
+    def _forget(self, name: bytes | None) -> None:
+        if name is not None:
+            self._connection.pgconn.send_query(b"DEALLOCATE " + name)
+            self._result()
+
+    def _result(self) -> pq.abc.PGresult:
+        """Return the result of what was sent, once it is there; raises what the server has against it."""
+        *_, result = self._connection.wait(generators.execute(self._connection.pgconn))
+        if result.status not in GOOD:
+            raise psycopg.errors.error_from_result(result)
+        found: pq.abc.PGresult = result
+        return found
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> None:
+        """Run a statement for each of many rows of parameters."""
+        for each in parameters:
+            self.execute(sql, each)
+
+    def stream(self, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
+        """Yield rows as they are asked for; with `few` the first at once, in an order without ties."""
+        seen = 0
+        if few:
+            rows = self.execute(f"{sql} LIMIT {FIRST_ROWS}", parameters).fetchall()
+            yield from rows
+            seen = len(rows)
+            if seen < FIRST_ROWS:
+                return
+        name = f"c{next(self._names)}"
+        self._connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters)
+        if seen:
+            self._connection.execute(f"MOVE {seen} FROM {name}")
+        size = FIRST_ROWS
+        while True:
+            rows = self._connection.execute(f"FETCH {size} FROM {name}").fetchall()
+            yield from rows
+            if len(rows) < size:
+                return
+            size = min(4 * size, MOST_ROWS)
+
+    def _flush(self, last: str | None = None) -> None:
+        """Send what waits, and one more statement, in one round trip."""
+        queue, self._queue = self._queue, []
+        if len(queue) + (last is not None) == 1:
+            self._connection.execute(*(queue[0] if queue else (last, None)))
+            return
+        first: psycopg.Error | None = None
+        try:
+            with self._connection.pipeline():
+                try:
+                    for text, parameters in queue:
+                        self._connection.execute(text, parameters, prepare=True)
+                    if last is not None:
+                        self._connection.execute(last)
+                except psycopg.Error as error:
+                    first = error  # to leave the pipeline says only that it was aborted
+        except psycopg.Error as error:
+            first = first or error
+        if first is not None:
+            # What psycopg believes to be prepared by now may not be.
+            self._is_sound = False
+            raise first
+
+    def begin(self, words: str, patience: float) -> None:
+        """Begin to write, once others have finished."""
+        if patience != self._patience:
+            self._connection.execute(f"SET lock_timeout = {max(round(patience * 1_000), 1)}")
+            self._patience = patience
+        self._connection.execute(f"{words}; {LOCK}")
+
+    def commit(self) -> None:
+        """Commit what was written."""
+        self._flush("COMMIT")
+
+    def begin_read(self) -> None:
+        """Begin to read one moment."""
+        # Past psycopg's own machinery, which takes longer than the server does.
+        result = self._connection.pgconn.exec_(READ)
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+
+    def end(self) -> None:
+        """End a transaction without effect, unless it has been committed."""
+        self._queue.clear()
+        open_ = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+        if self._process == os.getpid() and self._connection.pgconn.transaction_status in open_:
+            # What cannot be rolled back is closed when it is given back.
+            self._connection.pgconn.exec_(b"ROLLBACK")
+
+    def discard(self) -> None:
+        """Have the connection closed when it is given back."""
+        self._is_sound = False
+
+    def is_usable(self) -> bool:
+        """Whether the connection is open and idle; one that can be read has been closed by the server."""
+        pgconn = self._connection.pgconn
+        if (
+            self._connection.closed
+            or not self._is_sound
+            or pgconn.transaction_status != pq.TransactionStatus.IDLE
+        ):
+            return False
+        # A server that has something to say to an idle connection nearly always says that it ends it.
+        return bool(pgconn.status == pq.ConnStatus.OK) and not _is_readable(pgconn.socket)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _is_readable(socket: int) -> bool:
+    if not hasattr(select, "poll"):
+        return bool(select.select([socket], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
