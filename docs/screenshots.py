@@ -45,7 +45,7 @@ PAGES = {
     "run": "/entity/run/net-0?with=net-1&with=net-2&smooth=0.5",
     "audit": "/audit",
     "change": "/audit/{reviewed}",
-    "query": "/query?sql=SELECT+action,+count(*)+AS+changes%0AFROM+change+GROUP+BY+action+ORDER+BY+changes+DESC",
+    "query": "/query?sql=SELECT+action,+count(*)+AS+changes%0AFROM+change+GROUP+BY+action+ORDER+BY+2",
     "login": "/login",
     "account": "/account",
     "admin": "/admin/users",
