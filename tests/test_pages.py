@@ -122,6 +122,17 @@ ADDRESSES = [
     "/deployments?at=2026-10&tag=prod",
     "/deployments/serving?tag=prod",
     "/deployments/impact",
+    "/audit",
+    "/audit/3",
+    "/audit/verification",
+    "/query",
+    "/admin/users",
+    "/admin/tokens",
+    "/admin/projects",
+    "/admin/kinds",
+    "/admin/deployments",
+    "/admin/store",
+    "/admin/store/state",
 ]
 
 
