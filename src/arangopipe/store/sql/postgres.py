@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from arangopipe.errors import ArangopipeError, InvalidInput, MissingExtra
 from arangopipe.store.sql.address import parse
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
-from arangopipe.store.sql.dialect import POSTGRES, Cursor
+from arangopipe.store.sql.dialect import Cursor
+from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.pool import Pool
 
 try:
