@@ -22,7 +22,7 @@ from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
 from arangopipe.store.settings import place
 from arangopipe.store.sql import address, refusals
-from arangopipe.store.sql.dialect import POSTGRES
+from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain

@@ -16,7 +16,8 @@ from arangopipe.errors import ArangopipeError, InvalidInput, MissingExtra
 from arangopipe.store.base import Rows as Found
 from arangopipe.store.sql.address import parse
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
-from arangopipe.store.sql.dialect import POSTGRES, Cursor
+from arangopipe.store.sql.dialect import Cursor
+from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.pool import Pool
 
 try:
