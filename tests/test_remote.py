@@ -427,6 +427,42 @@ def test_who_asks_is_who_has_the_token(behind: Store) -> None:
     assert [file.refused for file in spool.files()] == [True]
 
 
+def test_a_maintainer_exports_their_own_project(behind: Store, tmp_path: Path) -> None:
+    admin = ArangoPipeAdmin(behind, actor="root")
+    pipe = arangopipe.ArangoPipe(behind, actor="root", capture=False)
+    for name in ("mine", "secret"):
+        admin.register_project(name)
+        pipe.register_dataset(f"{name}-data", project=name, note=f"{name}-note")
+    admin.register_user("max", roles={"mine": "maintainer"})
+    admin.register_user("vic", roles={"mine": "viewer"})
+    tokens = {user: admin.create_token(user).text for user in ("max", "vic")}
+    weak = admin.create_token("max", role="contributor").text
+    target = tmp_path / "mine.bundle"
+    with serving(behind, authentication=True) as url:
+        for token in (tokens["vic"], weak):
+            with connect(url, token=token) as pipe:
+                with pytest.raises(PermissionDenied, match=r"project 'mine' takes a maintainer of it"):
+                    pipe.admin.export(target, project="mine")
+                with pytest.raises(PermissionDenied, match=r"takes an administrator of it$"):
+                    pipe.admin.export(target)
+        with connect(url, token=tokens["max"]) as pipe:
+            with pytest.raises(PermissionDenied, match="name a project that you may export: mine"):
+                pipe.admin.export(target)
+            with pytest.raises(PermissionDenied, match="project 'secret' takes a maintainer"):
+                pipe.admin.export(target, project="secret")
+            assert not target.exists()
+            pipe.admin.export(target, project="mine")
+    assert b"secret" not in gzip.decompress(target.read_bytes())
+    with open_store("memory://") as other:
+        bundle.import_bundle(other, target, actor="root")
+        assert [node.name for node in every(other, "datasets")] == ["mine-data"]
+
+
+def test_a_server_says_what_it_speaks(url: str) -> None:
+    said = httpx.get(f"{url}/api").json()
+    assert said == {"name": "Arangopipe", "arangopipe": arangopipe.__version__, "api": [1]}
+
+
 # --- bad days ------------------------------------------------------------------------------------
 
 
