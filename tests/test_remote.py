@@ -55,6 +55,7 @@ from arangopipe.store.remote.address import address_of
 from arangopipe.testing import strategies
 from arangopipe.testing.build import busy, every, run, write
 from flaky import Flaky
+from places import POSTGRES, empty_store
 from served import serving
 
 CERTIFICATE = Path(__file__).parent / "data" / "localhost.pem"
@@ -63,9 +64,16 @@ pytestmark = pytest.mark.xdist_group("remote")
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path}/behind.db?durability=relaxed") as store:
-        yield store
+def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The store of the server; `on_postgres` has a test run on PostgreSQL too."""
+    engine = getattr(request, "param", "sqlite")
+    with empty_store(request, engine, tmp_path) as url:
+        relaxed = "?durability=relaxed" if engine == "sqlite" else ""
+        with open_store(url + relaxed) as store:
+            yield store
+
+
+on_postgres = pytest.mark.parametrize("behind", ["sqlite", POSTGRES], indirect=True)
 
 
 @pytest.fixture
@@ -215,6 +223,7 @@ def test_https_wants_a_certificate_that_is_trusted(url: str, monkeypatch: pytest
             open_store(url.replace("http:", "https:"))
 
 
+@on_postgres
 def test_the_abilities_are_those_of_the_store_behind(behind: Store, url: str) -> None:
     with open_store(url) as store:
         assert isinstance(store, Maintenance)
@@ -263,6 +272,7 @@ def test_a_batch_comes_out_as_it_went_in(text: str, points: Points) -> None:
     assert batch_from(json.loads(batch_text(batch))) == batch
 
 
+@on_postgres
 def test_odd_values_are_the_same_to_the_byte(behind: Store, url: str) -> None:
     odd = {
         "whole": [2**53 + 1, -(2**63), 10**300],
@@ -297,6 +307,7 @@ def test_every_error_is_the_same_on_the_other_side(name: str) -> None:
     assert error_from("KeyError", "", {}) is None
 
 
+@on_postgres
 def test_errors_are_those_of_the_store(behind: Store, url: str) -> None:
     def asked(store: Store) -> list[tuple[type, str]]:
         found: list[tuple[type, str]] = []
@@ -328,6 +339,7 @@ def test_errors_are_those_of_the_store(behind: Store, url: str) -> None:
 # --- whole journeys ------------------------------------------------------------------------------
 
 
+@on_postgres
 def test_a_pipeline_is_recorded_asked_and_audited(behind: Store, url: str, tmp_path: Path) -> None:
     with connect(url, capture=False) as pipe:
         pipe.admin.register_project("p")
@@ -357,6 +369,7 @@ def test_a_pipeline_is_recorded_asked_and_audited(behind: Store, url: str, tmp_p
         assert [change.chain for change in other.changes()] == [change.chain for change in behind.changes()]
 
 
+@on_postgres
 def test_a_store_is_merged_into_another_by_way_of_two_servers(behind: Store, url: str) -> None:
     busy(behind)
     with open_store("memory://") as other, serving(other) as second:
@@ -393,6 +406,7 @@ def test_code_for_arangopipe_0_0_works_with_a_server(
     assert behind.count("run") == {None: 1}
 
 
+@on_postgres
 def test_who_asks_is_who_has_the_token(behind: Store) -> None:
     admin = ArangoPipeAdmin(behind, actor="root")
     project = admin.register_project("p")
@@ -427,6 +441,7 @@ def test_who_asks_is_who_has_the_token(behind: Store) -> None:
     assert [file.refused for file in spool.files()] == [True]
 
 
+@on_postgres
 def test_a_maintainer_exports_their_own_project(behind: Store, tmp_path: Path) -> None:
     admin = ArangoPipeAdmin(behind, actor="root")
     pipe = arangopipe.ArangoPipe(behind, actor="root", capture=False)
@@ -619,6 +634,7 @@ def batches(count: int) -> list[dict[str, Any]]:
     return [batch_dict(Batch(uuid7(), (Put(Node("run", f"{i:05}")),), actor="ann")) for i in range(count)]
 
 
+@on_postgres
 def test_a_stream_of_batches_is_answered_line_by_line(behind: Store, url: str) -> None:
     sent = batches(300)
     lines: list[Any] = [*sent[:200], {"id": "bad", "puts": [1]}, *sent[200:], sent[0]]
@@ -707,6 +723,7 @@ def test_one_connection_serves_one_thread(flaky: Flaky) -> None:
         assert len(flaky._open) == 1
 
 
+@on_postgres
 def test_eight_threads_share_a_pipe(behind: Store, url: str) -> None:
     failed: list[BaseException] = []
     with connect(url, capture=False) as pipe:
