@@ -206,6 +206,7 @@ def _act(act: str, **fields: str) -> dict[str, str]:
 CALLS: dict[str, Call] = {
     "GET /openapi.json": Call("anyone", stranger=200, shows=False),
     "GET /health": Call("anyone", stranger=200, shows=False),
+    "GET /api": Call("anyone", stranger=200, shows=False),
     "GET /ready": Call(stranger=200, shows=False),
     "POST /api/v1/session": Call("anyone", body={"name": "ana"}, stranger=200, shows=False),
     "POST /api/v1/setup": Call("anyone", status=401, stranger=401, shows=False),
@@ -291,7 +292,7 @@ CALLS: dict[str, Call] = {
     "GET /api/v1/questions/compare": Call(query={"run": [RUN, BEST]}),
     "GET /api/v1/questions/explain-difference": Call(query={"a": RUN, "b": BEST}),
     "GET /api/v1/server": Call(stranger=200, shows=False),
-    "GET /api/v1/export": Call("root", stranger=403, shows=False),
+    "GET /api/v1/export": Call("maintainer", query=_MINE, shows=False),
     "POST /api/v1/import": Call("root", body=b"BUNDLE", **_FORBIDDEN),
     "POST /api/v1/erase": Call("root", body={"refs": ["datasets/d-2"]}, **_FORBIDDEN),
     # The pages

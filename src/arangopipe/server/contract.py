@@ -39,7 +39,14 @@ async def store(store: AskedStore) -> dict[str, Any]:
     able = [
         name for name, ability in ABILITIES.items() if isinstance(store, ability) and not store.restricted
     ]
-    return {"arangopipe": __version__, "api": API, "abilities": able, "restricted": store.restricted}
+    exports = sorted(store.exports)
+    return {
+        "arangopipe": __version__,
+        "api": API,
+        "abilities": able,
+        "restricted": store.restricted,
+        "exports": exports,
+    }
 
 
 # --- arguments -----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf_token"
 
 OPEN: Mapping[str, tuple[str, ...]] = {
+    "/api": ("GET", "HEAD"),
     "/health": ("GET", "HEAD"),
     "/openapi.json": ("GET", "HEAD"),
     "/login": ("GET", "HEAD", "POST"),

@@ -37,7 +37,7 @@ from arangopipe.model.graph import (
     Revision,
 )
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
-from arangopipe.roles import Principal
+from arangopipe.roles import Principal, may
 from arangopipe.server.permits import Permit
 from arangopipe.server.redacting import Ledger, Walk, plain
 from arangopipe.server.searching import Question
@@ -79,6 +79,7 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
     def __init__(self, store: Store, principal: Principal) -> None:
         self.url = store.url
         self.principal = principal
+        self.exports = tuple(name for name in principal.roles if may(principal, "export", name))
         self._store = store
         self._sight = Sight(store, principal)
         self._ledger = Ledger(self._sight)

@@ -43,6 +43,14 @@ class State(Strict):
     status: Literal["ok"]
 
 
+class Spoken(Strict):
+    """What a server is, for a client of any version."""
+
+    name: Literal["Arangopipe"]
+    arangopipe: str = Field(description="The version of the server.")
+    api: list[int] = Field(description="The versions of the API: 1 is below `/api/v1`.")
+
+
 class Thing(Strict):
     """One revision of a thing; everything recorded about it stands in its document."""
 

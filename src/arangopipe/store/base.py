@@ -51,13 +51,13 @@ once, at its least depth; nodes of a leaf kind are expanded only as the start. I
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from arangopipe.errors import InvalidInput, PermissionDenied
+from arangopipe.errors import InvalidInput, PermissionDenied, Unsupported
 from arangopipe.model import documents
 from arangopipe.model.expressions import Expression, OrderKey
 from arangopipe.model.graph import (
@@ -77,6 +77,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+A = TypeVar("A")
 
 AsOf = int | datetime | None
 
@@ -100,6 +102,9 @@ class Store(ABC):
 
     restricted: bool = False
     """Whether it shows only what its reader may see, so that it is neither whole nor can be verified."""
+
+    exports: Collection[str] = ()
+    """The projects that its reader may export, where it shows only a part."""
 
     @abstractmethod
     def write(self, batch: Batch, patience: float | None = None) -> Change:
@@ -408,6 +413,31 @@ def check_whole(store: Store, what: str) -> None:
     """Raise `PermissionDenied` for what takes a whole store, where only a part of it is shown."""
     if store.restricted:
         raise PermissionDenied(f"to {what} takes the whole store: an administrator of it may")
+
+
+def able(store: Store, ability: type[A], what: str) -> A:
+    """Return a store that has an ability.
+
+    Raises `Unsupported` where it has not, `PermissionDenied` where it has not for who asks.
+    """
+    # A server that was away is asked here, and may turn out to have it.
+    restricted = not isinstance(store, ability) and store.restricted
+    if isinstance(store, ability):
+        return store
+    if restricted:
+        raise PermissionDenied(f"to {what} takes an administrator of the store")
+    raise Unsupported(f"{store.url} cannot {what}")
+
+
+def check_export(store: Store, project: str | None) -> None:
+    """Raise `PermissionDenied` for an export that a store which shows only a part does not allow."""
+    if not store.restricted or project in store.exports:
+        return
+    if project is None:
+        own = ", ".join(sorted(store.exports))
+        rest = f"; name a project that you may export: {own}" if own else ""
+        raise PermissionDenied(f"to export the whole store takes an administrator of it{rest}")
+    raise PermissionDenied(f"to export project {project!r} takes a maintainer of it, or more")
 
 
 def check_page(limit: int) -> None:

@@ -48,7 +48,7 @@ from arangopipe.store.base import (
 )
 from arangopipe.store.checks import check_document
 from arangopipe.store.remote.address import address_of
-from arangopipe.store.remote.client import GREETING, LINES, Client, encode
+from arangopipe.store.remote.client import GREETING, LINES, Client, Greeting, encode
 
 LONGEST = 60.0
 """Seconds after which a server that hung is tried again at the latest."""
@@ -62,7 +62,7 @@ class RemoteStore(Store):
         self.url = address.url
         self._client = Client(address)
         self._closed = False
-        self._greeted = False
+        self._greeting: Greeting | None = None
         self._try_at, self._why = 0.0, ""
         try:
             self._greet(GREETING)
@@ -84,17 +84,32 @@ class RemoteStore(Store):
                 self._try_at, self._why = began + min(11 * took, LONGEST), str(error)
             raise
         self.__class__ = _with_abilities(frozenset(_ABILITIES) & greeting.abilities)
-        self.restricted = greeting.restricted
-        self._greeted = True
+        self._greeting = greeting
 
     def close(self) -> None:
         self._closed = True
         self._client.close()
 
+    @property
+    def restricted(self) -> bool:  # type: ignore[override]
+        """Whether the server shows only a part; raises `StoreUnavailable` while it cannot be asked."""
+        return self._greeted().restricted
+
+    @property
+    def exports(self) -> frozenset[str]:  # type: ignore[override]
+        """The projects that may be exported; raises `StoreUnavailable` while it cannot be asked."""
+        return self._greeted().exports
+
+    def _greeted(self) -> Greeting:
+        if self._greeting is None:
+            self._open()
+        assert self._greeting is not None
+        return self._greeting
+
     def _open(self, patience: float | None = None) -> Client:
         if self._closed:
             raise StoreUnavailable(f"the store {self.url} is closed: connect again")
-        if not self._greeted:
+        if self._greeting is None:
             if time.monotonic() < self._try_at:
                 raise StoreUnavailable(self._why)
             self._greet(GREETING if patience is None else min(patience, GREETING))

@@ -24,9 +24,11 @@ from arangopipe.store.sql.dialect import Rows
 FIRST_ROWS, MOST_ROWS = 104, 8_192
 """Rows that a cursor fetches at once: of the first page, and later."""
 QUEUED = 100
+ANSWER_SECONDS, READ_SECONDS = 2.0, 30.0
+"""Seconds beyond its patience in which a write must be answered that it may begin; the same of a read."""
 PREPARED = 256
 GOOD = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY)
-READ = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 LOCK = "LOCK TABLE head IN EXCLUSIVE MODE"
 
 Statement = tuple[str, tuple[int, ...]]
@@ -220,9 +222,19 @@ class Session:
     def begin(self, words: str, patience: float) -> None:
         """Begin to write, once others have finished."""
         if patience != self._patience:
-            self.driver.execute(f"SET lock_timeout = {max(round(patience * 1_000), 1)}")
+            self._answered(f"SET lock_timeout = {max(round(patience * 1_000), 1)}", ANSWER_SECONDS)
             self._patience = patience
-        self.driver.execute(f"{words}; {LOCK}")
+        # Whoever holds the lock is reported by the server once patience ends: its silence is no lock.
+        self._answered(f"{words}; {LOCK}", patience + ANSWER_SECONDS)
+
+    def _answered(self, sql: str, seconds: float) -> None:
+        """Run statements that a server which lives answers within some seconds."""
+        pgconn = self.driver.pgconn
+        pgconn.send_query(sql.encode())
+        if not _is_readable(pgconn.socket, seconds):
+            self._is_sound = False
+            raise psycopg.OperationalError(f"it has not answered for {seconds:g} s")
+        self._result()
 
     def commit(self) -> None:
         """Commit what was written."""
@@ -230,10 +242,7 @@ class Session:
 
     def begin_read(self) -> None:
         """Begin to read one moment."""
-        # Past psycopg's own machinery, which takes longer than the server does.
-        result = self.driver.pgconn.exec_(READ)
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+        self._answered(READ, READ_SECONDS)
 
     def end(self) -> None:
         """End a transaction without effect, unless it has been committed."""
@@ -260,9 +269,9 @@ class Session:
         self.driver.close()
 
 
-def _is_readable(socket: int) -> bool:
+def _is_readable(socket: int, seconds: float = 0.0) -> bool:
     if not hasattr(select, "poll"):
-        return bool(select.select([socket], [], [], 0)[0])
+        return bool(select.select([socket], [], [], seconds)[0])
     poll = select.poll()
     poll.register(socket, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(seconds * 1_000))
