@@ -58,11 +58,12 @@ class Attacked:
 
     def requests(self, route: str) -> Iterator[dict[str, Any]]:
         """Yield the request of a route with each of its parameters hostile, and each field of its body."""
-        plain = request(route, call_of(route), self.documents, {"key": "0" * 20})
+        own = {"key": "0" * 20} if call_of(route).path.get("key") == "TOKEN" else {}
+        plain = request(route, call_of(route), self.documents, own)
         found = parameters(self.routes[route])
         for text in HOSTILE:
             for name in found["path"]:
-                yield request(route, call_of(route), self.documents, {"key": "0" * 20, name: text})
+                yield request(route, call_of(route), self.documents, {**own, name: text})
             for name in found["query"]:
                 yield {**plain, "params": {**plain["params"], name: text}}
             if text.isascii() and text.isprintable():
