@@ -36,7 +36,8 @@ def places(page: Page) -> dict[str, Any]:
 
 
 def patients(site: str) -> str:
-    data: str = view(site, "/lineage")["datasets"][0]["id"]
+    known = {each["label"]: each["id"] for each in view(site, "/lineage/run/net-0")["boxes"]}
+    data: str = known["patients@2"]
     return data
 
 

@@ -178,7 +178,9 @@ def test_a_page_with_what_it_loads_is_light(client: httpx.Client) -> None:
         loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', text))
         imported = {static.address(f"js/{name}.js") for name in ("dom",)}
         if address.startswith("/lineage"):
-            imported |= {static.address(f"js/{name}.js") for name in ("drawing", "gestures", "layout")}
+            imported |= {
+                static.address(f"js/{name}.js") for name in ("details", "drawing", "gestures", "layout")
+            }
             imported.add(static.address("vendor/dagre-3.1.3.esm.js"))
         weight = sum(len(client.get(each).content) for each in loaded | imported)
         assert len(text.encode()) + weight < WEIGHT
