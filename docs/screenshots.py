@@ -45,7 +45,16 @@ PAGES = {
 }
 """The pages by name; `{dataset}` is the id of the newest."""
 
-IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark", "question-light", "deployments-light")
+IN_DOCS = (
+    "home-light",
+    "search-light",
+    "dataset-light",
+    "run-dark",
+    "question-light",
+    "deployments-light",
+    "compare-light",
+    "lineage-data-light",
+)
 
 
 def main(names: list[str]) -> None:

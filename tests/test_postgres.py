@@ -205,6 +205,9 @@ def test_every_error_of_the_driver_is_translated() -> None:
 
     for kind in {*kinds(psycopg.Error), *kinds(psycopg.Warning)}:
         assert refusals.meant("somewhere", kind("said")) is not None, kind
+    # What libpq itself says has no state.
+    for kind in (psycopg.OperationalError, psycopg.DatabaseError):
+        assert isinstance(refusals.meant("somewhere", kind("server closed the connection")), refusals.Lost)
 
 
 # --- many writers ----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from arangopipe.server import (
     people,
     placed,
     problems,
+    querying,
     questions,
     reads,
     runs,
@@ -74,7 +75,8 @@ def create_app(
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    parts = (login, people, batches, contract, runs, placed, entities, kinds, reads, questions, moving)
+    asked = (reads, questions, querying)
+    parts = (login, people, batches, contract, runs, placed, entities, kinds, *asked, moving)
     routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router, prefix=API)

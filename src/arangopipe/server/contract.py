@@ -25,10 +25,10 @@ from arangopipe.server.access import AskedStore, asking
 from arangopipe.server.bodies import encode, json_of, streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, Replica, Store
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, NativeQuery, Replica, Store
 
 API = 1
-ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica}
+ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica, "query": NativeQuery}
 
 router = APIRouter(tags=["store"])
 

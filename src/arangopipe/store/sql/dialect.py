@@ -77,9 +77,6 @@ class Dialect(ABC):
     limited: bool
     """Whether the value index cannot hold every value."""
 
-    each: str
-    """A table of many integers, bound as one parameter, to join a table with that has them as ``each``."""
-
     each_text: str
     """A table ``each`` of many texts, bound as one parameter, whose column is ``value``."""
 
@@ -115,11 +112,34 @@ class Dialect(ABC):
 
     @abstractmethod
     def some(self, items: Iterable[int] | Iterable[str]) -> Any:
-        """Return the parameter for `each`, `each_text` and `among`: any number of integers or texts."""
+        """Return the parameter for `of_each`, `each_text` and `among`: any number of integers or texts."""
 
     @abstractmethod
     def among(self, column: str) -> str:
         """Return a test whether a column is among some values."""
+
+    @abstractmethod
+    def of_each(self, table: str, where: str) -> str:
+        """Return a table, and the condition on its rows for each of many integers ``each`` (see `some`).
+
+        The rows come in the order of the integers, each found by its index.
+        """
+
+    @abstractmethod
+    def of_value(self, where: str, order: str) -> str:
+        """Return values ``v`` in their order, each with its node ``n``, and the condition on the values."""
+
+    @abstractmethod
+    def starting(self, id: str, select: str) -> str:
+        """Return a test whether an id is among those of a statement, which are what to start from."""
+
+    @abstractmethod
+    def within(self, id: str, select: str) -> str:
+        """Return a test whether an id is among those of a statement, for rows tried one after the other."""
+
+    @abstractmethod
+    def exists(self, select: str) -> str:
+        """Return a test whether there is such a row, for rows tried one after the other."""
 
     @abstractmethod
     def unindexed(self, column: str) -> str:
@@ -183,7 +203,6 @@ class SQLiteDialect(Dialect):
 
     batched = False
     limited = False
-    each = "(SELECT value AS each FROM json_each(?)) CROSS JOIN"
     each_text = "json_each(?) AS each"
     join = "CROSS JOIN"
     row = "rowid"
@@ -209,6 +228,21 @@ class SQLiteDialect(Dialect):
 
     def among(self, column: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(?))"
+
+    def of_each(self, table: str, where: str) -> str:
+        return f"(SELECT value AS each FROM json_each(?)) CROSS JOIN {table} WHERE {where}"
+
+    def of_value(self, where: str, order: str) -> str:
+        return f"value v CROSS JOIN node n ON n.id = v.node WHERE {where}"
+
+    def starting(self, id: str, select: str) -> str:
+        return f"{id} IN ({select})"
+
+    def within(self, id: str, select: str) -> str:
+        return f"{id} IN ({select})"
+
+    def exists(self, select: str) -> str:
+        return f"EXISTS ({select})"
 
     def unindexed(self, column: str) -> str:
         return f"+{column}"
@@ -291,7 +325,6 @@ class PostgresDialect(Dialect):
 
     batched = True
     limited = True
-    each = "unnest(?::bigint[]) AS each CROSS JOIN"
     each_text = "unnest(?::text[]) AS each(value)"
     join = "JOIN"
     row = "ctid"
@@ -342,8 +375,29 @@ class PostgresDialect(Dialect):
     def among(self, column: str) -> str:
         return f"{column} = ANY(?)"
 
+    # Before the first ANALYZE the planner's guesses are far off. OFFSET 0, a subquery's own order, an array
+    # and IS TRUE each keep it from taking a question apart: it cannot turn what is looked up into a scan.
+
+    def of_each(self, table: str, where: str) -> str:
+        rows = f"SELECT * FROM {table} WHERE {where} OFFSET 0"
+        return f"unnest(?::bigint[]) AS each CROSS JOIN LATERAL ({rows}) AS {table}"
+
+    def of_value(self, where: str, order: str) -> str:
+        values = f"SELECT * FROM value v WHERE {where} ORDER BY {order}"
+        node = "SELECT * FROM node WHERE id = v.node OFFSET 0"
+        return f"({values}) AS v CROSS JOIN LATERAL ({node}) AS n WHERE true"
+
+    def starting(self, id: str, select: str) -> str:
+        return f"{id} = ANY(ARRAY({select}))"
+
+    def within(self, id: str, select: str) -> str:
+        return f"({id} IN ({select})) IS TRUE"
+
+    def exists(self, select: str) -> str:
+        return f"EXISTS ({select} OFFSET 0)"
+
     def unindexed(self, column: str) -> str:
-        return column
+        return f"0 + {column}"
 
     def lacks(self, id: str, select: str) -> str:
         return f"NOT EXISTS (SELECT 1 FROM ({select}) AS had(node) WHERE had.node = {id})"
