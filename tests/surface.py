@@ -357,6 +357,14 @@ CALLS: dict[str, Call] = {
     "POST /login": Call("anyone", body={"name": "ana"}, status=401, stranger=401, shows=False),
     "POST /logout": Call(status=422, stranger=422, shows=False),
     "GET /account": Call(stranger=200, shows=False),
+    # Of a store in memory, which knows no SQL.
+    "POST /api/v1/query": Call("root", status=501, **_FORBIDDEN),
+    "GET /query": Call("root", query={"sql": "SELECT 1"}, **_FORBIDDEN),
+    "GET /query/rows": Call("root", query={"sql": "SELECT 1"}, status=501, **_FORBIDDEN),
+    "GET /query/plan": Call("root", query={"sql": "SELECT 1"}, status=501, **_FORBIDDEN),
+    "GET /query/download/{form}": Call(
+        "root", {"form": "csv"}, query={"sql": "SELECT 1"}, status=501, **_FORBIDDEN
+    ),
     "POST /account": Call(body=_act("create-token", name="x"), stranger=200, shows=False),
 }
 
