@@ -12,7 +12,8 @@ import pytest
 from arangopipe.store import open_store
 from served import serving
 
-ENGINES: list[Any] = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
+POSTGRES: Any = pytest.param("postgres", marks=pytest.mark.slow)
+ENGINES: list[Any] = ["memory", "sqlite", POSTGRES]
 
 
 @contextmanager

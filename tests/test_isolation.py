@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
@@ -16,7 +17,7 @@ import pytest
 from arangopipe.server import create_app
 from arangopipe.store.memory import MemoryStore
 from served import SECONDS, running
-from surface import BEST, RUN, ZEBRA, Documents, call_of, fill, parameters, request, routes
+from surface import BEST, OKAPI, RUN, ZEBRA, Documents, call_of, fill, parameters, request, routes
 
 pytestmark = pytest.mark.xdist_group("isolation")
 
@@ -105,11 +106,11 @@ READS = sorted(
 
 
 SILENT = {
-    *("GET /health", "GET /ready", "GET /openapi", "GET /search/add"),
+    *("GET /health", "GET /ready", "GET /openapi", "GET /search/add", "GET /api"),
     *(f"GET /api/v1/{path}" for path in ("audit/verify", "export", "kinds", "me", "server", "store")),
     "POST /api/v1/store/head",
 }
-"""Routes that tell nobody anything of what is recorded in a project, or (a bundle) packed."""
+"""Routes that tell nobody anything of what is recorded in a project, or (a bundle, see below) packed."""
 
 
 class Asking:
@@ -208,6 +209,24 @@ def asking(store: Any) -> Iterator[Asking]:
 def viewer() -> Iterator[Asking]:
     with asking(MemoryStore()) as found:
         yield found
+
+
+@pytest.mark.parametrize("user", ["maintainer", "admin"])
+def test_a_bundle_tells_nothing_of_another_project(viewer: Asking, user: str) -> None:
+    def unpacked(token: str) -> str:
+        headers = {"Authorization": f"Bearer {viewer.tokens[token]}"}
+        answer = viewer.client.get("/api/v1/export?project=diabetes", headers=headers)
+        assert answer.status_code == 200, answer.text
+        return gzip.decompress(answer.content).decode().lower()
+
+    told = unpacked(user)
+    assert OKAPI in told
+    at = told.find(ZEBRA)
+    assert at < 0, told[max(0, at - 200) : at + 200]
+    assert "apt_" not in told
+    assert "users/" not in told
+    # What the project depends on in another is there for who may see it, so that this can fail.
+    assert ZEBRA in unpacked("root")
 
 
 @pytest.mark.parametrize("route", READS)

@@ -174,7 +174,7 @@ def test_version_is_the_same_everywhere() -> None:
 def test_base_dependencies_are_the_chosen_ones() -> None:
     requires = metadata.requires("arangopipe") or []
     base = {re.split(r"[^\w-]", line)[0].lower() for line in requires if "extra ==" not in line}
-    assert base == {"alembic", "click", "httpx", "lark", "pyyaml", "rich", "sqlalchemy"}
+    assert base == {"alembic", "click", "lark", "pyyaml", "rich", "sqlalchemy"}
 
 
 # --- extras ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
+from arangopipe.store.sql import session
 from proxies import Proxy
 from servers import NOBODY, Server
 
@@ -185,6 +186,27 @@ def test_a_reader_whose_connection_was_cut_while_idle_notices_nothing(durable: S
         for _ in range(3):
             assert proxy.cut() > 0
             assert store.count("run") == {None: 1}
+
+
+def test_a_server_that_hangs_is_given_up_by_writes_and_reads(
+    durable: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "READ_SECONDS", 0.5)
+    with Proxy(durable.port) as proxy, open_store(url.replace(str(durable.port), str(proxy.port))) as store:
+        write_one(store)
+        list(store.columns("run", ["x"]))
+        began = time.monotonic()
+        proxy.stop()
+        with pytest.raises(StoreUnavailable, match="has not answered for"):
+            write_one(store, patience=0.5)
+        proxy.go_on()
+        write_one(store)
+        proxy.stop()
+        with pytest.raises(StoreUnavailable, match=r"has not answered for 0\.5 s"):
+            list(store.columns("run", ["x"]))
+        assert since(began) < 30
+        proxy.go_on()
+        assert store.count("run") == {None: 2}
 
 
 # --- others are in the way -------------------------------------------------------------------------

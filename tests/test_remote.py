@@ -49,12 +49,13 @@ from arangopipe.model.ids import uuid7
 from arangopipe.model.wire import batch_dict, batch_from, batch_text, error_dict, error_from
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
-from arangopipe.store.base import AsOf, Maintenance, Replica, Store
+from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
 from arangopipe.store.offline import OfflineStore
 from arangopipe.store.remote.address import address_of
 from arangopipe.testing import strategies
 from arangopipe.testing.build import busy, every, run, write
 from flaky import Flaky
+from places import POSTGRES, empty_store
 from served import serving
 
 CERTIFICATE = Path(__file__).parent / "data" / "localhost.pem"
@@ -63,9 +64,16 @@ pytestmark = pytest.mark.xdist_group("remote")
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path}/behind.db?durability=relaxed") as store:
-        yield store
+def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The store of the server; `on_postgres` has a test run on PostgreSQL too."""
+    engine = getattr(request, "param", "sqlite")
+    with empty_store(request, engine, tmp_path) as url:
+        relaxed = "?durability=relaxed" if engine == "sqlite" else ""
+        with open_store(url + relaxed) as store:
+            yield store
+
+
+on_postgres = pytest.mark.parametrize("behind", ["sqlite", POSTGRES], indirect=True)
 
 
 @pytest.fixture
@@ -215,10 +223,16 @@ def test_https_wants_a_certificate_that_is_trusted(url: str, monkeypatch: pytest
             open_store(url.replace("http:", "https:"))
 
 
+@on_postgres
 def test_the_abilities_are_those_of_the_store_behind(behind: Store, url: str) -> None:
     with open_store(url) as store:
         assert isinstance(store, Maintenance)
         assert isinstance(store, Replica)
+        assert isinstance(store, NativeQuery)
+        assert store.query("SELECT 1 AS one, ? AS two", ["b"]) == Rows(("one", "two"), ((1, "b"),), False)
+        assert store.explain("SELECT 1") == ("SCAN CONSTANT ROW",)
+        with pytest.raises(InvalidInput, match="may only read"):
+            store.query("DELETE FROM node")
         assert type(store).__name__ == "RemoteStore"
     with serving(Plain("memory://")) as plain, open_store(plain) as store:
         assert not isinstance(store, (Maintenance, Replica))
@@ -263,6 +277,7 @@ def test_a_batch_comes_out_as_it_went_in(text: str, points: Points) -> None:
     assert batch_from(json.loads(batch_text(batch))) == batch
 
 
+@on_postgres
 def test_odd_values_are_the_same_to_the_byte(behind: Store, url: str) -> None:
     odd = {
         "whole": [2**53 + 1, -(2**63), 10**300],
@@ -297,6 +312,7 @@ def test_every_error_is_the_same_on_the_other_side(name: str) -> None:
     assert error_from("KeyError", "", {}) is None
 
 
+@on_postgres
 def test_errors_are_those_of_the_store(behind: Store, url: str) -> None:
     def asked(store: Store) -> list[tuple[type, str]]:
         found: list[tuple[type, str]] = []
@@ -328,6 +344,7 @@ def test_errors_are_those_of_the_store(behind: Store, url: str) -> None:
 # --- whole journeys ------------------------------------------------------------------------------
 
 
+@on_postgres
 def test_a_pipeline_is_recorded_asked_and_audited(behind: Store, url: str, tmp_path: Path) -> None:
     with connect(url, capture=False) as pipe:
         pipe.admin.register_project("p")
@@ -357,6 +374,7 @@ def test_a_pipeline_is_recorded_asked_and_audited(behind: Store, url: str, tmp_p
         assert [change.chain for change in other.changes()] == [change.chain for change in behind.changes()]
 
 
+@on_postgres
 def test_a_store_is_merged_into_another_by_way_of_two_servers(behind: Store, url: str) -> None:
     busy(behind)
     with open_store("memory://") as other, serving(other) as second:
@@ -393,6 +411,7 @@ def test_code_for_arangopipe_0_0_works_with_a_server(
     assert behind.count("run") == {None: 1}
 
 
+@on_postgres
 def test_who_asks_is_who_has_the_token(behind: Store) -> None:
     admin = ArangoPipeAdmin(behind, actor="root")
     project = admin.register_project("p")
@@ -425,6 +444,43 @@ def test_who_asks_is_who_has_the_token(behind: Store) -> None:
         None,
     ]
     assert [file.refused for file in spool.files()] == [True]
+
+
+@on_postgres
+def test_a_maintainer_exports_their_own_project(behind: Store, tmp_path: Path) -> None:
+    admin = ArangoPipeAdmin(behind, actor="root")
+    pipe = arangopipe.ArangoPipe(behind, actor="root", capture=False)
+    for name in ("mine", "secret"):
+        admin.register_project(name)
+        pipe.register_dataset(f"{name}-data", project=name, note=f"{name}-note")
+    admin.register_user("max", roles={"mine": "maintainer"})
+    admin.register_user("vic", roles={"mine": "viewer"})
+    tokens = {user: admin.create_token(user).text for user in ("max", "vic")}
+    weak = admin.create_token("max", role="contributor").text
+    target = tmp_path / "mine.bundle"
+    with serving(behind, authentication=True) as url:
+        for token in (tokens["vic"], weak):
+            with connect(url, token=token) as pipe:
+                with pytest.raises(PermissionDenied, match=r"project 'mine' takes a maintainer of it"):
+                    pipe.admin.export(target, project="mine")
+                with pytest.raises(PermissionDenied, match=r"takes an administrator of it$"):
+                    pipe.admin.export(target)
+        with connect(url, token=tokens["max"]) as pipe:
+            with pytest.raises(PermissionDenied, match="name a project that you may export: mine"):
+                pipe.admin.export(target)
+            with pytest.raises(PermissionDenied, match="project 'secret' takes a maintainer"):
+                pipe.admin.export(target, project="secret")
+            assert not target.exists()
+            pipe.admin.export(target, project="mine")
+    assert b"secret" not in gzip.decompress(target.read_bytes())
+    with open_store("memory://") as other:
+        bundle.import_bundle(other, target, actor="root")
+        assert [node.name for node in every(other, "datasets")] == ["mine-data"]
+
+
+def test_a_server_says_what_it_speaks(url: str) -> None:
+    said = httpx.get(f"{url}/api").json()
+    assert said == {"name": "Arangopipe", "arangopipe": arangopipe.__version__, "api": [1]}
 
 
 # --- bad days ------------------------------------------------------------------------------------
@@ -583,6 +639,7 @@ def batches(count: int) -> list[dict[str, Any]]:
     return [batch_dict(Batch(uuid7(), (Put(Node("run", f"{i:05}")),), actor="ann")) for i in range(count)]
 
 
+@on_postgres
 def test_a_stream_of_batches_is_answered_line_by_line(behind: Store, url: str) -> None:
     sent = batches(300)
     lines: list[Any] = [*sent[:200], {"id": "bad", "puts": [1]}, *sent[200:], sent[0]]
@@ -671,6 +728,7 @@ def test_one_connection_serves_one_thread(flaky: Flaky) -> None:
         assert len(flaky._open) == 1
 
 
+@on_postgres
 def test_eight_threads_share_a_pipe(behind: Store, url: str) -> None:
     failed: list[BaseException] = []
     with connect(url, capture=False) as pipe:

@@ -18,6 +18,7 @@ from arangopipe.server.limits import Limits
 from arangopipe.store import open_store
 from arangopipe.store.memory import MemoryStore
 from commands import fill
+from places import POSTGRES, empty_store
 from served import SECONDS, http, serving
 
 Serve = Callable[..., str]
@@ -26,12 +27,14 @@ Serve = Callable[..., str]
 Known = dict[str, httpx.Client]
 
 
-@pytest.fixture(scope="module")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+@pytest.fixture(scope="module", params=["sqlite", POSTGRES])
+def users(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
     """Clients of two users of a store with something of everything; tests only read it."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('served')}/runs.db"
-    fill(url)
-    with open_store(url) as store, serving(store) as base, ExitStack() as stack:
+    with ExitStack() as stack:
+        url = stack.enter_context(empty_store(request, request.param, tmp_path_factory.mktemp("served")))
+        fill(url)
+        store = stack.enter_context(open_store(url))
+        base = stack.enter_context(serving(store))
         found = {}
         for user in ("ana", "boss"):
             token = ArangoPipeAdmin(store).create_token(user).text
@@ -48,10 +51,14 @@ def full(users: Known) -> httpx.Client:
     return users["boss"]
 
 
-@pytest.fixture
-def api(served: Serve) -> Iterator[httpx.Client]:
+@pytest.fixture(params=["memory", POSTGRES])
+def api(request: pytest.FixtureRequest, served: Serve, tmp_path: Path) -> Iterator[httpx.Client]:
     """An empty store."""
-    with httpx.Client(base_url=f"{served(MemoryStore())}/api/v1", timeout=SECONDS) as client:
+    with (
+        empty_store(request, request.param, tmp_path) as url,
+        open_store(url) as store,
+        httpx.Client(base_url=f"{served(store)}/api/v1", timeout=SECONDS) as client,
+    ):
         yield client
 
 

@@ -29,6 +29,7 @@ from arangopipe.model import times
 from arangopipe.model.attributes import indexed
 from arangopipe.roles import ROLES, STORE_ADMIN, Principal, may, require, scoped
 from arangopipe.users import principal_of, token_of, user_id
+from places import ENGINES, empty_store
 
 PASSWORD = "correct horse battery"
 HASHER = credentials._hasher
@@ -41,10 +42,9 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "_hasher", lambda: hasher)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES)
 def admin(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArangoPipeAdmin]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/runs.db"
-    with ArangoPipeAdmin(url, actor="root") as found:
+    with empty_store(request, request.param, tmp_path) as url, ArangoPipeAdmin(url, actor="root") as found:
         found.register_project("diabetes")
         found.register_project("asthma")
         yield found

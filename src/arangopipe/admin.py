@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from arangopipe import deployments as placed
 from arangopipe import guards
-from arangopipe.errors import Conflict, InvalidInput, NotFound, Unsupported
+from arangopipe.errors import Conflict, InvalidInput, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.entities import Deployment, Project, Thing
 from arangopipe.model.expressions import Compare, Or, Path
@@ -19,7 +19,7 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
-from arangopipe.store.base import Maintenance, check_switch
+from arangopipe.store.base import Maintenance, able, check_switch
 from arangopipe.users import Users
 
 if TYPE_CHECKING:
@@ -275,9 +275,7 @@ class ArangoPipeAdmin(Users):
 
         What stands is deleted by it, under the rules of `delete`; what was deleted is known by its id.
         """
-        store = self.store
-        if not isinstance(store, Maintenance):
-            raise Unsupported(f"{store.url} cannot erase")
+        store, erasing = self.store, able(self.store, Maintenance, "erase")  # type: ignore[type-abstract]
         _check_reason(reason, "erasing")
         references = self.references()
         ids = [references.any_id(ref) for ref in refs]
@@ -290,7 +288,7 @@ class ArangoPipeAdmin(Users):
                     self.check_free(node, "erased", force=force)
             return since
 
-        return self.retried(checked, lambda since: store.erase(ids, self.actor, reason, rest, since))
+        return self.retried(checked, lambda since: erasing.erase(ids, self.actor, reason, rest, since))
 
     # --- bundles and backups ---------------------------------------------------------------------
 

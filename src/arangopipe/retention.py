@@ -17,7 +17,7 @@ from typing import Any
 
 from arangopipe import deployments as placed
 from arangopipe import guards
-from arangopipe.errors import Conflict, InvalidInput, Unsupported
+from arangopipe.errors import Conflict, InvalidInput
 from arangopipe.model import times
 from arangopipe.model.expressions import And, Compare, Expression, Path
 from arangopipe.model.filters import parse
@@ -26,7 +26,7 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, near
 from arangopipe.references import listed
 from arangopipe.results import counted
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store
+from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able
 
 __all__ = ["Plan", "Rule", "Verdict", "apply", "plan", "read_rules"]
 
@@ -310,8 +310,8 @@ def apply(
     Things are closed, as `ArangoPipeAdmin.delete` does; with `erase` their content is removed for good. The
     record keeps the reason, by default the rules. Stopped half-way, a new plan goes on.
     """
-    if erase and not isinstance(session.store, Maintenance):
-        raise Unsupported(f"{session.store.url} cannot erase")
+    if erase:
+        able(session.store, Maintenance, "erase")  # type: ignore[type-abstract]
     _check_holds(session, plan_)
     said = reason.strip() or f"retention: {'; '.join(rule.label for rule in plan_.rules)}"
     at_once = ERASED_AT_ONCE if erase else DELETED_AT_ONCE

@@ -11,9 +11,9 @@ from arangopipe.bundle.format import Progress
 from arangopipe.bundle.importing import take_over
 from arangopipe.bundle.merging import Conflict as Disagreement
 from arangopipe.bundle.merging import Merger
-from arangopipe.errors import Conflict, InvalidInput, StoreError, Unsupported
+from arangopipe.errors import Conflict, InvalidInput, StoreError
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store, check_whole
+from arangopipe.store.base import Replica, Store, able, check_whole
 
 _SAMPLES = 100
 
@@ -47,8 +47,7 @@ def copy(
     if source.url == target.url:
         raise InvalidInput(f"{source.url} is the store to copy and the one to copy to: name two")
     check_whole(source, "copy a store")
-    if not isinstance(target, Replica):
-        raise Unsupported(f"{target.url} cannot take over the changes of another store")
+    taking = able(target, Replica, "take over changes")  # type: ignore[type-abstract]
     last = source.head()
     total = 0 if last is None else last.number
     known = _common(source, target, total)
@@ -60,7 +59,7 @@ def copy(
                 progress(change.number, total)
 
     if known is not None:
-        new = take_over(target, told(source.changes(known, total - known, entries=True)))
+        new = take_over(taking, told(source.changes(known, total - known, entries=True)))
         compared = _compare(source, target, total)
         return Copied(source.url, target.url, True, new, total - new, compared)
     if not merge:

@@ -14,7 +14,7 @@ from arangopipe.bundle.places import check_free, path_of
 from arangopipe.model import times
 from arangopipe.model.graph import Change
 from arangopipe.model.ids import check_name
-from arangopipe.store.base import Store, check_whole
+from arangopipe.store.base import Store, check_export
 
 _STEP = 100
 
@@ -52,10 +52,10 @@ def export(
 
     `since` and `until` are times or change numbers, both inclusive. Memory stays bounded; of a project it
     grows with the number of its things. The file appears under its name when it is whole. Of a store that
-    shows only a part a project can be exported, otherwise `PermissionDenied` is raised.
+    shows only a part, a maintainer of a project may export that, as far as it is shown; otherwise
+    `PermissionDenied` is raised.
     """
-    if project is None:
-        check_whole(store, "export without project=")
+    check_export(store, project)
     target = path_of(path)
     check_free(target, overwrite, store.url)
     header, changes = _parts(store, project, since, until, progress)

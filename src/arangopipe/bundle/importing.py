@@ -10,9 +10,8 @@ from typing import Any
 from arangopipe.bundle.format import Bundle, Progress
 from arangopipe.bundle.merging import Conflict, Merger
 from arangopipe.bundle.places import path_of
-from arangopipe.errors import Unsupported
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store
+from arangopipe.store.base import Replica, Store, able
 
 CHUNK = 500
 """Changes recorded in one transaction where they are taken over as they are."""
@@ -48,8 +47,7 @@ def import_bundle(
     `actor` with its origin; one that is known by its batch adds nothing. A file that was cut short or
     altered is refused before anything is recorded; after an interruption, import it again.
     """
-    if not isinstance(store, Replica):
-        raise Unsupported(f"{store.url} cannot take over the changes of another store")
+    taking = able(store, Replica, "take over changes")  # type: ignore[type-abstract]
     bundle = Bundle(path_of(path))
     footer = bundle.check()
     total = footer.changes
@@ -63,7 +61,7 @@ def import_bundle(
     where = (str(bundle.path), bundle.header.store)
     known = common(store, bundle.changes()) if bundle.header.whole else None
     if known is not None:
-        new = take_over(store, (change for change in told(bundle.changes()) if change.number > known))
+        new = take_over(taking, (change for change in told(bundle.changes()) if change.number > known))
         return Imported(*where, True, new, total - new)
     merger = Merger(store, bundle.header.store, actor, bundle.header.whole)
     merger.merge(told(bundle.changes()))

@@ -45,8 +45,10 @@ def init(
         raise click.UsageError("--password-stdin is the password of --admin NAME")
     if description is not None and project is None:
         raise click.UsageError("--description describes a project: name it with --project")
-    fresh = terminal.path is None or not terminal.exists()
+    fresh = not terminal.exists()
     with terminal.pipe(create=True) as pipe:
+        if terminal.path is None:  # only what it holds tells, and that it is not away
+            fresh = pipe.store.head() is None and not terminal.url.startswith("http")
         made = False
         if project is not None:
             known = pipe.store.find("project", project)

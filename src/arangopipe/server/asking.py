@@ -13,7 +13,7 @@ from arangopipe.model import times
 from arangopipe.model.graph import Batch, Change
 from arangopipe.pipe import ArangoPipe
 from arangopipe.references import When, listed
-from arangopipe.server.access import AskedStore, Asker
+from arangopipe.server.access import AskedStore, Asker, Principal
 from arangopipe.store.base import MAX_PAGE
 
 MAX_WALK = 100_000
@@ -37,9 +37,14 @@ async def _pipe(store: AskedStore, asker: Asker) -> Pipe:
 AskedPipe = Annotated[Pipe, Depends(_pipe)]
 
 
-async def _administrator(asker: Asker) -> None:
+def check_administrator(asker: Principal) -> None:
+    """Raise `PermissionDenied` for whoever does not administer the store."""
     if not asker.admin:
         raise PermissionDenied(f"{asker.user} does not administer the store: this is for who does")
+
+
+async def _administrator(asker: Asker) -> None:
+    check_administrator(asker)
 
 
 Administrator = Annotated[None, Depends(_administrator)]

@@ -28,6 +28,7 @@ CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf_token"
 
 OPEN: Mapping[str, tuple[str, ...]] = {
+    "/api": ("GET", "HEAD"),
     "/health": ("GET", "HEAD"),
     "/openapi.json": ("GET", "HEAD"),
     "/login": ("GET", "HEAD", "POST"),
@@ -159,7 +160,8 @@ def _bearer(headers: Headers) -> str | None:
 
 def _cookie(headers: Headers) -> str | None:
     """Return the session that a browser sends."""
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
+    sent = headers.get("cookie")
+    return None if sent is None else cookie_parser(sent).get(COOKIE)
 
 
 def _foreign(headers: Headers) -> str:

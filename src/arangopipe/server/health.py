@@ -1,11 +1,15 @@
-"""Whether the server lives, and whether it can serve."""
+"""What answers here, whether it lives, and whether it can serve."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 
+from arangopipe import __version__
+from arangopipe.server.contract import API
 from arangopipe.server.problems import may
-from arangopipe.server.wire import State
+from arangopipe.server.wire import Spoken, State
 
 router = APIRouter(tags=["health"])
 
@@ -14,6 +18,12 @@ router = APIRouter(tags=["health"])
 async def health() -> dict[str, str]:
     """Say that the process lives."""
     return {"status": "ok"}
+
+
+@router.get("/api", response_model=Spoken, responses=may(421))
+async def spoken() -> dict[str, Any]:
+    """Say what answers here, of which version, and which versions of the API it speaks."""
+    return {"name": "Arangopipe", "arangopipe": __version__, "api": [API]}
 
 
 @router.get("/ready", response_model=State, responses=may(401, 421, 500, 503))

@@ -15,7 +15,9 @@ from arangopipe.bundle import import_bundle, stream
 from arangopipe.errors import ArangopipeError, InvalidInput
 from arangopipe.model import times
 from arangopipe.references import moment_of
+from arangopipe.roles import require
 from arangopipe.server import asking, forms, wire
+from arangopipe.server.access import Asker
 from arangopipe.server.asking import Administrator, AskedPipe
 from arangopipe.server.limits import streamed
 from arangopipe.server.problems import may
@@ -50,19 +52,23 @@ def get_server(pipe: AskedPipe, request: Request) -> Response:
 )
 def export_bundle(
     pipe: AskedPipe,
-    _: Administrator,
+    asker: Asker,
     project: asking.Project = None,
     since: asking.Since = None,
     until: asking.Until = None,
 ) -> StreamingResponse:
     """Return the store, the part of a project or a span of changes as a bundle, piece by piece.
 
-    For administrators. A bundle is gzipped lines of JSON, one for each change; its last line counts
-    them, so that one which broke off is known for one.
+    For administrators; a maintainer of `project` is given that, and of what it depends on whatever they may
+    see. A bundle is gzipped lines of JSON, one for each change; its last line counts them, so that one which
+    broke off is known for one.
     """
     first, last = moment_of(asking.when(since, "since")), moment_of(asking.when(until, "until"))
-    if project is not None:
+    if project is None:
+        asking.check_administrator(asker)
+    else:
         project = pipe.references().project_node(project).name
+        require(asker, "export", project)
     pieces = stream(pipe.store, project=project, since=first, until=last)
     headers = {"Content-Disposition": 'attachment; filename="arangopipe.bundle"'}
     return StreamingResponse(pieces, media_type=BUNDLE, headers=headers)

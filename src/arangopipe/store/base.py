@@ -51,13 +51,13 @@ once, at its least depth; nodes of a leaf kind are expanded only as the start. I
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from arangopipe.errors import InvalidInput, PermissionDenied
+from arangopipe.errors import InvalidInput, PermissionDenied, Unsupported
 from arangopipe.model import documents
 from arangopipe.model.expressions import Expression, OrderKey
 from arangopipe.model.graph import (
@@ -78,12 +78,20 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+A = TypeVar("A")
+
 AsOf = int | datetime | None
 
 MAX_PAGE = 10_000
 MAX_NODES = 1_000_000
 RETRIES = 20
 """How often who rests on what was read tries again because others wrote meanwhile."""
+
+
+QUERY_SECONDS = 5.0
+MOST_QUERY_SECONDS = 30.0
+LONGEST_QUERY = 100_000
+"""Bounds of a native query: seconds it takes by default and at most, and its characters."""
 
 
 class Store(ABC):
@@ -94,6 +102,9 @@ class Store(ABC):
 
     restricted: bool = False
     """Whether it shows only what its reader may see, so that it is neither whole nor can be verified."""
+
+    exports: Collection[str] = ()
+    """The projects that its reader may export, where it shows only a part."""
 
     @abstractmethod
     def write(self, batch: Batch, patience: float | None = None) -> Change:
@@ -354,10 +365,79 @@ class Announcing:
             listener(batch)
 
 
+class Rows(NamedTuple):
+    """What a query found: names of columns, rows of values, and whether there would have been more.
+
+    What JSON has no value for is a text: bytes as ``\\x00ff``, times as ISO 8601, numbers not finite.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+class NativeQuery(ABC):
+    """Ability: answer read-only queries in SQL."""
+
+    @abstractmethod
+    def query(
+        self, sql: str, parameters: Sequence[Any] = (), limit: int = 1_000, timeout: float = QUERY_SECONDS
+    ) -> Rows:
+        """Return up to `limit` (1 to 10,000) rows, and of all their texts at most 8 MiB.
+
+        Nothing but one statement that reads is run; anything else, and what is wrong with it, raises
+        `InvalidInput`, as does one that takes longer than `timeout` seconds (at most 30). Placeholders of
+        `parameters` are those of the engine: ``?`` in SQLite, ``$1`` in PostgreSQL.
+        """
+
+    @abstractmethod
+    def explain(
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
+    ) -> tuple[str, ...]:
+        """Return, line by line, how the engine would answer."""
+
+
+def check_query(sql: object, timeout: object) -> str:
+    """Return the text of a query, or raise `InvalidInput` for what is none, or has no time it may take."""
+    if not isinstance(sql, str) or not sql.strip().rstrip(";") or "\0" in sql:
+        raise InvalidInput(f"a query is a text of SQL, not {sql!r:.80}")
+    if len(sql) > LONGEST_QUERY:
+        raise InvalidInput(f"a query has at most {LONGEST_QUERY:,} characters, not {len(sql):,}")
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not number or not 0 < timeout <= MOST_QUERY_SECONDS:  # type: ignore[operator]
+        raise InvalidInput(f"timeout is {timeout!r}: seconds above 0, at most {MOST_QUERY_SECONDS:g}")
+    return sql.strip().rstrip(";")
+
+
 def check_whole(store: Store, what: str) -> None:
     """Raise `PermissionDenied` for what takes a whole store, where only a part of it is shown."""
     if store.restricted:
         raise PermissionDenied(f"to {what} takes the whole store: an administrator of it may")
+
+
+def able(store: Store, ability: type[A], what: str) -> A:
+    """Return a store that has an ability.
+
+    Raises `Unsupported` where it has not, `PermissionDenied` where it has not for who asks.
+    """
+    # A server that was away is asked here, and may turn out to have it.
+    restricted = not isinstance(store, ability) and store.restricted
+    if isinstance(store, ability):
+        return store
+    if restricted:
+        raise PermissionDenied(f"to {what} takes an administrator of the store")
+    raise Unsupported(f"{store.url} cannot {what}")
+
+
+def check_export(store: Store, project: str | None) -> None:
+    """Raise `PermissionDenied` for an export that a store which shows only a part does not allow."""
+    if not store.restricted or project in store.exports:
+        return
+    if project is None:
+        own = ", ".join(sorted(store.exports))
+        rest = f"; name a project that you may export: {own}" if own else ""
+        raise PermissionDenied(f"to export the whole store takes an administrator of it{rest}")
+    raise PermissionDenied(f"to export project {project!r} takes a maintainer of it, or more")
 
 
 def check_page(limit: int) -> None:

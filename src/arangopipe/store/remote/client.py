@@ -42,10 +42,12 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Greeting(NamedTuple):
-    """What a server says of its store to whoever asks: its abilities, and whether only a part is shown."""
+    """What a server says of its store to whoever asks: its abilities, whether only a part is shown, and which
+    projects may be exported then."""
 
     abilities: frozenset[str]
     restricted: bool
+    exports: frozenset[str]
 
 
 class Client:
@@ -72,7 +74,10 @@ class Client:
         status, body, answer = self._once(f"{PATH}/store", deadline)
         said = _object(body)
         if status == 200 and said.get("api") == API:
-            return Greeting(frozenset(map(str, said.get("abilities", ()))), bool(said.get("restricted")))
+            abilities, exports = (
+                frozenset(map(str, said.get(name, ()))) for name in ("abilities", "exports")
+            )
+            return Greeting(abilities, bool(said.get("restricted")), exports)
         if status == 404:
             self._raise_for_version(deadline)
         if status in (200, 404) or 300 <= status < 400:

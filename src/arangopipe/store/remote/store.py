@@ -32,10 +32,23 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.model.wire import batch_dict, batch_text, change_dict, change_from, points_dict
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, AsOf, Maintenance, Replica, Store, check_page
+from arangopipe.store.base import (
+    MAX_NODES,
+    MAX_PAGE,
+    QUERY_SECONDS,
+    Adoption,
+    AsOf,
+    Maintenance,
+    NativeQuery,
+    Replica,
+    Rows,
+    Store,
+    check_page,
+    check_query,
+)
 from arangopipe.store.checks import check_document
 from arangopipe.store.remote.address import address_of
-from arangopipe.store.remote.client import GREETING, LINES, Client, encode
+from arangopipe.store.remote.client import GREETING, LINES, Client, Greeting, encode
 
 LONGEST = 60.0
 """Seconds after which a server that hung is tried again at the latest."""
@@ -49,7 +62,7 @@ class RemoteStore(Store):
         self.url = address.url
         self._client = Client(address)
         self._closed = False
-        self._greeted = False
+        self._greeting: Greeting | None = None
         self._try_at, self._why = 0.0, ""
         try:
             self._greet(GREETING)
@@ -71,17 +84,32 @@ class RemoteStore(Store):
                 self._try_at, self._why = began + min(11 * took, LONGEST), str(error)
             raise
         self.__class__ = _with_abilities(frozenset(_ABILITIES) & greeting.abilities)
-        self.restricted = greeting.restricted
-        self._greeted = True
+        self._greeting = greeting
 
     def close(self) -> None:
         self._closed = True
         self._client.close()
 
+    @property
+    def restricted(self) -> bool:  # type: ignore[override]
+        """Whether the server shows only a part; raises `StoreUnavailable` while it cannot be asked."""
+        return self._greeted().restricted
+
+    @property
+    def exports(self) -> frozenset[str]:  # type: ignore[override]
+        """The projects that may be exported; raises `StoreUnavailable` while it cannot be asked."""
+        return self._greeted().exports
+
+    def _greeted(self) -> Greeting:
+        if self._greeting is None:
+            self._open()
+        assert self._greeting is not None
+        return self._greeting
+
     def _open(self, patience: float | None = None) -> Client:
         if self._closed:
             raise StoreUnavailable(f"the store {self.url} is closed: connect again")
-        if not self._greeted:
+        if self._greeting is None:
             if time.monotonic() < self._try_at:
                 raise StoreUnavailable(self._why)
             self._greet(GREETING if patience is None else min(patience, GREETING))
@@ -256,7 +284,33 @@ class _Replicated(RemoteStore, Replica):
         return tuple([EdgeRef(*row) for row in self._stream("ever-linked", node=node)])
 
 
-_ABILITIES: dict[str, type[RemoteStore]] = {"maintenance": _Maintained, "replica": _Replicated}
+class _Queried(RemoteStore, NativeQuery):
+    def query(
+        self, sql: str, parameters: Sequence[Any] = (), limit: int = 1_000, timeout: float = QUERY_SECONDS
+    ) -> Rows:
+        check_page(limit)
+        return self._found(sql, parameters, timeout, limit=limit)
+
+    def explain(
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
+    ) -> tuple[str, ...]:
+        return tuple([line for (line,) in self._found(sql, parameters, timeout, plan=True).rows])
+
+    def _found(self, sql: str, parameters: Sequence[Any], timeout: float, **more: Any) -> Rows:
+        asked = {"sql": check_query(sql, timeout), "parameters": list(parameters), "timeout": timeout, **more}
+        try:
+            body = encode(asked).encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"the parameters cannot become JSON: {error}") from error
+        found = self._open().call("query", body)
+        return Rows(tuple(found["columns"]), tuple(map(tuple, found["rows"])), found["truncated"])
+
+
+_ABILITIES: dict[str, type[RemoteStore]] = {
+    "maintenance": _Maintained,
+    "replica": _Replicated,
+    "query": _Queried,
+}
 
 
 @cache

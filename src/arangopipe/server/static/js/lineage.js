@@ -303,9 +303,9 @@ class Picture {
     const close = element("button", { type: "button", textContent: "Close" });
     close.addEventListener("click", () => this.hide());
     for (const link of content.flatMap((each) => [...each.querySelectorAll("[data-pin]")])) {
-      link.textContent = this.boxes.has(link.dataset.pin) ? "find" : "show";
-      link.title = "Show it in the picture";
-      link.setAttribute("aria-label", link.getAttribute("aria-label").replace(/^Lineage of/, "Show in the picture:"));
+      const word = this.boxes.has(link.dataset.pin) ? "find" : "show";
+      link.textContent = word;
+      link.setAttribute("aria-label", link.getAttribute("aria-label").replace(/^Lineage of/, `${word} in the picture:`));
     }
     this.panel.replaceChildren(close, ...content);
     this.panel.hidden = false;
