@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice, repeat
 from typing import Any
 
 from arangopipe.model import attributes
 from arangopipe.model.documents import EMPTY
-from arangopipe.model.expressions import Path, paths, predicate
+from arangopipe.model.expressions import Expression, Path, paths, predicate
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, tally_counts
 from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
@@ -71,13 +70,12 @@ def _of_projects(search: Search, by: Path | None) -> dict[Any, int] | None:
     if rest := whole - sum(found.values()):
         found[None] = rest
     if search.where is not None:
-        holds = predicate(search.where)
-        found = {name: number for name, number in found.items() if holds(partial(_values, name))}
+        found = {name: number for name, number in found.items() if _holds(search.where, name)}
     return {None: sum(found.values())} if by is None else dict(found)
 
 
-def _values(project: str | None, path: Path) -> list[str]:
-    return [] if project is None else [project]
+def _holds(where: Expression, project: str | None) -> bool:
+    return predicate(where)(lambda _: [project] if project else [])
 
 
 def _is_project(search: Search, path: Path) -> bool:
