@@ -87,6 +87,10 @@ ASKED: Mapping[str, tuple[Any, ...]] = {
     "with": (f"z-{RUN}", "z-curve"),
     "limit": ("500",),
     "form": ("json",),
+    "tag": ("zebra-prod",),
+    "of": (["datasets/z-d-1", "models/z-m-1"], ["datasets/z-d-1", "datasets/d-1"]),
+    "thing": IDS,
+    "number": tuple(map(str, range(15, 40))),
     # Of the store's own routes.
     "ids": ([*IDS],),
     "runs": ([f"z-{RUN}", "z-curve"],),
@@ -110,8 +114,11 @@ SILENT = {
     *("GET /health", "GET /ready", "GET /openapi", "GET /search/add", "GET /api"),
     *(f"GET /api/v1/{path}" for path in ("audit/verify", "export", "kinds", "me", "server", "store")),
     "POST /api/v1/store/head",
+    *("GET /login", "GET /admin", "GET /admin/kinds", "GET /admin/store", "GET /admin/store/state"),
+    *("GET /audit/verification", "GET /lineage/{kind}/{key}/members"),
+    *("GET /query", "GET /query/rows", "GET /query/plan", "GET /query/download/{form}"),
 }
-"""Routes that tell nobody anything of what is recorded in a project, or (a bundle, see below) packed."""
+"""Routes that tell nothing of what is recorded in a project, or tell it packed, or need a store with SQL."""
 
 
 class Asking:
