@@ -641,7 +641,7 @@ NEW = {("serve", "hosts"), ("init", "project"), ("init", "admin"), ("user", "add
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
 def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
     """All but what is new, or a text, a number or a moment."""
-    free = {"N", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]"}
+    free = {"N", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]", "SQL"}
     for parameter in VERBS[path].params:
         words = parameter.metavar
         new = (*path, parameter.name) in NEW

@@ -42,8 +42,8 @@ from arangopipe.errors import Unsupported
     type=click.FloatRange(0, 30, min_open=True),
     default=5.0,
     show_default=True,
-    metavar="SECONDS",
-    help="After how long it is stopped.",
+    metavar="N",
+    help="After how many seconds it is stopped.",
 )
 @pass_terminal
 def query(
