@@ -24,6 +24,7 @@ import peers
 import reads
 import starts
 import training
+import webpages
 import writes
 from clock import count_processor_time
 from context import QUICK, Bench, Effort
@@ -65,6 +66,9 @@ def measure(bench: Bench, sizes: Sequence[int], kept: Path | None, peers_at: int
         bench.say("lineage")
         if bench.wants("lineage"):
             reads.lineage(bench, filled)
+        bench.say("pages")
+        if bench.wants("pages"):
+            webpages.pages(bench, filled, peers_at)
     bench.say("peers")
     if peers_at and any(bench.wants(group) for group in peers.TARGETS):
         peers.compare(bench, peers_at)
@@ -157,7 +161,7 @@ def main() -> int:
             given.keep = given.keep.resolve()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         progress = stack.enter_context(Progress(*columns, console=errors, transient=True))
-        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 11)
+        bench = Bench(folder, given.groups, given.peers_at > 0, effort, progress, len(given.sizes) + 12)
         found = bench.found
         found.machine = {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}", **machine(folder)}
         found.machine["clock"] = "processor time" if given.cpu else "time passed"

@@ -15,9 +15,14 @@ def count_processor_time() -> None:
     os.environ[_VARIABLE] = "processor"
 
 
+def counts_processor_time() -> bool:
+    """Return whether processor time is counted."""
+    return _VARIABLE in os.environ
+
+
 def clock() -> float:
     """Return the time in seconds."""
-    return time.process_time() if _VARIABLE in os.environ else time.perf_counter()
+    return time.process_time() if counts_processor_time() else time.perf_counter()
 
 
 def timed(work: Callable[[], object]) -> float:

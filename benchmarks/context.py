@@ -34,6 +34,8 @@ class Effort:
     """Clients that send over HTTP at once."""
     exchanges: int = 4
     """Rounds over HTTP."""
+    visits: int = 3
+    """Servers that are started to see how long pages take at first."""
     hold: float = 3.0
     """A training lasts so long."""
     shapes: tuple[workload.Shape, ...] = workload.SHAPES
@@ -51,6 +53,7 @@ QUICK = Effort(
     writes=40,
     clients=(1, 8),
     exchanges=1,
+    visits=1,
     hold=0.3,
     shapes=workload.SHAPES[:2],
 )

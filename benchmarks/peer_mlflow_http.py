@@ -148,6 +148,11 @@ class Side(peer_mlflow.Side):
         )
         post("runs/update", run_id=id, status="FINISHED", end_time=now)
 
+    def place(self) -> dict[str, Any]:
+        """Return where its server is, and an experiment and a run to look at."""
+        (run,) = self._client.search_runs([self._experiment], max_results=1)
+        return {"port": self._port, "experiment": self._experiment, "run": run.info.run_id}
+
     def whole(self) -> dict[str, Any]:
         """Count runs, those that failed, and those that have not all of their record."""
         return {**super().whole(), "failed": self._failed}
@@ -156,6 +161,8 @@ class Side(peer_mlflow.Side):
 if __name__ == "__main__":
     side = Side()
     try:
-        coprocess.serve({work: getattr(side, work) for work in ("open", "client", "rest", "whole")})
+        coprocess.serve(
+            {work: getattr(side, work) for work in ("open", "fill", "place", "client", "rest", "whole")}
+        )
     finally:
         side.close()

@@ -12,7 +12,6 @@ from typing import Any
 
 import raw
 import raw_postgres
-import raw_reads
 import recording
 import workload
 from clock import timed
@@ -27,6 +26,7 @@ LIMIT_RATE = 0.5
 FILE, SOCKET, TCP, HTTP = "SQLite file", "PostgreSQL, socket", "PostgreSQL, TCP", "HTTP to a file"
 VERSION = 18
 FIRST = 60_000_000
+DEPTH, LEAST, PAGE = 6, 0.5, 50
 SETTINGS = {"shared_buffers": "128MB", "max_wal_size": "1GB"}
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
@@ -137,50 +137,38 @@ class Places:
 
     def read(self) -> None:
         """Look up, walk and search."""
-        terms = raw.terms(self._reader)
-        node = f"SELECT {raw_reads.NODE} FROM node WHERE kind = ? AND key = ?"
-        named = "SELECT key FROM node WHERE kind = ? AND left(name, 200) = ? ORDER BY id DESC LIMIT 1"
+        hand = raw_postgres.Reader(self._reader)
         numbers = self._bench.random.sample(range(1, self._loaded + 1), 100)
-        owned = [terms[kind] for kind in ("run", "modelparams", "devperf")]
-
-        def run_by_hand(name: str) -> Any:
-            (key,) = self._reader.execute(named, (terms["run"], name)).fetchone()
-            return self._reader.execute(
-                raw_reads.DOCUMENTS, [value for kind in owned for value in (kind, key)]
-            ).fetchall()
-
-        def dataset_by_hand(id: str) -> Any:
-            return self._reader.execute(node, (terms["datasets"], id.partition("/")[2])).fetchone()
-
         runs = [workload.run_name(i) for i in numbers]
         ids = [dataset.id for dataset in self._things[SOCKET].datasets]
-        asked: dict[str, tuple[Callable[[Any, str], Any], list[str]]] = {
-            "dataset by id": (lambda pipe, id: pipe.lookup_dataset(id), ids),
-            "run by name": (lambda pipe, name: pipe.lookup_run(name), runs),
-            "downstream of a dataset": (lambda pipe, id: pipe.downstream(id), ids[1:2]),
-            "first page of a search": (
-                lambda pipe, where: pipe.search("run", where, order_by="metrics.acc desc", limit=50),
-                ["params.depth = 6 and metrics.acc > 0.5"],
-            ),
-        }
-        hands = {"dataset by id": dataset_by_hand, "run by name": run_by_hand}
-        for name, (ask, wanted) in asked.items():
-            sides = {
-                place: _each(lambda item, ask=ask, pipe=pipe: ask(pipe, item), wanted)
-                for place, pipe in self._pipes.items()
-            }
-            self._compare(name, sides, _each(hands[name], wanted) if name in hands else None)
+        self._compare("dataset by id", lambda pipe, id: pipe.lookup_dataset(id), hand.dataset, ids)
+        self._compare("run by name", lambda pipe, name: pipe.lookup_run(name), hand.run_by_name, runs)
+        self._compare(
+            "downstream of a dataset", lambda pipe, id: pipe.downstream(id), hand.downstream, ids[1:2]
+        )
+        forms = hand.searches(DEPTH, LEAST, PAGE + 1)
+        pages = {form: [row[0] for row in ask()[:PAGE]] for form, ask in forms.items()}
+        for form in forms:
+            same(
+                f"a page of a search ({form})",
+                [run.key for run in _search(self._pipes[SOCKET], "")],
+                pages[form],
+            )
+        best = min(forms.values(), key=lambda ask: min(timed(ask) for _ in range(5)))
+        self._compare("first page of a search", _search, lambda _: best(), [""])
 
     def _compare(
-        self, name: str, sides: dict[str, Callable[[], Any]], by_hand: Callable[[], Any] | None
+        self, name: str, ask: Callable[[Any, str], Any], by_hand: Callable[[str], Any], wanted: list[str]
     ) -> None:
-        """Let each place answer in turn."""
+        """Let each place answer in turn, and what is written by hand."""
         self._bench.tell(f"{name}, in each place")
-        work: dict[str, Callable[[], Any]] = dict(sides)
-        if by_hand is not None:
-            work[""] = by_hand
-        for ask in work.values():
-            ask()  # plans and pages are there from now on
+        work: dict[str, Callable[[], Any]] = {
+            place: _each(lambda item, pipe=pipe: ask(pipe, item), wanted)
+            for place, pipe in self._pipes.items()
+        }
+        work[""] = _each(by_hand, [item.removeprefix("datasets/") for item in wanted])
+        for each in work.values():
+            each()  # plans and pages are there from now on
         repeats = {
             place: max(3, min(300, int(self._bench.effort.seconds / max(timed(ask), 1e-7))))
             for place, ask in work.items()
@@ -193,7 +181,7 @@ class Places:
                 * 1e3
                 for place, ask in work.items()
             }
-            self._keep(rounds, took, took.get(""))
+            self._keep(rounds, took, took[""])
         self._report(name, "ms", rounds)
 
     @property
@@ -201,12 +189,11 @@ class Places:
         return min(5, self._bench.effort.rounds)
 
     def _keep(
-        self, rounds: dict[str, list[tuple[float, float]]], found: dict[str, float], by_hand: float | None
+        self, rounds: dict[str, list[tuple[float, float]]], found: dict[str, float], by_hand: float
     ) -> None:
         for place in (SOCKET, TCP, HTTP):
             rounds.setdefault(place, []).append((found[place], found[FILE]))
-        if by_hand is not None:
-            rounds.setdefault("", []).append((found[SOCKET], by_hand))
+        rounds.setdefault("", []).append((found[SOCKET], by_hand))
 
     def _report(self, name: str, unit: str, rounds: dict[str, list[tuple[float, float]]]) -> None:
         for place, pairs in rounds.items():
@@ -223,6 +210,11 @@ def _logging(pipe: Any, runs: list[dict[str, Any]], bulk: bool) -> Callable[[], 
     if bulk:
         return lambda: pipe.log_runs(runs, batch_size=len(runs))
     return lambda: [pipe.log_run(**run, capture=False) for run in runs]
+
+
+def _search(pipe: Any, _: str) -> Any:
+    where = f"params.depth = {DEPTH} and metrics.acc > {LEAST}"
+    return pipe.search("run", where, order_by="metrics.acc desc", limit=PAGE)
 
 
 def _each(ask: Callable[[str], Any], wanted: list[str]) -> Callable[[], Any]:

@@ -17,6 +17,7 @@ TITLES = {
     "lookup": "look up one thing",
     "search": "first page of a search",
     "lineage": "all that is downstream",
+    "pages": "a page, until it is complete",
 }
 
 # The same figures give the same bytes.

@@ -6,11 +6,12 @@ rows and COMMIT in another, as prepared statements.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 import raw
+import raw_reads
 
 LOCK = "LOCK TABLE head IN EXCLUSIVE MODE"
 PUT_VALUE = "INSERT INTO value(path, number, text, boolean, whole, node)"
@@ -86,6 +87,74 @@ def _typed(parameters: Sequence[Any]) -> tuple[str, list[Any]]:
         whole = None if number is None else type(value) is int
         found += (path, number, text, None, whole, node)
     return raw.statement(PUT_VALUE, 6, len(parameters) // 3), found
+
+
+class Reader:
+    """Reads by hand over the tables that Arangopipe made; each method is one answer, in one round trip."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self.terms = raw.terms(driver)
+        self.words = {id: text for text, id in self.terms.items()}
+
+    def dataset(self, key: str) -> Any:
+        """Return a dataset by its key."""
+        node = f"SELECT {raw_reads.NODE} FROM node WHERE kind = ? AND key = ?"
+        return self._driver.execute(node, (self.terms["datasets"], key)).fetchone()
+
+    def run_by_name(self, name: str) -> list[Any]:
+        """Return the newest run of a name with its parameters and metrics, in two round trips."""
+        named = "SELECT key FROM node WHERE kind = ? AND left(name, 200) = ? ORDER BY id DESC LIMIT 1"
+        (key,) = self._driver.execute(named, (self.terms["run"], name)).fetchone()
+        owned = [self.terms[kind] for kind in ("run", "modelparams", "devperf")]
+        parameters = [value for kind in owned for value in (kind, key)]
+        return list(self._driver.execute(raw_reads.DOCUMENTS, parameters).fetchall())
+
+    def downstream(self, key: str) -> list[Any]:
+        """Return all that came of a dataset: id, kind, key, name, document."""
+        forward, backward = (
+            ", ".join(str(self.terms[name]) for name in names if name in self.terms)
+            for names in (raw_reads.FORWARD, raw_reads.BACKWARD)
+        )
+        sql = (
+            "WITH RECURSIVE d(id) AS (SELECT id FROM node WHERE kind = ? AND key = ? UNION SELECT e.id "
+            "FROM d CROSS JOIN LATERAL ("
+            f"SELECT source AS id FROM edge WHERE target = d.id AND kind IN ({backward}) UNION ALL "
+            f"SELECT target FROM edge WHERE source = d.id AND kind IN ({forward})) e) "
+            "SELECT n.id, n.kind, n.key, n.name, n.document FROM d JOIN node n ON n.id = d.id"
+        )
+        return list(self._driver.execute(sql, (self.terms["datasets"], key)).fetchall())
+
+    def searches(self, depth: int, least: float, limit: int) -> dict[str, Callable[[], list[Any]]]:
+        """Return the forms of a first page: runs of a depth whose accuracy is above one, the best first."""
+        term = self.terms
+        of_run = raw_reads.OF_RUN.format(params=term["modelparams"], metrics=term["devperf"])
+        number = "text IS NULL AND boolean IS NULL"
+        accurate = f"path = {term['run:metrics.acc']} AND number > ? AND {number}"
+        deep = f"path = {term['run:params.depth']} AND number = ? AND {number}"
+        order = "number DESC, text DESC, boolean DESC, node DESC"
+        found = {
+            "metric first": (
+                f"SELECT * FROM value v WHERE {accurate} AND EXISTS "
+                f"(SELECT 1 FROM value WHERE {deep} AND node = v.node OFFSET 0)",
+                (least, depth),
+            ),
+            "param first": (
+                f"SELECT v.* FROM (SELECT node FROM value WHERE {deep}) p CROSS JOIN LATERAL "
+                f"(SELECT * FROM value WHERE {accurate} AND node = p.node) v",
+                (depth, least),
+            ),
+        }
+
+        def asked(sql: str, parameters: tuple[Any, ...]) -> Callable[[], list[Any]]:
+            page = f"SELECT * FROM ({sql}) v ORDER BY {order} LIMIT {limit}"
+            whole = (
+                f"SELECT n.key, n.document, {of_run} FROM ({page}) v JOIN node n ON n.id = v.node "
+                f"ORDER BY {order}"
+            )
+            return lambda: list(self._driver.execute(whole, parameters).fetchall())
+
+        return {form: asked(*question) for form, question in found.items()}
 
 
 def translated(sql: str) -> str:

@@ -18,6 +18,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 import arangopipe  # noqa: E402
 import story  # noqa: E402
+import visitors  # noqa: E402
 from arangopipe.pipe import ArangoPipe  # noqa: E402
 from browser import ARGUMENTS, CHROMIUM, PHONE, WIDE, Visitor  # noqa: E402
 from served import serving  # noqa: E402
@@ -42,10 +43,29 @@ PAGES = {
     "question": "/questions/effect?attribute=s5&metric=rmse",
     "deployments": "/deployments?at=2026-10",
     "run": "/entity/run/net-0?with=net-1&with=net-2&smooth=0.5",
+    "audit": "/audit",
+    "change": "/audit/{reviewed}",
+    "query": "/query?sql=SELECT+action,+count(*)+AS+changes%0AFROM+change+GROUP+BY+action+ORDER+BY+2",
+    "login": "/login",
+    "account": "/account",
+    "admin": "/admin/users",
+    "admin-user": "/admin/users/ana",
+    "admin-tokens": "/admin/tokens",
+    "admin-projects": "/admin/projects",
+    "admin-kinds": "/admin/kinds",
+    "admin-deployments": "/admin/deployments",
+    "admin-store": "/admin/store",
 }
 """The pages by name; `{dataset}` is the id of the newest."""
 
-IN_DOCS = ("home-light", "search-light", "dataset-light", "run-dark", "question-light", "deployments-light")
+IN_DOCS = (
+    *("home-light", "search-light", "dataset-light", "run-dark", "question-light", "deployments-light"),
+    *("compare-light", "lineage-data-light"),
+    *("login-light", "admin-user-light", "change-light", "query-light"),
+)
+
+INSIDE = ("login", "account", "admin")
+"""What is shown where there are users; the rest where nobody has to log in."""
 
 
 def main(names: list[str]) -> None:
@@ -56,8 +76,14 @@ def main(names: list[str]) -> None:
         arangopipe.connect(f"sqlite:///{folder}/story.db", actor="ana", capture=False) as pipe,
     ):
         story.tell(pipe)
+        wanted = names or list(PAGES)
+        inside = [name for name in wanted if name.startswith(INSIDE)]
         with serving(pipe.store) as address:
-            take(address, pipe, names or list(PAGES))
+            take(address, pipe, [name for name in wanted if name not in inside])
+        if inside:
+            visitors.people(pipe)
+            with serving(pipe.store) as address:
+                take(address, pipe, inside)
 
 
 def take(address: str, pipe: ArangoPipe, names: list[str]) -> None:
@@ -66,6 +92,7 @@ def take(address: str, pipe: ArangoPipe, names: list[str]) -> None:
         "dataset": pipe.lookup_dataset("patients").id,
         "best": pipe.lookup_run(story.BEST).id,
         "best_runs": "&".join(f"run={run.key}" for run in sweep[:2]),
+        "reviewed": next(change.number for change in pipe.store.changes() if "review" in change.reason),
         "sweep": "&".join(f"run={run.key}" for run in sweep),
     }
     with sync_playwright() as playwright:
@@ -74,6 +101,9 @@ def take(address: str, pipe: ArangoPipe, names: list[str]) -> None:
             for theme in ("light", "dark"):
                 for size, suffix in ((WIDE, ""), (PHONE, "-phone")):
                     visitor = Visitor(browser, address, size, dark=theme == "dark")
+                    if name.startswith(INSIDE) and name != "login":
+                        visitor.open("/login")
+                        visitors.log_in(visitor.page, "root")
                     page = visitor.open(PAGES[name].format(**known))
                     height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
                     page.set_viewport_size({"width": size[0], "height": height})

@@ -17,15 +17,15 @@ class Proxy:
         self._flows = threading.Event()
         self._flows.set()
         self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> int:
         """Cut every connection that is open, without a farewell; return how many."""
-        cut = list(self._open)
-        for connection in cut:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        return len(cut) // 2
+        with self._lock:
+            for connection in self._open:
+                _shut_down(connection)
+            return len(self._open) // 2
 
     def stop(self) -> None:
         """Keep back what comes, without a word, until `go_on`."""
@@ -54,17 +54,34 @@ class Proxy:
                 except OSError:
                     client.close()
                     continue
-                self._open |= {client, server}
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+                threading.Thread(target=self._connect, args=(client, server), daemon=True).start()
+
+    def _connect(self, client: socket.socket, server: socket.socket) -> None:
+        with self._lock:
+            self._open |= {client, server}
+        ways = [
+            threading.Thread(target=self._pass_on, args=pair, daemon=True)
+            for pair in ((client, server), (server, client))
+        ]
+        for way in ways:
+            way.start()
+        for way in ways:
+            way.join()
+        # Only now: the next connection gets the number of a closed socket, which nobody may use any more.
+        with self._lock:
+            self._open -= {client, server}
+            client.close()
+            server.close()
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 self._flows.wait()
                 target.sendall(data)
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self._open -= {source}
-        source.close()
+        _shut_down(source)
+        _shut_down(target)
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -197,6 +197,12 @@ _BATCH = {
     "puts": [{"node": {"kind": "run", "key": "new", "project": "diabetes"}, "expect": "absent"}],
 }
 
+
+def _act(act: str, **fields: str) -> dict[str, str]:
+    """Return what the form of a page posts."""
+    return {"act": act, **fields}
+
+
 CALLS: dict[str, Call] = {
     "GET /openapi.json": Call("anyone", stranger=200, shows=False),
     "GET /health": Call("anyone", stranger=200, shows=False),
@@ -301,9 +307,65 @@ CALLS: dict[str, Call] = {
     "GET /search/download/{form}": Call(path={"form": "csv"}, query={"kind": "run"}, stranger=200),
     "GET /find": Call(query={"text": "p"}, stranger=200),
     "GET /find/names": Call(query={"text": "diab"}, stranger=200),
+    "GET /questions": Call(stranger=200),
+    "GET /questions/{name}": Call(path={"name": "effect"}, stranger=200),
+    "GET /questions/{name}/answer": Call(path={"name": "leaderboard"}, query={"metric": "rmse"}),
+    "GET /questions/{name}/answer.csv": Call(path={"name": "leaderboard"}, query={"metric": "rmse"}),
+    "GET /questions/{name}/names": Call(path={"name": "effect"}, stranger=200),
+    "GET /deployments": Call(query={"at": "2026"}, stranger=200),
+    "GET /deployments/serving": Call(query={"tag": "prod"}, stranger=200),
+    "GET /deployments/impact": Call(stranger=200, shows=False),
     "GET /entity/run/{key}/points": Call(path={"key": "curve"}),
     "GET /entity/run/{key}": Call(path={"key": RUN}),
     "GET /entity/{kind}/{key}": Call(path={"kind": "datasets", "key": "d-1"}),
+    "GET /compare": Call(query={"run": [RUN, BEST]}, stranger=200),
+    "GET /compare/values": Call(query={"run": [RUN, BEST]}, stranger=200),
+    "GET /compare/points": Call(query={"run": ["curve"]}, stranger=200),
+    "GET /compare/why": Call(query={"a": RUN, "b": BEST}, stranger=200),
+    "GET /compare/download/{form}": Call(path={"form": "csv"}, query={"run": [RUN, BEST]}, stranger=200),
+    "GET /lineage": Call(query={"text": "dataset:diabetes"}, stranger=200),
+    "GET /lineage/of": Call(query={"text": "diab"}, stranger=200),
+    "GET /lineage/edges": Call(query={"of": ["datasets/d-1", "models/m-1"]}),
+    "GET /lineage/{kind}/{key}": Call(path={"kind": "run", "key": RUN}),
+    "GET /lineage/{kind}/{key}/members": Call(
+        path={"kind": "datasets", "key": "d-1"}, query={"group": "x"}, status=404, shows=False
+    ),
+    "GET /lineage/{kind}/{key}/mermaid": Call(path={"kind": "run", "key": RUN}),
+    "GET /audit": Call(stranger=200),
+    "GET /audit/verification": Call(stranger=200, shows=False),
+    "GET /audit/{number}": Call(path={"number": "6"}, stranger=200),
+    "POST /audit": Call("root", body={"act": "verify"}, status=303, **_FORBIDDEN),
+    "GET /admin": Call("maintainer", status=303, stranger=303, shows=False),
+    "GET /admin/users": Call("admin", stranger=200, shows=False),
+    "GET /admin/users/{name}": Call("admin", {"name": "ana"}, stranger=200, weak=404, shows=False),
+    "POST /admin/users": Call("root", body=_act("register-user", name="eve"), status=303, **_FORBIDDEN),
+    "POST /admin/users/{name}": Call(
+        "root", {"name": "ana"}, body=_act("disable"), status=303, weak=404, **_FORBIDDEN
+    ),
+    "GET /admin/tokens": Call("admin", stranger=200, shows=False),
+    "POST /admin/tokens": Call("root", body=_act("create-token", user="ana"), **_FORBIDDEN),
+    "GET /admin/projects": Call("root", **_FORBIDDEN),
+    "GET /admin/projects.json": Call("root", stranger=403),
+    "POST /admin/projects": Call("root", body=_act("register-project", name="x"), status=303, **_FORBIDDEN),
+    "GET /admin/kinds": Call("root", **_FORBIDDEN),
+    "POST /admin/kinds": Call("root", body=_act("register-node-kind", name="x"), status=303, **_FORBIDDEN),
+    "GET /admin/deployments": Call("maintainer", stranger=200),
+    "POST /admin/deployments": Call("maintainer", body=_act("archive", about="p-1"), status=303, shows=False),
+    "GET /admin/store": Call("root", **_FORBIDDEN),
+    "GET /admin/store/state": Call("root", **_FORBIDDEN),
+    "GET /login": Call("anyone", stranger=200, shows=False),
+    "POST /login": Call("anyone", body={"name": "ana"}, status=401, stranger=401, shows=False),
+    "POST /logout": Call(status=422, stranger=422, shows=False),
+    "GET /account": Call(stranger=200, shows=False),
+    # Of a store in memory, which knows no SQL.
+    "POST /api/v1/query": Call("root", status=501, **_FORBIDDEN),
+    "GET /query": Call("root", query={"sql": "SELECT 1"}, **_FORBIDDEN),
+    "GET /query/rows": Call("root", query={"sql": "SELECT 1"}, status=501, **_FORBIDDEN),
+    "GET /query/plan": Call("root", query={"sql": "SELECT 1"}, status=501, **_FORBIDDEN),
+    "GET /query/download/{form}": Call(
+        "root", {"form": "csv"}, query={"sql": "SELECT 1"}, status=501, **_FORBIDDEN
+    ),
+    "POST /account": Call(body=_act("create-token", name="x"), stranger=200, shows=False),
 }
 
 
@@ -367,4 +429,6 @@ def request(
         asked["content"] = bundle() if call.body == b"BUNDLE" else call.body
     elif example is not None:
         asked["json"] = {**example, **(call.body or {})}
+    elif call.body is not None:
+        asked["data"] = call.body
     return asked

@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "benchmarks"
-GROUPS = {"log", "bulk", "lookup", "lineage", "search", "writers", "http", "start", "training", "stores"}
+GROUPS = {
+    *("log", "bulk", "lookup", "lineage", "search", "writers", "http", "start", "pages", "training", "stores")
+}
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +41,10 @@ def test_a_tiny_run_measures_every_group_and_writes_its_page(tmp_path: Path) -> 
     healthy, locked, _ = results["trainings"]
     assert healthy["points"] == healthy["steps"] > 0
     assert locked["points"] == locked["steps"] > 0
+
+    weights = [line for line in results["results"] if line["name"].startswith("weight of ")]
+    assert len(weights) == 9
+    assert all(line["reached"] for line in weights)
 
     written = page.read_text()
     assert "| P1 | log_run, durable | 100 |" in written

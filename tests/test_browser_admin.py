@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 import arangopipe
 import story
@@ -16,7 +16,7 @@ from arangopipe.pipe import ArangoPipe
 from arangopipe.users import Users
 from browser import PHONE, Visitor
 from served import serving
-from visitors import PASSWORD, cheap, people
+from visitors import PASSWORD, cheap, log_in, people
 
 __all__ = ["cheap"]
 
@@ -45,13 +45,6 @@ def window(chromium: Browser, address: str, user: str, dark: bool = False) -> It
     log_in(visitor.page, user)
     yield visitor
     visitor.close()
-
-
-def log_in(page: Page, user: str, password: str = PASSWORD) -> None:
-    page.get_by_label("Name").fill(user)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(re.compile(r"^(?!.*/login$)"))
 
 
 PAGES = [

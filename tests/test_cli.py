@@ -635,7 +635,7 @@ def test_completion_of_references_and_attributes(store: Path) -> None:
     ]
 
 
-NEW = {("init", "project"), ("init", "admin"), ("user", "add", "name")}
+NEW = {("serve", "hosts"), ("init", "project"), ("init", "admin"), ("user", "add", "name")}
 
 
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)

@@ -28,7 +28,7 @@ from arangopipe.server.guard import GuardedStore, guarded
 from arangopipe.server.redacting import REDACTED
 from arangopipe.server.visible import Sight
 from arangopipe.store import open_store
-from arangopipe.store.base import AsOf, Backup, Inspection, Maintenance, Replica, Store
+from arangopipe.store.base import AsOf, Backup, Inspection, Maintenance, NativeQuery, Replica, Store
 from arangopipe.store.memory import MemoryStore
 from arangopipe.testing import StoreContract
 from arangopipe.testing import strategies as some
@@ -306,6 +306,8 @@ ABILITIES: dict[str, Callable[[Any], Any]] = {
     "size": lambda store: store.size(),
     "backups": lambda store: store.backups(),
     "conditions": lambda store: store.conditions(),
+    "query": lambda store: store.query("SELECT 1"),
+    "explain": lambda store: store.explain("SELECT 1"),
 }
 
 
@@ -314,7 +316,8 @@ def public(kind: type) -> set[str]:
 
 
 def test_every_method_of_a_store_is_in_a_table_of_these_tests() -> None:
-    abilities = public(Maintenance) | public(Replica) | public(Backup) | public(Inspection)
+    kinds = (Maintenance, Replica, Backup, Inspection, NativeQuery)
+    abilities = {name for kind in kinds for name in public(kind)}
     assert public(Store) == READS.keys() | ELSEWHERE
     assert abilities == ABILITIES.keys()
     for name in (*READS, *ABILITIES, *ELSEWHERE):

@@ -61,6 +61,7 @@ ASKED: Mapping[str, tuple[Any, ...]] = {
     "key": (*(f"z-{key}" for key in KEYS), *NAMES),
     "run": (f"z-{RUN}", "z-curve", "run/z-curve", f"run/z-{RUN}", "zebra-run-1", "run:zebra-run-1"),
     "deployment": ("z-p-1", "zebra-prod"),
+    "tag": ("zebra-prod",),
     "kind": KINDS,
     "project": ("zebras", "z-project", "project/z-project"),
     **dict.fromkeys(("where", "q"), CONDITIONS),

@@ -104,6 +104,15 @@ ADDRESSES = [
     "/entity/run/net-0",
     "/entity/run/broken",
     "/entity/run/net-0/points",
+    "/lineage",
+    "/lineage/run/net-0",
+    "/lineage/deployment/prod-2?live=1&depth=all",
+    "/lineage/edges?of=run/net-0&of=run/net-1",
+    "/compare",
+    "/compare?run=net-0&run=net-1&run=broken",
+    "/compare/values?run=net-0&run=net-1",
+    "/compare/points?run=net-0",
+    "/compare/why?a=net-0&b=net-1",
     "/entity/deployment/prod-2",
     "/questions",
     "/questions/effect?attribute=s5&metric=rmse",
@@ -113,6 +122,17 @@ ADDRESSES = [
     "/deployments?at=2026-10&tag=prod",
     "/deployments/serving?tag=prod",
     "/deployments/impact",
+    "/audit",
+    "/audit/3",
+    "/audit/verification",
+    "/query",
+    "/admin/users",
+    "/admin/tokens",
+    "/admin/projects",
+    "/admin/kinds",
+    "/admin/deployments",
+    "/admin/store",
+    "/admin/store/state",
 ]
 
 
@@ -147,10 +167,21 @@ def test_navigation_leads_to_pages_that_are_there(client: httpx.Client) -> None:
 
 
 def test_a_page_with_what_it_loads_is_light(client: httpx.Client) -> None:
-    for address in ("/", "/search", "/entity/run/net-0"):
+    for address in (
+        "/",
+        "/search",
+        "/entity/run/net-0",
+        "/lineage/run/net-0",
+        "/compare?run=net-0&run=net-1",
+    ):
         text = page(client, address)
         loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', text))
         imported = {static.address(f"js/{name}.js") for name in ("dom",)}
+        if address.startswith("/lineage"):
+            imported |= {
+                static.address(f"js/{name}.js") for name in ("details", "drawing", "gestures", "layout")
+            }
+            imported.add(static.address("vendor/dagre-3.1.3.esm.js"))
         weight = sum(len(client.get(each).content) for each in loaded | imported)
         assert len(text.encode()) + weight < WEIGHT
 
@@ -302,6 +333,10 @@ def test_no_page_does_work_that_grows_with_the_store() -> None:
         for address in (
             "/",
             "/search",
+            "/lineage",
+            "/lineage/run/net-0",
+            "/lineage/deployment/prod-2",
+            "/compare?run=net-0&run=net-1",
             "/entity/run/net-0",
             "/entity/deployment/prod-2",
             "/find/names?text=forest",

@@ -302,6 +302,7 @@ def test_a_large_impact_is_counted_up_to_a_bound(
     monkeypatch.setattr(deployments, "WALKED", 10)
     found = view(client, "/deployments/impact", tag="prod")
     assert all(each["more"] for each in found["datasets"])
+    assert all([live["tag"] for live in each["live"]] == ["prod"] for each in found["datasets"])
     assert "counting ended after 10 things" in page(client, "/deployments/impact", tag="prod")
 
 

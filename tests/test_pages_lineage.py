@@ -109,6 +109,7 @@ def test_hidden_kinds_are_passed_through(client: httpx.Client, data: str) -> Non
     assert labels(found) == {
         "patients@2": 0,
         "prod": 1,
+        "trial": 1,
         **dict.fromkeys(story.TECHNIQUES, 1),
     }
     assert all(arrow["count"] == 0 for arrow in found["arrows"] if arrow["to"].startswith("models/"))

@@ -337,6 +337,17 @@ def test_an_empty_store_can_be_asked_nothing_yet() -> None:
         assert client.get("/questions/techniques/answer").status_code == 404
 
 
+def test_a_comparison_of_many_runs_shows_some_and_gives_all() -> None:
+    pipe = arangopipe.connect("memory://", capture=False)
+    runs = [pipe.log_run(name=f"r{place}", params={"a": place}).id for place in range(30)]
+    with visiting(pipe.store) as client:
+        found = view(client, "/questions/compare/answer", run=runs)
+        assert (len(found["table"]["columns"]), found["table"]["columns_left_out"]) == (16, 16)
+        assert "16 more columns" in page(client, "/questions/compare/answer", run=runs)
+        (row,) = csv.DictReader(io.StringIO(client.get(found["csv"]).text))
+        assert (row["r0"], row["r29"]) == ("0", "29")
+
+
 def test_too_many_runs_are_refused() -> None:
     question = catalog.known("compare")
     with pytest.raises(InvalidInput, match="at most 200 runs"):

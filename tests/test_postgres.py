@@ -22,7 +22,7 @@ from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
 from arangopipe.store.settings import place
 from arangopipe.store.sql import address, refusals
-from arangopipe.store.sql.dialect import POSTGRES
+from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
@@ -205,6 +205,9 @@ def test_every_error_of_the_driver_is_translated() -> None:
 
     for kind in {*kinds(psycopg.Error), *kinds(psycopg.Warning)}:
         assert refusals.meant("somewhere", kind("said")) is not None, kind
+    # What libpq itself says has no state.
+    for kind in (psycopg.OperationalError, psycopg.DatabaseError):
+        assert isinstance(refusals.meant("somewhere", kind("server closed the connection")), refusals.Lost)
 
 
 # --- many writers ----------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_tls_is_asked_for_in_the_address(secure: Server, tmp_path: Path) -> None
         assert secure.sql("select count(*) > 0 from pg_stat_ssl where ssl") == [(True,)]
     with pytest.raises(StoreUnavailable, match="certificate verify failed"):
         open_store(secure.url("postgres", sslmode="verify-full", sslrootcert=stranger))
-    with pytest.raises(StoreUnavailable, match="no encryption"):
+    with pytest.raises(PermissionDenied, match="no encryption"):
         open_store(secure.url("postgres", sslmode="disable"))
     with pytest.raises(ArangopipeError, match="sslmode"):
         open_store(secure.url("postgres", sslmode="never"))

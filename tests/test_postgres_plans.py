@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -19,7 +20,7 @@ from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]
 
-RUNS = 50_000
+RUNS, NEW_RUNS = 50_000, 2_000
 FIRST = 1_000_000
 """The integer of the first node that is copied; those of one run follow each other."""
 
@@ -30,35 +31,35 @@ WITH pattern AS (SELECT n.*, row_number() OVER (ORDER BY n.id) AS place FROM nod
 COPIES = f"""
 {PATTERN}
 INSERT INTO node SELECT {FIRST} + 3 * i + place, kind, 'k' || lpad(i::text, 8, '0'), NULL, NULL, '', revision,
-    document, salt FROM pattern, generate_series(1, {RUNS}) AS i;
+    document, salt FROM pattern, generate_series(1, {{runs}}) AS i;
 {PATTERN}
 INSERT INTO edge SELECT
     coalesce((SELECT {FIRST} + 3 * i + place FROM pattern WHERE id = e.source), e.source), e.kind,
     coalesce((SELECT {FIRST} + 3 * i + place FROM pattern WHERE id = e.target), e.target),
     e.revision, NULL, e.salt
-    FROM edge e, generate_series(1, {RUNS}) AS i
+    FROM edge e, generate_series(1, {{runs}}) AS i
     WHERE e.source IN (SELECT id FROM pattern) OR e.target IN (SELECT id FROM pattern);
 {PATTERN}
 INSERT INTO value SELECT v.path, CASE WHEN v.number IS NOT NULL THEN (i * 7919) % 10007 END, v.text,
     v.boolean, v.whole, {FIRST} + 3 * i + p.place
-    FROM value v JOIN pattern p ON p.id = v.node, generate_series(1, {RUNS}) AS i;
+    FROM value v JOIN pattern p ON p.id = v.node, generate_series(1, {{runs}}) AS i;
 INSERT INTO point SELECT {FIRST} + 3 * i + 1, p.name, p.revision, p.document, p.salt, NULL, NULL, NULL
-    FROM point p, generate_series(1, {RUNS}) AS i;
+    FROM point p, generate_series(1, {{runs}}) AS i;
 INSERT INTO series SELECT {FIRST} + 3 * i + 1, s.name, s.count, s.step, s.time, s.last, s.low, s.high
-    FROM series s, generate_series(1, {RUNS}) AS i;
+    FROM series s, generate_series(1, {{runs}}) AS i;
 INSERT INTO node_past SELECT id, kind, key, name, version, project, 1, document, salt, NULL, NULL, 2
     FROM node WHERE id > {FIRST};
 INSERT INTO edge_past SELECT source, kind, target, 1, document, salt, 2 FROM edge WHERE source > {FIRST};
 INSERT INTO change SELECT {FIRST} + i, 'b' || i, time, actor, action, reason, salt, digest, chain, NULL
-    FROM change, generate_series(1, {RUNS}) AS i WHERE number = 1;
+    FROM change, generate_series(1, {{runs}}) AS i WHERE number = 1;
 """
 
 
-@pytest.fixture(scope="module")
-def large(server18: Server) -> Iterator[str]:
-    """The address of a store of many runs, each a copy of one that was logged."""
-    with server18.database(server18.template) as name:
-        with connect(server18.url(name), capture=False) as pipe:
+@contextmanager
+def filled(server: Server, runs: int) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
+    """Give the address of a store of many runs, each a copy of one that was logged, and a connection."""
+    with server.database(server.template) as name:
+        with connect(server.url(name), capture=False) as pipe:
             pipe.admin.register_project("p")
             dataset = pipe.register_dataset("d")
             features = pipe.register_featureset("f", dataset=dataset)
@@ -74,11 +75,24 @@ def large(server18: Server) -> Iterator[str]:
             points = Points(f"run/{key}", "loss", (Point(1, 1, 0.5),))
             pipe.store.write(Batch("points", points=(points,)))
         options = "-csearch_path=arangopipe"
-        with psycopg.connect(server18.url(name, options=options), autocommit=True) as connection:
-            for statement in COPIES.format(key=key).split(";\n"):
+        with psycopg.connect(server.url(name, options=options), autocommit=True) as connection:
+            for statement in COPIES.format(key=key, runs=runs).split(";\n"):
                 connection.execute(statement.encode())
-            connection.execute("VACUUM ANALYZE")
-        yield server18.url(name)
+            yield server.url(name), connection
+
+
+@pytest.fixture(scope="module")
+def large(server18: Server) -> Iterator[str]:
+    with filled(server18, RUNS) as (url, connection):
+        connection.execute("VACUUM ANALYZE")
+        yield url
+
+
+@pytest.fixture(scope="module")
+def new(server18: Server) -> Iterator[str]:
+    """A store of which the server has no statistics yet."""
+    with filled(server18, NEW_RUNS) as (url, _):
+        yield url
 
 
 RUN = f"run/k{42:08}"
@@ -106,9 +120,20 @@ HOT: dict[str, Callable[[Store], Any]] = {
 
 
 @pytest.mark.parametrize("question", HOT)
-def test_what_users_wait_for_is_found_by_its_index(
-    question: str, large: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_users_wait_for_is_found_by_its_index(question: str, large: str) -> None:
+    for plan, asked in plans(large, HOT[question]):
+        # Of terms there are few.
+        assert not re.search(r"Seq Scan on (?!term)", plan), f"{asked}\n{plan}"
+
+
+@pytest.mark.parametrize("question", ["param = by metric", "metric order", "upstream", "downstream"])
+def test_plans_need_no_statistics(question: str, new: str) -> None:
+    for plan, asked in plans(new, HOT[question]):
+        assert not re.search(r"Seq Scan on (?!term)|Hash Join|Merge Join|Semi Join", plan), f"{asked}\n{plan}"
+
+
+def plans(url: str, ask: Callable[[Store], Any]) -> Iterator[tuple[str, tuple[str, Sequence[Any]]]]:
+    """Yield the plan of each statement that a question sends, and the statement."""
     asked: list[tuple[str, Sequence[Any]]] = []
     execute, stream = Session.execute, Session.stream
 
@@ -116,22 +141,18 @@ def test_what_users_wait_for_is_found_by_its_index(
         asked.append((numbered(sql)[0], parameters))
         return execute(self, sql, parameters)
 
-    def streamed(self: Session, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
+    def streamed(self: Session, sql: str, parameters: Sequence[Any], few: int) -> Iterator[Any]:
         if not few:
             asked.append((f"DECLARE it NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters))
         return stream(self, sql, parameters, few)
 
-    with open_store(large) as store:
-        monkeypatch.setattr(Session, "execute", noted)
-        monkeypatch.setattr(Session, "stream", streamed)
-        HOT[question](store)
-        monkeypatch.undo()
+    with open_store(url) as store:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Session, "execute", noted)
+            patch.setattr(Session, "stream", streamed)
+            ask(store)
+        assert asked
         with store._database.read() as session:  # type: ignore[attr-defined]
-            plans = [
-                "\n".join(line for (line,) in session.execute(f"EXPLAIN {sql}", parameters))
-                for sql, parameters in asked
-            ]
-    assert asked
-    for plan, (sql, parameters) in zip(plans, asked, strict=True):
-        # Of terms there are few.
-        assert not re.search(r"Seq Scan on (?!term)", plan), f"{sql}\n{parameters}\n{plan}"
+            for sql, parameters in asked:
+                lines = session.execute(f"EXPLAIN {sql}", parameters)
+                yield "\n".join(line for (line,) in lines), (sql, parameters)

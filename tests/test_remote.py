@@ -49,7 +49,7 @@ from arangopipe.model.ids import uuid7
 from arangopipe.model.wire import batch_dict, batch_from, batch_text, error_dict, error_from
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
-from arangopipe.store.base import AsOf, Maintenance, Replica, Store
+from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
 from arangopipe.store.offline import OfflineStore
 from arangopipe.store.remote.address import address_of
 from arangopipe.testing import strategies
@@ -228,6 +228,11 @@ def test_the_abilities_are_those_of_the_store_behind(behind: Store, url: str) ->
     with open_store(url) as store:
         assert isinstance(store, Maintenance)
         assert isinstance(store, Replica)
+        assert isinstance(store, NativeQuery)
+        assert store.query("SELECT 1 AS one, ? AS two", ["b"]) == Rows(("one", "two"), ((1, "b"),), False)
+        assert store.explain("SELECT 1") == ("SCAN CONSTANT ROW",)
+        with pytest.raises(InvalidInput, match="may only read"):
+            store.query("DELETE FROM node")
         assert type(store).__name__ == "RemoteStore"
     with serving(Plain("memory://")) as plain, open_store(plain) as store:
         assert not isinstance(store, (Maintenance, Replica))

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 from arangopipe.server import create_app
 from arangopipe.server.limits import Limits
 from arangopipe.store.memory import MemoryStore
+from served import SECONDS
 from surface import fill
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schema")]
@@ -47,4 +48,5 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     suppress_health_check=list(HealthCheck),
 )
 def test_it_keeps_to_its_document(case: Any) -> None:
-    case.call_and_validate(headers={"Authorization": f"Bearer {tokens['root']}"}, checks=CHECKS)
+    headers = {"Authorization": f"Bearer {tokens['root']}"}
+    case.call_and_validate(headers=headers, checks=CHECKS, timeout=SECONDS)

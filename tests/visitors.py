@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -11,6 +13,9 @@ from argon2 import PasswordHasher
 
 from arangopipe import credentials
 from arangopipe.pipe import ArangoPipe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PASSWORD = "correct horse battery"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -43,6 +48,14 @@ def logged_in(address: str, user: str, password: str = PASSWORD) -> Iterator[htt
         answer = client.post("/login", data={"name": user, "password": password})
         assert answer.status_code == 303, answer.text
         yield client
+
+
+def log_in(page: Page, user: str, password: str = PASSWORD) -> None:
+    """Log in to the page that a window shows."""
+    page.get_by_label("Name").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(re.compile(r"^(?!.*/login$)"))
 
 
 def post(client: httpx.Client, path: str, act: str, **fields: object) -> httpx.Response:

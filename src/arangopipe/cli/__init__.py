@@ -13,6 +13,7 @@ from arangopipe.cli.init import init
 from arangopipe.cli.lineage import impact, lineage
 from arangopipe.cli.lists import datasets, featuresets, models, projects, runs, search
 from arangopipe.cli.moving import backup, copy, export, import_, restore
+from arangopipe.cli.query import query
 from arangopipe.cli.retain import retain
 from arangopipe.cli.root import main
 from arangopipe.cli.serve import serve
@@ -48,6 +49,7 @@ for _command in (
     lineage,
     models,
     projects,
+    query,
     retain,
     restore,
     runs,

@@ -20,7 +20,7 @@ SECTIONS = {
     "Start": ("demo", "init"),
     "Ask": (
         *("projects", "datasets", "featuresets", "models", "runs", "deployments", "search"),
-        *("show", "history", "lineage", "impact", "ask", "compare"),
+        *("show", "history", "lineage", "impact", "ask", "compare", "query"),
     ),
     "Change": ("deploy", "delete", "retain"),
     "Serve": ("ui", "serve"),

@@ -135,7 +135,8 @@ def edge_dict(edge: Edge) -> dict[str, Any]:
 
 def edge_from(value: Mapping[str, Any]) -> Edge:
     """Return the edge that `edge_dict` gave."""
-    return Edge(*_ref_from(value), value.get("revision", 0), documents.dump(value.get("document", {})))
+    text = documents.dump(value["document"]) if "document" in value else documents.EMPTY
+    return Edge(value["kind"], value["from"], value["to"], value.get("revision", 0), text)
 
 
 def points_dict(points: Points) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
@@ -22,6 +23,7 @@ from arangopipe.server import (
     people,
     placed,
     problems,
+    querying,
     questions,
     reads,
     runs,
@@ -30,12 +32,11 @@ from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
-from arangopipe.server.straight import Straight, shortcuts
+from arangopipe.server.straight import PACKED, Straight, shortcuts
+from arangopipe.server.threads import Threads
 from arangopipe.store.base import Store
 
 API = "/api/v1"
-PACKED = 4_096
-"""Bytes from which an answer is packed for a client that takes gzip."""
 
 
 def create_app(
@@ -55,6 +56,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.threads.stop()
         if close:
             store.close()
 
@@ -71,17 +73,20 @@ def create_app(
     )
     app.state.gate = gate = Gate(store, authentication)
     app.state.limits = limits or Limits()
+    app.state.threads = Threads()
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
-    parts = (login, people, batches, contract, runs, placed, entities, kinds, reads, questions, moving)
+    asked = (reads, questions, querying)
+    parts = (login, people, batches, contract, runs, placed, entities, kinds, *asked, moving)
     routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router, prefix=API)
     pages.install(app)
     openapi.install(app)
-    app.add_middleware(Straight, endpoints=shortcuts(API, routers))
-    app.add_middleware(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
+    packed = partial(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
+    app.add_middleware(packed)
+    app.add_middleware(Straight, endpoints=shortcuts(API, routers), packed=packed)
     app.add_middleware(Bounds, limits=app.state.limits, streams=streams(API, routers))
     # Who is not known is refused before a body is read.
     app.add_middleware(Door, gate=gate, hosts=hosts)

@@ -22,6 +22,7 @@ from arangopipe.server.contract import replica_of
 from arangopipe.server.limits import streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
+from arangopipe.server.threads import Threads
 from arangopipe.store.base import Store
 
 router = APIRouter(tags=["store"])
@@ -50,7 +51,8 @@ async def write(request: Request) -> Response:
     if request.headers.get("content-type", "").partition(";")[0].strip() == LINES:
         return await _stream(request, store, actor, patience)
     body = await body_of(request)
-    answer = await run_in_threadpool(_record, store, body, actor, patience, limits.depth)
+    threads: Threads = request.app.state.threads
+    answer = await threads.run(_record, store, body, actor, patience, limits.depth)
     return Response(answer, media_type="application/json")
 
 
@@ -69,6 +71,7 @@ async def _stream(request: Request, store: Store, actor: Principal | None, patie
     # Answers wait here until the last line came: few clients read while they still write.
     answers: IO[bytes] = SpooledTemporaryFile(_MEMORY)  # noqa: SIM115
     depth = request.app.state.limits.depth
+    threads: Threads = request.app.state.threads
 
     def record(lines: list[bytes]) -> bool:
         """Record lines and note their answers; return False where the store failed."""
@@ -83,7 +86,7 @@ async def _stream(request: Request, store: Store, actor: Principal | None, patie
 
     try:
         async for lines in lines_of(request):
-            if not await run_in_threadpool(record, lines):
+            if not await threads.run(record, lines):
                 break
         await run_in_threadpool(answers.seek, 0)
     except BaseException:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
 from arangopipe import __version__
 from arangopipe.errors import InvalidInput, Unsupported
@@ -25,10 +24,11 @@ from arangopipe.server.access import AskedStore, asking
 from arangopipe.server.bodies import encode, json_of, streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, Replica, Store
+from arangopipe.server.threads import Threads
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, NativeQuery, Replica, Store
 
 API = 1
-ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica}
+ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica, "query": NativeQuery}
 
 router = APIRouter(tags=["store"])
 
@@ -132,7 +132,8 @@ def asked(route: str, example: dict[str, Any], /, **kinds: Kind) -> Callable[[An
         @straight
         async def endpoint(request: Request) -> Response:
             _, store = asking(request)
-            return await run_in_threadpool(work, store, await request.body())
+            threads: Threads = request.app.state.threads
+            return await threads.run(work, store, await request.body())
 
         endpoint.__doc__ = function.__doc__
         schema = {

@@ -160,7 +160,8 @@ def _bearer(headers: Headers) -> str | None:
 
 def _cookie(headers: Headers) -> str | None:
     """Return the session that a browser sends."""
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
+    sent = headers.get("cookie")
+    return None if sent is None else cookie_parser(sent).get(COOKIE)
 
 
 def _foreign(headers: Headers) -> str:

@@ -45,6 +45,7 @@ from arangopipe.server.visible import Sight
 from arangopipe.store.base import (
     MAX_NODES,
     MAX_PAGE,
+    QUERY_SECONDS,
     RETRIES,
     Adoption,
     AsOf,
@@ -52,7 +53,9 @@ from arangopipe.store.base import (
     Condition,
     Inspection,
     Maintenance,
+    NativeQuery,
     Replica,
+    Rows,
     Size,
     Store,
     check_bound,
@@ -68,7 +71,7 @@ def guarded(store: Store, principal: Principal) -> Store:
     return store if principal.admin else GuardedStore(store, principal)
 
 
-class GuardedStore(Store, Maintenance, Replica, Backup, Inspection):
+class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery):
     """What a principal may see and write of a store; its abilities are for administrators alone."""
 
     restricted = True
@@ -325,6 +328,19 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection):
 
     def conditions(self) -> Iterator[Condition]:
         return self._inspection().conditions()
+
+    def query(
+        self, sql: str, parameters: Sequence[Any] = (), limit: int = 1_000, timeout: float = QUERY_SECONDS
+    ) -> Rows:
+        return self._native().query(sql, parameters, limit, timeout)
+
+    def explain(
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
+    ) -> tuple[str, ...]:
+        return self._native().explain(sql, parameters, timeout)
+
+    def _native(self) -> NativeQuery:
+        return self._ability(NativeQuery, "ask in SQL")  # type: ignore[type-abstract]
 
     def _inspection(self) -> Inspection:
         return self._ability(Inspection, "look at how the store is kept")  # type: ignore[type-abstract]

@@ -67,6 +67,10 @@ class Bounds:
         headers = dict(scope["headers"])
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             await self.app(scope, receive, send)
+        elif b"content-length" in headers and b"transfer-encoding" in headers:
+            # Servers disagree which counts, and so where the next request begins.
+            said = "a body has either Content-Length or Transfer-Encoding"
+            await _Refused(400, said).answer()(scope, receive, send)
         elif scope["path"] in self.streams:
             await self._stream(scope, receive, send)
         else:

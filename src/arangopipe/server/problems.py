@@ -145,9 +145,9 @@ def of_http(request: Request, error: Exception) -> Response:
     if error.status_code == 400:  # so the framework calls a body that is no text
         return problem(422, f"the body cannot be read: {detail}", error="InvalidInput")
     if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
-        detail = f"there is nothing at {request.url.path}: /openapi.json lists what there is"
+        detail = f"there is nothing at {request.url.path:.200}: /openapi.json lists what there is"
     elif error.status_code == 405:
-        detail = f"{request.method} is not for {request.url.path}: see the header Allow"
+        detail = f"{request.method} is not for {request.url.path:.200}: see the header Allow"
     return problem(error.status_code, str(detail), headers=error.headers)
 
 

@@ -9,12 +9,15 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arangopipe.errors import ArangopipeError
 from arangopipe.server import problems
 from arangopipe.server.door import path_of
+
+PACKED = 4_096
+"""Bytes from which an answer is packed for a client that takes gzip."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 E = TypeVar("E", bound=Endpoint)
@@ -39,9 +42,12 @@ def shortcuts(prefix: str, routers: Iterable[APIRouter]) -> dict[str, Endpoint]:
 class Straight:
     """Answers a POST to one of some paths; everything else goes on."""
 
-    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(
+        self, app: ASGIApp, endpoints: Mapping[str, Endpoint], packed: Callable[[ASGIApp], ASGIApp]
+    ) -> None:
         self.app = app
         self.endpoints = endpoints
+        self.packed = packed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -57,4 +63,7 @@ class Straight:
             answer = problems.of(error)
         except HTTPException as error:
             answer = problems.of_http(request, error)
-        await answer(scope, receive, send)
+        if isinstance(answer, StreamingResponse) or len(answer.body) >= PACKED:
+            await self.packed(answer)(scope, receive, send)
+        else:
+            await answer(scope, receive, send)

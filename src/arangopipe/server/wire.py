@@ -296,3 +296,30 @@ class Server(Strict):
     authentication: bool
     change: int = Field(description="The number of the last change; 0 where nothing is recorded.")
     time: str | None
+
+
+class NativeQuestion(Strict):
+    """A query in the SQL of the store."""
+
+    sql: str = Field(
+        max_length=100_000,
+        description="One statement that reads.",
+        examples=["SELECT action, count(*) AS changes FROM change GROUP BY action ORDER BY 2 DESC"],
+    )
+    parameters: list[str | float | int | bool | None] = Field(
+        default_factory=list,
+        max_length=1_000,
+        description="What stands for its placeholders: ? in SQLite, $1 in PostgreSQL.",
+        examples=[[]],
+    )
+    limit: int = Field(1_000, ge=1, le=10_000, description="How many rows at most.")
+    timeout: float = Field(5.0, gt=0, le=30, description="After how many seconds it is stopped.")
+    plan: bool = Field(False, description="Only say how it would be answered.")
+
+
+class QueryRows(Strict):
+    """What a query found, or the lines of its plan."""
+
+    columns: list[str] = Field(examples=[["action", "changes"]])
+    rows: list[list[Any]] = Field(examples=[[["log run", 12], ["register datasets", 3]]])
+    truncated: bool = Field(description="Whether there would have been more.", examples=[False])

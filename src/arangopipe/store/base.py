@@ -88,6 +88,12 @@ RETRIES = 20
 """How often who rests on what was read tries again because others wrote meanwhile."""
 
 
+QUERY_SECONDS = 5.0
+MOST_QUERY_SECONDS = 30.0
+LONGEST_QUERY = 100_000
+"""Bounds of a native query: seconds it takes by default and at most, and its characters."""
+
+
 class Store(ABC):
     """A place where the metadata graph is kept. The module's text is the specification."""
 
@@ -357,6 +363,50 @@ class Announcing:
         """Tell all who listen."""
         for listener in self._listeners:
             listener(batch)
+
+
+class Rows(NamedTuple):
+    """What a query found: names of columns, rows of values, and whether there would have been more.
+
+    What JSON has no value for is a text: bytes as ``\\x00ff``, times as ISO 8601, numbers not finite.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+class NativeQuery(ABC):
+    """Ability: answer read-only queries in SQL."""
+
+    @abstractmethod
+    def query(
+        self, sql: str, parameters: Sequence[Any] = (), limit: int = 1_000, timeout: float = QUERY_SECONDS
+    ) -> Rows:
+        """Return up to `limit` (1 to 10,000) rows, and of all their texts at most 8 MiB.
+
+        Nothing but one statement that reads is run; anything else, and what is wrong with it, raises
+        `InvalidInput`, as does one that takes longer than `timeout` seconds (at most 30). Placeholders of
+        `parameters` are those of the engine: ``?`` in SQLite, ``$1`` in PostgreSQL.
+        """
+
+    @abstractmethod
+    def explain(
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
+    ) -> tuple[str, ...]:
+        """Return, line by line, how the engine would answer."""
+
+
+def check_query(sql: object, timeout: object) -> str:
+    """Return the text of a query, or raise `InvalidInput` for what is none, or has no time it may take."""
+    if not isinstance(sql, str) or not sql.strip().rstrip(";") or "\0" in sql:
+        raise InvalidInput(f"a query is a text of SQL, not {sql!r:.80}")
+    if len(sql) > LONGEST_QUERY:
+        raise InvalidInput(f"a query has at most {LONGEST_QUERY:,} characters, not {len(sql):,}")
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not number or not 0 < timeout <= MOST_QUERY_SECONDS:  # type: ignore[operator]
+        raise InvalidInput(f"timeout is {timeout!r}: seconds above 0, at most {MOST_QUERY_SECONDS:g}")
+    return sql.strip().rstrip(";")
 
 
 def check_whole(store: Store, what: str) -> None:

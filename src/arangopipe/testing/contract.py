@@ -11,6 +11,7 @@ from arangopipe.store.base import Store
 from arangopipe.testing.closing import Closing, Kinds
 from arangopipe.testing.keeping import Auditing, Living, Maintaining
 from arangopipe.testing.paging import Counting, Ordering, Paging
+from arangopipe.testing.querying import Querying
 from arangopipe.testing.reading import Reading
 from arangopipe.testing.replicating import Replicating
 from arangopipe.testing.searching import Searching
@@ -32,6 +33,7 @@ class StoreContract(
     Maintaining,
     Living,
     Replicating,
+    Querying,
 ):
     """One test for each promise of `store.base`; derive from it to test a store.
 

@@ -427,6 +427,28 @@ class Counting:
         assert store.count("run", by="x") == {**expected, LONG: 1}
         assert store.count("run", parse("key < '05'"), by="x") == {1: 2, "1": 1, "a": 2}
 
+    def test_count_by_project_and_of_projects(self, store: Store) -> None:
+        """Count what belongs to no project under None, with any condition on the project."""
+        assert store.count("run", by="project") == {}
+        projects = ["a", "a", "b", "", "mine", "other"]
+        write(store, *(run(f"{i:02}")._replace(project=name) for i, name in enumerate(projects)))
+        every = {"a": 2, "b": 1, None: 1, "mine": 1, "other": 1}
+        for where, expected in {
+            "": every,
+            "project = 'a'": {"a": 2},
+            "project != 'a'": {"b": 1, "mine": 1, "other": 1},
+            "project in ('a', 'other', 'none', 1)": {"a": 2, "other": 1},
+            "project is null or project in ('b')": {"b": 1, None: 1},
+            "not project like 'm%' and not project = 'a'": {"b": 1, None: 1, "other": 1},
+            "project > 'a' and not project is null": {"b": 1, "mine": 1, "other": 1},
+            "project = 'a' and key > '00'": {"a": 1},
+            "project = 'none'": {},
+        }.items():
+            condition = parse(where)
+            assert store.count("run", condition, by="project") == expected, where
+            assert store.count("run", condition, by="project", as_of=1) == expected, where
+            assert store.count("run", condition) == {None: sum(expected.values())}, where
+
     @pytest.mark.parametrize("path", ["x", "cfg.x"])
     def test_count_tells_true_from_one(self, store: Store, path: str) -> None:
         """Count booleans as texts where the numbers that Python takes them for occur too."""

@@ -21,8 +21,8 @@ ROWS = 100
 
 PAIRS = 40
 
-_LINKED = {"run": "id", "run_with": "run_with", "run_without": "run_without"}
-_RUN = ("run_with", "run_without")
+COLUMNS = 16
+"""So many columns are shown: a comparison has one for each run."""
 
 
 def view(ask: Ask, answer: Answer) -> dict[str, Any]:
@@ -50,7 +50,8 @@ def table(
     ask: Ask, found: Sequence[Mapping[str, Any]], ids: Mapping[str, Sequence[str]], most: int = ROWS
 ) -> dict[str, Any]:
     """Return rows as a table: its columns, and cells with addresses where they name something."""
-    names = list(found[0]) if found else []
+    every = list(found[0]) if found else []
+    names = every[:COLUMNS]
     cells = [{name: plain(row[name]) for name in names} for row in found[:most]]
     columns = [{"name": name, "numeric": any(_is_number(row[name]) for row in cells)} for name in names]
     return {
@@ -60,6 +61,7 @@ def table(
             for place, row in enumerate(cells)
         ],
         "total": len(found),
+        "columns_left_out": len(every) - len(names),
     }
 
 

@@ -17,6 +17,7 @@ from arangopipe.model.vocabulary import RESERVED_KINDS
 from arangopipe.pipe import ArangoPipe
 from arangopipe.references import When, moment_of
 from arangopipe.server.access import AskedStore, Asker, Principal
+from arangopipe.server.asking import when
 from arangopipe.store.base import AsOf, Store
 
 PRIVATE = frozenset(RESERVED_KINDS) - {"kinds"}
@@ -100,11 +101,8 @@ def entity_path(node_id: str) -> str:
 
 def _moment(text: str | None) -> When:
     """Read a moment from an address: a change number or a time."""
-    if not text:
-        return None
-    if text.isdecimal():
-        return int(text)
-    return times.to_text(times.parse(text, "as_of"))
+    found = when(text or None)
+    return times.to_text(found) if isinstance(found, datetime) else found
 
 
 def _ask(request: Request, store: AskedStore, asker: Asker, as_of: str | None = None) -> Ask:

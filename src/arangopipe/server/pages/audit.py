@@ -90,7 +90,7 @@ def _reserved(ask: Ask) -> list[dict[str, str]]:
 
 
 def _wanted(ask: Ask, asked: dict[str, str], cursor: str) -> changelog.Wanted:
-    if cursor and not cursor.isdecimal():
+    if cursor and not (cursor.isdecimal() and len(cursor) < 19):
         raise InvalidInput(f"cursor is {cursor!r:.80}: it is the number of a change")
     start, end = (moment(asked[name], name) if asked[name] else None for name in ("since", "until"))
     return changelog.Wanted(

@@ -21,7 +21,7 @@ REPORTED = 3
 """How so many tags serve is drawn where none is chosen."""
 
 DATASETS = 10
-WALKED = 500
+WALKED = 2_000
 
 router = APIRouter()
 
@@ -69,7 +69,7 @@ def impact(ask: Asked, tag: str = "") -> View:
     live = placed.views(ask, placed.live(ask, tag)[0])
     data = list(placed.datasets(live))
     return {
-        "datasets": [placed.impact(ask, each, WALKED) for each in data[:DATASETS]],
+        "datasets": [placed.impact(ask, each, live, WALKED) for each in data[:DATASETS]],
         "more": max(len(data) - DATASETS, 0),
         "walked": WALKED,
     }

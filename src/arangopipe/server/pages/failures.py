@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arangopipe.server.door import path_of
 from arangopipe.server.pages.rendering import bare
 
 _LARGEST = 1_000_000
@@ -21,7 +23,7 @@ class HtmlProblems:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on but problems that a person is to read."""
-        if scope["type"] != "http" or not _wants_html(Request(scope)):
+        if scope["type"] != "http" or not _wants_html(scope):
             await self.app(scope, receive, send)
             return
         held: list[Message] = []
@@ -49,11 +51,11 @@ class HtmlProblems:
         await answer(scope, receive, send)
 
 
-def _wants_html(request: Request) -> bool:
-    path = request.url.path
+def _wants_html(scope: Scope) -> bool:
+    path = path_of(scope)
     if path.startswith(("/api/", "/static/")) or path.endswith((".json", ".csv")):
         return False
-    return "text/html" in request.headers.get("accept", "")
+    return "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def _is_problem(start: Message) -> bool:

@@ -74,7 +74,7 @@ def _question(
     room: Annotated[int, Query(ge=1, le=ROOM)] = ROOM,
 ) -> Question:
     """Read from an address what is asked of a lineage."""
-    if depth != "all" and not (depth.isdecimal() and 1 <= int(depth) <= DEEPEST):
+    if depth != "all" and not (depth.isdecimal() and len(depth) < 10 and 1 <= int(depth) <= DEEPEST):
         raise InvalidInput(f"depth is {depth!r}: it is a number from 1 to {DEEPEST}, or all")
     return Question(
         None if depth == "all" else int(depth), direction, live, hide, up[:ROOM], down[:ROOM], also, room

@@ -22,6 +22,7 @@ SHOWN = 50
 TIMELINE = 100
 NAMED = 3
 _EDGES = 1_000
+_BRIEF = ("id", "kind", "key", "name", "version", "project")
 
 
 def of_tag(tag: str) -> list[Expression]:
@@ -175,15 +176,22 @@ def datasets(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield each
 
 
-def impact(ask: Ask, dataset: dict[str, Any], most: int) -> dict[str, Any]:
-    """Return what depends on a dataset, looking at so many things at most."""
+def impact(ask: Ask, dataset: dict[str, Any], live: Sequence[dict[str, Any]], most: int) -> dict[str, Any]:
+    """Return what depends on a dataset, looking at so many things at most; of `live` are known to."""
     graph = ask.store.traverse([dataset["id"]], "downstream", limit=most, as_of=ask.moment)
-    placed = [Deployment(node) for node in _others(graph.of_kind("deployment"))]
+    reached = [Deployment(node) for node in _others(graph.of_kind("deployment"))]
+    # A walk that was cut may not have come so far.
+    serving = {
+        item["id"]: {name: item[name] for name in (*_BRIEF, "tag")}
+        for item in live
+        if any(each["id"] == dataset["id"] for each in item["data"])
+    }
+    serving.update({item.id: {**brief(item), "tag": item.tag} for item in deployments.live(reached, ask.now)})
     return {
         "dataset": {name: value for name, value in dataset.items() if name != "roles"},
         "counts": {kind: len(graph.of_kind(kind)) for kind in ("featuresets", "run", "models", "deployment")},
         "more": graph.truncated,
-        "live": [{**brief(item), "tag": item.tag} for item in deployments.live(placed, ask.now)[:SHOWN]],
+        "live": list(serving.values())[:SHOWN],
     }
 
 

@@ -6,9 +6,9 @@ import csv
 import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
 from arangopipe.errors import ArangopipeError, InvalidInput, NotFound
@@ -24,6 +24,37 @@ if TYPE_CHECKING:
 NAVIGATION = Entry("Questions", "/questions")
 
 router = APIRouter()
+
+Text = Annotated[str, Query()]
+Texts = Annotated[Sequence[str], Query()]
+
+
+async def _told(
+    task: Text = "",
+    metric: Text = "",
+    better: Text = "",
+    attribute: Text = "",
+    transformation: Text = "",
+    technique: Text = "",
+    param: Text = "",
+    versus: Text = "",
+    ignore: Texts = (),
+    limit: Text = "",
+    dataset: Text = "",
+    per: Text = "",
+    run: Texts = (),
+    a: Text = "",
+    b: Text = "",
+    project: Text = "",
+    where: Text = "",
+    since: Text = "",
+    until: Text = "",
+) -> Mapping[str, Sequence[str]]:
+    """Return all that a form may say; each question takes its own fields of it."""
+    return {name: [value] if isinstance(value, str) else value for name, value in locals().items()}
+
+
+Told = Annotated[Mapping[str, Sequence[str]], Depends(_told)]
 
 _IN_PYTHON = {
     "pass task=": "choose a task under More",
@@ -52,10 +83,10 @@ def questions(ask: Asked) -> View:
 
 
 @page(router, "/questions/{name}", "question.html")
-def question(ask: Asked, name: str) -> View:
+def question(ask: Asked, name: str, told: Told) -> View:
     """Show a question as a form; the answer follows as a part, since it reads many runs."""
     asked = catalog.known(name)
-    values = _given(ask, asked)
+    values = catalog.given(asked, told)
     found = offers.Offers(ask)
     problem = _problem(asked, values)
     lacking = catalog.missing(asked, values)
@@ -80,10 +111,10 @@ def question(ask: Asked, name: str) -> View:
 
 
 @page(router, "/questions/{name}/answer", "parts/answer.html")
-def answer(ask: Asked, name: str) -> View:
+def answer(ask: Asked, name: str, told: Told) -> View:
     """Answer a question, or say why that cannot be done; the page asks for it when the rest is there."""
     asked = catalog.known(name)
-    values = _given(ask, asked)
+    values = catalog.given(asked, told)
     try:
         found = _answered(ask, asked, values)
         from arangopipe.server.pages import answered
@@ -106,10 +137,10 @@ def answer(ask: Asked, name: str) -> View:
 
 
 @router.get("/questions/{name}/answer.csv", include_in_schema=False)
-def answer_csv(ask: Asked, name: str, pairs: bool = False) -> Response:
+def answer_csv(ask: Asked, name: str, told: Told, pairs: bool = False) -> Response:
     """Return the whole table of an answer as CSV, or each matched pair."""
     asked = catalog.known(name)
-    found = _answered(ask, asked, _given(ask, asked))
+    found = _answered(ask, asked, catalog.given(asked, told))
     rows = _matched(found) if pairs else [dict(row) for row in found.rows()]
     headers = {
         "Content-Disposition": f'attachment; filename="{name}{"-pairs" if pairs else ""}.csv"',
@@ -125,11 +156,6 @@ def names(ask: Asked, name: str) -> View:
     found = offers.Offers(ask)
     sorts = dict.fromkeys(field.names for field in asked.every if field.names and field.names != "ignorable")
     return {"names": {sort: found.named(sort) for sort in sorts}}
-
-
-def _given(ask: Ask, asked: Question) -> dict[str, Any]:
-    query = ask.request.query_params
-    return catalog.given(asked, {name: query.getlist(name) for name in query})
 
 
 def _usual(asked: Question, found: offers.Offers) -> dict[str, Any]:

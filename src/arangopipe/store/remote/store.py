@@ -32,7 +32,20 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.model.wire import batch_dict, batch_text, change_dict, change_from, points_dict
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, AsOf, Maintenance, Replica, Store, check_page
+from arangopipe.store.base import (
+    MAX_NODES,
+    MAX_PAGE,
+    QUERY_SECONDS,
+    Adoption,
+    AsOf,
+    Maintenance,
+    NativeQuery,
+    Replica,
+    Rows,
+    Store,
+    check_page,
+    check_query,
+)
 from arangopipe.store.checks import check_document
 from arangopipe.store.remote.address import address_of
 from arangopipe.store.remote.client import GREETING, LINES, Client, Greeting, encode
@@ -271,7 +284,33 @@ class _Replicated(RemoteStore, Replica):
         return tuple([EdgeRef(*row) for row in self._stream("ever-linked", node=node)])
 
 
-_ABILITIES: dict[str, type[RemoteStore]] = {"maintenance": _Maintained, "replica": _Replicated}
+class _Queried(RemoteStore, NativeQuery):
+    def query(
+        self, sql: str, parameters: Sequence[Any] = (), limit: int = 1_000, timeout: float = QUERY_SECONDS
+    ) -> Rows:
+        check_page(limit)
+        return self._found(sql, parameters, timeout, limit=limit)
+
+    def explain(
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
+    ) -> tuple[str, ...]:
+        return tuple([line for (line,) in self._found(sql, parameters, timeout, plan=True).rows])
+
+    def _found(self, sql: str, parameters: Sequence[Any], timeout: float, **more: Any) -> Rows:
+        asked = {"sql": check_query(sql, timeout), "parameters": list(parameters), "timeout": timeout, **more}
+        try:
+            body = encode(asked).encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"the parameters cannot become JSON: {error}") from error
+        found = self._open().call("query", body)
+        return Rows(tuple(found["columns"]), tuple(map(tuple, found["rows"])), found["truncated"])
+
+
+_ABILITIES: dict[str, type[RemoteStore]] = {
+    "maintenance": _Maintained,
+    "replica": _Replicated,
+    "query": _Queried,
+}
 
 
 @cache

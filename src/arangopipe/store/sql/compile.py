@@ -58,14 +58,19 @@ NONE = Condition("false", members="SELECT node FROM value WHERE false")
 
 
 class Compiler:
-    """Compiles the filters of one search on nodes of one kind."""
+    """Compiles the filters of one search on nodes of one kind.
 
-    def __init__(self, reader: Reader, vocabulary: Vocabulary, kind: str) -> None:
+    With `singly` its conditions are for rows that are tried one after the other, until there are enough.
+    """
+
+    def __init__(self, reader: Reader, vocabulary: Vocabulary, kind: str, singly: bool = False) -> None:
         self._reader = reader
         self._dialect = reader.dialect
         self._vocabulary = vocabulary
         self._kind = kind
         self._hops = vocabulary.hops(kind)
+        self._exists = self._dialect.exists if singly else "EXISTS ({})".format
+        self._within = self._dialect.within if singly else "{} IN ({})".format
 
     def condition(self, expression: Expression, depth: int = 0) -> Condition:
         """Return the condition of a filter, or of a part of it at some depth."""
@@ -120,14 +125,14 @@ class Compiler:
         test, values, exact = self._dialect.value_test(leaf)
         each, parts, params = [], [], []
         for term in self.terms(kind, segments):
-            each.append(f"EXISTS (SELECT 1 FROM value WHERE path = ? AND {test} AND node = n.id)")
+            each.append(self._exists(f"SELECT 1 FROM value WHERE path = ? AND {test} AND node = n.id"))
             parts.append(f"SELECT node FROM value WHERE path = ? AND {test}")
             params += [term, *values]
         if not parts:
             return NONE
         members = " UNION ".join(parts)
         equal = isinstance(leaf, Compare) and leaf.op == "="
-        sql = " OR ".join(each) if equal else f"n.id IN ({members})"
+        sql = " OR ".join(each) if equal else self._within("n.id", members)
         return Condition(sql, params, exact, members, params, span=not equal)
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
@@ -154,7 +159,7 @@ class Compiler:
             params += [*far_params, self._reader.term(edge.name)]
             exact = exact and says_all
         members = " UNION ".join(parts)
-        return Condition(f"n.id IN ({members})", params, exact, members, params, span=True)
+        return Condition(self._within("n.id", members), params, exact, members, params, span=True)
 
     def _far(self, kind: str, segments: tuple[str, ...], leaf: Compare | In | Like) -> Test | None:
         """Return SQL for the ids of neighbours that meet a test, None where the index cannot say."""

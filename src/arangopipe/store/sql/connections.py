@@ -32,7 +32,7 @@ class Connection(sqlite3.Connection):
             self.execute(f"PRAGMA busy_timeout={seconds * 1_000:.0f}")
             self.patience = seconds
 
-    def stream(self, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
+    def stream(self, sql: str, parameters: Sequence[Any], few: int) -> Iterator[Any]:
         """Yield rows as they are asked for, as SQLite always does."""
         return self.execute(sql, parameters)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from arangopipe.errors import StoreError
+from arangopipe.store.base import Rows
 from arangopipe.store.sql.dialect import Cursor, Dialect
 
 BUSY_SECONDS = 60.0
@@ -45,6 +46,14 @@ class Database(ABC):
     @abstractmethod
     def rewrite(self) -> None:
         """Leave no byte of what was deleted, as far as the engine can."""
+
+    @abstractmethod
+    def query(self, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Rows:
+        """Return what a query that a user wrote finds; nothing but reading is possible."""
+
+    @abstractmethod
+    def explain(self, sql: str, parameters: Sequence[Any], seconds: float) -> tuple[str, ...]:
+        """Return how such a query would be answered."""
 
     @abstractmethod
     def close(self) -> None:

@@ -16,7 +16,6 @@ from itertools import chain
 from typing import Any, ClassVar, Protocol
 
 from arangopipe.model.expressions import Compare, In, Like, comparable
-from arangopipe.store.sql.arrays import array
 
 Row = tuple[int, Any, int]
 """A row of the value index: path, value (see `sql_value`), node."""
@@ -77,9 +76,6 @@ class Dialect(ABC):
     limited: bool
     """Whether the value index cannot hold every value."""
 
-    each: str
-    """A table of many integers, bound as one parameter, to join a table with that has them as ``each``."""
-
     each_text: str
     """A table ``each`` of many texts, bound as one parameter, whose column is ``value``."""
 
@@ -115,11 +111,34 @@ class Dialect(ABC):
 
     @abstractmethod
     def some(self, items: Iterable[int] | Iterable[str]) -> Any:
-        """Return the parameter for `each`, `each_text` and `among`: any number of integers or texts."""
+        """Return the parameter for `of_each`, `each_text` and `among`: any number of integers or texts."""
 
     @abstractmethod
     def among(self, column: str) -> str:
         """Return a test whether a column is among some values."""
+
+    @abstractmethod
+    def of_each(self, table: str, where: str) -> str:
+        """Return a table, and the condition on its rows for each of many integers ``each`` (see `some`).
+
+        The rows come in the order of the integers, each found by its index.
+        """
+
+    @abstractmethod
+    def of_value(self, where: str, order: str) -> str:
+        """Return values ``v`` in their order, each with its node ``n``, and the condition on the values."""
+
+    @abstractmethod
+    def starting(self, id: str, select: str) -> str:
+        """Return a test whether an id is among those of a statement, which are what to start from."""
+
+    @abstractmethod
+    def within(self, id: str, select: str) -> str:
+        """Return a test whether an id is among those of a statement, for rows tried one after the other."""
+
+    @abstractmethod
+    def exists(self, select: str) -> str:
+        """Return a test whether there is such a row, for rows tried one after the other."""
 
     @abstractmethod
     def unindexed(self, column: str) -> str:
@@ -183,7 +202,6 @@ class SQLiteDialect(Dialect):
 
     batched = False
     limited = False
-    each = "(SELECT value AS each FROM json_each(?)) CROSS JOIN"
     each_text = "json_each(?) AS each"
     join = "CROSS JOIN"
     row = "rowid"
@@ -209,6 +227,21 @@ class SQLiteDialect(Dialect):
 
     def among(self, column: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(?))"
+
+    def of_each(self, table: str, where: str) -> str:
+        return f"(SELECT value AS each FROM json_each(?)) CROSS JOIN {table} WHERE {where}"
+
+    def of_value(self, where: str, order: str) -> str:
+        return f"value v CROSS JOIN node n ON n.id = v.node WHERE {where}"
+
+    def starting(self, id: str, select: str) -> str:
+        return f"{id} IN ({select})"
+
+    def within(self, id: str, select: str) -> str:
+        return f"{id} IN ({select})"
+
+    def exists(self, select: str) -> str:
+        return f"EXISTS ({select})"
 
     def unindexed(self, column: str) -> str:
         return f"+{column}"
@@ -286,169 +319,4 @@ def _insert_many(table: str, width: int, rows: int) -> str:
     return f"INSERT OR {what} INTO {table}({', '.join(COLUMNS[table])}) VALUES {', '.join([row] * rows)}"
 
 
-class PostgresDialect(Dialect):
-    """PostgreSQL's."""
-
-    batched = True
-    limited = True
-    each = "unnest(?::bigint[]) AS each CROSS JOIN"
-    each_text = "unnest(?::text[]) AS each(value)"
-    join = "JOIN"
-    row = "ctid"
-    this_row = "ctid = ?::tid"
-    # A name can be longer than what fits into an index.
-    named = "left(name, 200) = left(?, 200) AND name = ?"
-    by_name = "left(n.name, 200), n.name, n.id DESC"
-    after_name = "left(n.name, 200) >= left(?, 200) AND (n.name > ? OR n.name = ? AND n.id < ?)"
-    value = "v.number, v.text, v.boolean, v.whole"
-    value_order = ("v.number", "v.text", "v.boolean", "v.node")
-    value_types = (
-        ("v.number IS NOT NULL", "v.number"),
-        ("v.number IS NULL AND v.text IS NOT NULL", "v.text"),
-        ("v.number IS NULL AND v.text IS NULL", "v.boolean"),
-    )
-    values = (
-        ("number IS NOT NULL AND whole", "number::bigint"),
-        ("number IS NOT NULL AND NOT whole", "number"),
-        ("number IS NULL AND text IS NOT NULL", "text"),
-        ("number IS NULL AND text IS NULL", "boolean"),
-    )
-
-    _COLUMN: ClassVar[dict[type, str]] = {int: "number", float: "number", str: "text", bool: "boolean"}
-    _TEST: ClassVar[dict[str, str]] = {
-        "number": "number {} AND text IS NULL AND boolean IS NULL",
-        "text": "number IS NULL AND text {} AND boolean IS NULL",
-        "boolean": "number IS NULL AND text IS NULL AND boolean {}",
-    }
-    _TYPES: ClassVar[dict[str, str]] = {
-        "node": "bigint integer text text text text bigint text bytea",
-        "edge": "bigint integer bigint bigint text bytea",
-        "value": "integer float8 text boolean boolean bigint",
-    }
-    _INSERT: ClassVar[dict[str, str]] = {
-        table: f"INSERT INTO {table}({columns}) SELECT * FROM unnest("
-        + ", ".join(f"?::{type}[]" for type in types.split())
-        + ")"
-        for (table, types), columns in zip(
-            _TYPES.items(),
-            (*map(", ".join, (COLUMNS["node"], COLUMNS["edge"])), "path, number, text, boolean, whole, node"),
-            strict=True,
-        )
-    }
-
-    def some(self, items: Iterable[int] | Iterable[str]) -> Any:
-        return array(items)
-
-    def among(self, column: str) -> str:
-        return f"{column} = ANY(?)"
-
-    def unindexed(self, column: str) -> str:
-        return column
-
-    def lacks(self, id: str, select: str) -> str:
-        return f"NOT EXISTS (SELECT 1 FROM ({select}) AS had(node) WHERE had.node = {id})"
-
-    def listed(self, column: str) -> str:
-        return f"string_agg({column}::text, ',')"
-
-    def quoted(self, prefix: str, column: str) -> str:
-        return f"json_agg({prefix}::text || {column})::text"
-
-    def insert(self, cursor: Cursor, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        if table == "value":
-            rows = [(path, *self._cells(value), node) for path, value, node in dict.fromkeys(rows)]
-        for start in range(0, len(rows), MOST_ROWS):
-            columns = zip(*rows[start : start + MOST_ROWS], strict=True)
-            cursor.execute(self._INSERT[table], [array(column) for column in columns])
-
-    @staticmethod
-    def _cells(value: Any) -> tuple[Any, ...]:
-        """Return number, text, boolean and whether the number is an integer."""
-        kind = type(value)
-        if kind is str:
-            return None, value, None, None
-        if kind is bytes:
-            return None, None, value == b"\x01", None
-        return value, None, None, kind is int
-
-    def remove_values(self, cursor: Cursor, rows: Sequence[Row]) -> None:
-        by_type: dict[int, list[Row]] = {}
-        for row in rows:
-            by_type.setdefault(self.type_of(row[1]), []).append(row)
-        for place, found in by_type.items():
-            column, type = (("number", "float8"), ("text", "text"), ("boolean", "boolean"))[place]
-            paths, values, nodes = zip(*found, strict=True)
-            sql = (
-                f"DELETE FROM value v USING unnest(?::integer[], ?::{type}[], ?::bigint[]) "
-                "AS gone(path, this, node) WHERE v.path = gone.path AND v.node = gone.node AND "
-            )
-            parameters = [array(paths), array(map(python_value, values)), array(nodes)]
-            cursor.execute(sql + self._TEST[column].format("= gone.this"), parameters)
-
-    def any_value(self, value: Any) -> Any:
-        return None if value is None else json.dumps(value)
-
-    def holds(self, value: object) -> bool:
-        # A text must fit into the index. NUL and SOH take two bytes (see `postgres`).
-        return not isinstance(value, str) or len(value) <= 500 or len(value.encode()) <= 2_000
-
-    def value_test(self, leaf: Compare | In | Like) -> Test:
-        if isinstance(leaf, Like):
-            test, params, exact = self.like("text", leaf)
-            return f"number IS NULL AND {test} AND boolean IS NULL", params, exact
-        if isinstance(leaf, In):
-            return self._in([comparable(value) for value in leaf.values])
-        value = comparable(leaf.value)
-        operator = "<>" if leaf.op == "!=" else leaf.op
-        return self._TEST[self._COLUMN[type(value)]].format(f"{operator} ?"), [value], True
-
-    def _in(self, values: Iterable[Any]) -> Test:
-        wanted: dict[str, list[Any]] = {}
-        for value in values:
-            if value is not None:
-                wanted.setdefault(self._COLUMN[type(value)], []).append(value)
-        tests = [f"({self._TEST[column].format('= ANY(?)')})" for column in wanted]
-        return f"({' OR '.join(tests) or 'false'})", [array(found) for found in wanted.values()], True
-
-    def type_of(self, value: object) -> int:
-        return 1 if isinstance(value, str) else 2 if isinstance(value, (bool, bytes)) else 0
-
-    def bound(self, value: Any) -> Any:
-        return value
-
-    def read_value(self, cells: Sequence[Any]) -> Any:
-        number, text, boolean, whole = cells
-        if number is not None:
-            return int(number) if whole else number
-        return sql_value(boolean) if text is None else text
-
-    def like(self, column: str, leaf: Like) -> Test:
-        # Neither how case is folded here nor NUL (see `postgres`) is known to the server: it may let
-        # through too much.
-        if leaf.fold:
-            return f"{column} IS NOT NULL", [], False
-        return f"{column} LIKE ?", [like_to_wider(leaf.pattern)], False
-
-    def damage(self, cursor: Cursor) -> Iterator[str]:
-        return iter(())
-
-
-MOST_ROWS = 5_000
-"""Rows of one statement: its parameters are texts of some megabytes at most."""
-
-
-def like_to_wider(pattern: str) -> str:
-    """Return a pattern that also matches texts in which NUL and SOH are two characters each."""
-    found, characters = "", iter(pattern)
-    for character in characters:
-        if character == "_":
-            found += "%"
-        elif character == "\\":
-            found += f"\\{next(characters, character)}"
-        else:
-            found += character
-    return found
-
-
 SQLITE: Dialect = SQLiteDialect()
-POSTGRES: Dialect = PostgresDialect()

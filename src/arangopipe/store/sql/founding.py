@@ -28,17 +28,18 @@ HOLD = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ara
 
 def ensure_schema(database: Postgres) -> None:
     """Create the tables where there are none, upgrade older ones, refuse newer ones."""
-    with database.work() as connection:
+    with database.lent() as connection:
         found = find_schema(database, connection)
-        if found is None:
+    if found is None:
+        with database.work() as connection:
             _create(database, connection)
-        elif found != SCHEMA:
-            _upgrade(database, found)
+    elif found != SCHEMA:
+        _upgrade(database, found)
 
 
 def find_schema(database: Postgres, connection: psycopg.Connection[Any]) -> str | None:
     """Return the schema that the tables have, None where there are none."""
-    tables = {row[0] for row in connection.execute(TABLES, (database.schema,))}
+    tables = {row[0] for row in psycopg.Cursor(connection).execute(TABLES, (database.schema,))}
     if not tables:
         return None
     where = f"{database.url}, schema {database.schema}"

@@ -76,10 +76,11 @@ def _by_far_end(reader: Reader, near: str, far: str, far_kind: str, term: int) -
 
 def _by_edge(reader: Reader, near: str, far: str, term: int, among: Sequence[int] | None) -> Iterator[Group]:
     dialect = reader.dialect
-    where, each = "kind = ?", ""
+    where, each = "kind = ?", None
     params: list[Any] = [term]
     if among is not None:
-        where, each, params = f"{near} = each AND kind = ?", dialect.each, [dialect.some(among), term]
+        where, each = f"{near} = each AND kind = ?", dialect.of_each
+        params = [dialect.some(among), term]
     sql = states("edge", f"{near}, {far}, document", where, reader.at, each)
     rows = list(reader.rows(sql, params if reader.at is None else params * 2))
     ids = dialect.some(set(map(itemgetter(1), rows)))

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from arangopipe.errors import ArangopipeError, InvalidInput, MissingExtra
+from arangopipe.store.base import Rows as Found
 from arangopipe.store.sql.address import parse
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
-from arangopipe.store.sql.dialect import POSTGRES, Cursor
+from arangopipe.store.sql.dialect import Cursor
+from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.pool import Pool
 
 try:
@@ -150,6 +152,12 @@ class Postgres(Database):
                 session.end()
 
     @contextmanager
+    def lent(self) -> Iterator[psycopg.Connection[Any]]:
+        """Give a connection of the pool in autocommit mode, to look at something."""
+        with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+            yield session.driver
+
+    @contextmanager
     def work(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a connection of its own in autocommit mode, for what is not reading or writing."""
         with self._errors():
@@ -164,6 +172,16 @@ class Postgres(Database):
         with self.work() as connection:
             for table in ("node", "node_past", "edge", "value", "point", "series"):
                 connection.execute(f"VACUUM {self.quoted}.{table}")
+
+    def query(self, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Found:
+        from arangopipe.store.sql import native_postgres
+
+        return native_postgres.ask(self.work, sql, parameters, limit, seconds)
+
+    def explain(self, sql: str, parameters: Sequence[Any], seconds: float) -> tuple[str, ...]:
+        from arangopipe.store.sql import native_postgres
+
+        return native_postgres.explain(self.work, sql, parameters, seconds)
 
     def close(self) -> None:
         self._pool.close()

@@ -27,6 +27,13 @@ OWNED = "coalesce((SELECT document FROM node WHERE kind = ? AND key = each.value
 
 MANY = 4
 
+STATE = (
+    "SELECT (SELECT max(id) FROM term), (SELECT coalesce(max(id), 0) FROM node), "
+    "(SELECT count(*) FROM node WHERE kind = ?), "
+    "(SELECT coalesce(max(revision), 0) FROM node WHERE kind = ?)"
+)
+State = tuple[int, int, int]
+
 NodeRow = tuple[int, int, str, str, str, str, int, str]
 
 
@@ -34,19 +41,27 @@ make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
 """Makes a node of all its fields, in half the time of ``Node(…)``."""
 
 
-def states(table: str, columns: str, where: str, at: int | None, each: str = "") -> str:
+def states(
+    table: str, columns: str, where: str, at: int | None, of_each: Callable[[str, str], str] | None = None
+) -> str:
     """Return SQL for the rows of `node` or `edge` where a condition holds, now or at a change.
 
-    `each` (that is `Dialect.each`) stands before the table where the condition is on ``each``: where two
-    columns of an index are to be among some values, SQLite finds each pair at once this way, and searches
-    row by row the other way. The parameters are needed once now, and twice at a change.
+    `of_each` (that is `Dialect.of_each`) is given where the condition is on ``each``: where two columns of an
+    index are to be among some values, SQLite finds each pair at once this way, and searches row by row the
+    other way. The parameters are needed once now, and twice at a change.
     """
+    rows = of_each or _rows
     if at is None:
-        return f"SELECT {columns} FROM {each} {table} WHERE {where}"
+        return f"SELECT {columns} FROM {rows(table, where)}"
+    then = f"{where} AND revision <= {at:d}"
     return (
-        f"SELECT {columns} FROM {each} {table} WHERE {where} AND revision <= {at:d} UNION ALL "
-        f"SELECT {columns} FROM {each} {table}_past WHERE {where} AND revision <= {at:d} AND closed > {at:d}"
+        f"SELECT {columns} FROM {rows(table, then)} UNION ALL "
+        f"SELECT {columns} FROM {rows(f'{table}_past', f'{then} AND closed > {at:d}')}"
     )
+
+
+def _rows(table: str, where: str) -> str:
+    return f"{table} WHERE {where}"
 
 
 class Reader:
@@ -58,15 +73,34 @@ class Reader:
         self.dialect = terms.dialect
         self.at = at
         self._last_term: int | None = -1
+        self._state: State | None = None
 
     def term(self, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
         known = self.terms.known(text)
         if known is None:
-            if self._last_term == -1:
+            if self._last_term == -1 and self.dialect.batched:
+                self.state()
+            elif self._last_term == -1:
                 (self._last_term,) = self.cursor.execute("SELECT max(id) FROM term").fetchone()
             known = self.terms.look_up(self.cursor, text, self._last_term)
         return known
+
+    def state(self) -> State:
+        """Return what many reads begin with, asked for at once: the last node, how many own kinds there are,
+        and their last change.
+        """
+        if self._state is None:
+            known = self.terms.known("kinds")
+            self._state = self._read_state(known)
+            if known is None:
+                found = self.terms.look_up(self.cursor, "kinds", self._last_term)
+                self._state = self._state if found is None else self._read_state(found)
+        return self._state
+
+    def _read_state(self, kinds: int | None) -> State:
+        self._last_term, *state = self.cursor.execute(STATE, (kinds, kinds)).fetchone()
+        return (*state,)
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""
@@ -81,9 +115,9 @@ class Reader:
         """Yield all of very many rows, as they are asked for."""
         return rows_of(self.cursor, sql, params)
 
-    def first(self, sql: str, params: Sequence[Any]) -> Iterator[Any]:
-        """Yield the first of perhaps very many rows, as they are asked for, in an order without ties."""
-        return rows_of(self.cursor, sql, params, few=True)
+    def first(self, few: int, sql: str, params: Sequence[Any]) -> Iterator[Any]:
+        """Yield perhaps very many rows, of which a few are likely to do, in an order without ties."""
+        return rows_of(self.cursor, sql, params, few)
 
     def node(self, row: NodeRow) -> Node:
         """Return the node of a row of `NODE`."""
@@ -128,7 +162,7 @@ class Reader:
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
         """Return the rows of integer ids, each given once, now in their order: as the table has them."""
         params = [self.dialect.some(sorted(ids))]
-        sql = states("node", NODE, "id = each", self.at, self.dialect.each)
+        sql = states("node", NODE, "id = each", self.at, self.dialect.of_each)
         return list(self.rows(sql, params if self.at is None else params * 2))
 
     def find(self, kind: str, name: str, project: str | None) -> list[NodeRow]:
@@ -165,7 +199,7 @@ class Reader:
         found: dict[tuple[int, int, int], Any] = {}
         for end in ("source", "target"):
             for row in self.many(
-                states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.each), params
+                states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.of_each), params
             ):
                 found[row[:3]] = row
                 if len(found) >= limit:
@@ -198,8 +232,8 @@ class Reader:
         return found
 
 
-def rows_of(cursor: Cursor, sql: str, params: Sequence[Any], few: bool = False) -> Iterator[Any]:
-    """Yield rows by a cursor of their own, as they are asked for; `few`: likely not to the end."""
+def rows_of(cursor: Cursor, sql: str, params: Sequence[Any], few: int = 0) -> Iterator[Any]:
+    """Yield rows by a cursor of their own, as they are asked for; `few`: so many are likely to do."""
     return iter(cursor.connection.stream(sql, params, few))
 
 

@@ -82,7 +82,8 @@ def meant(where: str, error: BaseException) -> ArangopipeError | None:
         if code in _MEANINGS:
             kind, words = _MEANINGS[code]
             return kind(f"{where}: {words} ({said})")
-    if isinstance(error, psycopg.OperationalError) and not state:
+    # A result without a state is libpq's own: psycopg raises no more than `DatabaseError` for it.
+    if not state and (isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError):
         return _unreachable(where, said)
     if isinstance(error, psycopg.DataError):
         return InvalidInput(f"{where}: a value cannot be stored ({said})")

@@ -6,7 +6,8 @@ parameter differ by over a thousand times either way. A probe that counts how ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from heapq import merge
 from itertools import chain, islice
 from math import isqrt
@@ -48,9 +49,15 @@ N_NODE = (
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
 
+FIRST_ROWS = 104
+"""So many rows are fetched at first where documents decide which of them are taken."""
+
 Found = tuple[Any, Node, int]
 """What a match is sorted by (a list of `sort_key`s, or one value as its column keeps it), the node, its
 integer id."""
+
+First = Callable[[str, Sequence[Any]], Iterator[tuple[Any, Node]]]
+"""Yields the rows of a statement in its order, with their nodes."""
 
 After = list[Any] | None
 """Where the last page ended: sort values, integer id, key and name; None: nowhere yet."""
@@ -88,6 +95,7 @@ class Search:
         self._order = tuple(order)
         self._term = reader.term(kind)
         self.compiler = Compiler(reader, vocabulary, kind)
+        self._singly = Compiler(reader, vocabulary, kind, singly=True)
         self.marked = self.compiler.marked(kind) if reader.at is None else []
         self._by_name = vocabulary.nodes[kind].identity == "name"
 
@@ -143,8 +151,12 @@ class Search:
 
     def size(self) -> int:
         """Return about how many nodes of the kind there are, and seldom fewer."""
-        (nodes,) = self.reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
-        return int(nodes) // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else int(nodes)
+        nodes: int
+        if self._dialect.batched:
+            nodes = self.reader.state()[0]
+        else:
+            (nodes,) = self.reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        return nodes // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else nodes
 
     def condition(self) -> Condition:
         """Return the condition that the filter puts on current rows ``n``."""
@@ -200,8 +212,8 @@ class Search:
             order = "n.key DESC"
             if after is not None:
                 sql, params = " AND n.key < ?", [after[2]]
-        rows = self.reader.first(*self._select(condition, driver, sql, params, order))
-        return (([], node, row[0]) for row, node in self._passing(rows, undecided))
+        rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
+        return (([], node, row[0]) for row, node in rows)
 
     # In the order of a searchable value
 
@@ -213,10 +225,11 @@ class Search:
             rare = self.reader.rows(*self._select(condition, driver))
             return self._sorted(self._matching(rare, [key.path], [*inside, *undecided]), after)
         path, element = self.path_terms(self.kind, key.path.segments)
-        found = self._valued(key, path, element, inside, condition, after, undecided)
+        first = partial(self._first, limit, undecided)
+        found = self._valued(key, path, element, inside, condition, after, first)
         if not inside:
             # Missing values sort last: they are not looked for where the page is full without them.
-            found = chain(found, self._valueless(key, path, element, condition, after, undecided))
+            found = chain(found, self._valueless(key, path, element, condition, after, first))
         if not self.marked:
             return found
         marked = self._sorted(self._matching(self.reader.by_ids(self.marked), [key.path]), after)
@@ -238,7 +251,7 @@ class Search:
         inside: Sequence[Compare],
         condition: Condition,
         after: After,
-        undecided: Sequence[Expression],
+        first: First,
     ) -> Iterator[Found]:
         """Yield what has one scalar at the ordering path, by way of the value index."""
         if after is not None and after[0][0][0]:
@@ -252,7 +265,7 @@ class Search:
             more, more_params = f"{more} AND {test}", [*more_params, *values]
         rest, rest_params = self._rest(condition, element)
         # The same number, but known before the row of the node is fetched.
-        more = f"{more} AND {rest.replace('n.id', 'v.node')}"
+        rest = rest.replace("n.id", "v.node")
         order = ", ".join(f"{column} {direction}" for column in dialect.value_order)
         # A first page comes of one statement; what follows a value, of one for each type.
         types = list(enumerate(dialect.value_types if after is not None else (("true", ""),)))
@@ -260,16 +273,14 @@ class Search:
         for place, (of_type, column) in reversed(types) if key.descending else types:
             if last is not None and (place > last if key.descending else place < last):
                 continue
-            sql = (
-                f"SELECT {N_NODE}, {dialect.value} FROM value v {dialect.join} node n ON n.id = v.node "
-                f"WHERE v.path = ? AND {of_type}"
-            )
+            test = f"v.path = ? AND {of_type}"
             params: list[Any] = [path]
             if after is not None and place == last:
-                sql = f"{sql} AND ({column}, v.node) {follows} (?, ?)"
+                test = f"{test} AND ({column}, v.node) {follows} (?, ?)"
                 params += [dialect.bound(after[0][0][-1]), after[1]]
-            rows = self.reader.first(f"{sql}{more} ORDER BY {order}", [*params, *more_params, *rest_params])
-            for row, node in self._passing(rows, undecided):
+            found = dialect.of_value(f"{test}{more}", order)
+            sql = f"SELECT {N_NODE}, {dialect.value} FROM {found} AND {rest} ORDER BY {order}"
+            for row, node in first(sql, [*params, *more_params, *rest_params]):
                 yield dialect.read_value(row[8:]), node, row[0]
 
     def _valueless(
@@ -279,15 +290,14 @@ class Search:
         element: int | None,
         condition: Condition,
         after: After,
-        undecided: Sequence[Expression],
+        first: First,
     ) -> Iterator[Found]:
         """Yield what has no single scalar at the ordering path, by creation."""
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
         rest, params = self._rest(condition, None)
         # Every third node is a run: those that are next are near, without a look at all runs.
-        of_kind, and_, rest = rest.partition(" AND ")
-        of_kind = self._dialect.unindexed(of_kind) if self.kind == "run" else of_kind
-        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind}{and_}{rest}"
+        of_kind = self._dialect.unindexed("n.kind") if self.kind == "run" else "n.kind"
+        sql, params = f"SELECT {N_NODE} FROM node n WHERE {of_kind} = ? AND {rest}", [self._term, *params]
         sql += f" AND ({self._dialect.lacks('n.id', AT_PATH)}"
         params.append(path)
         if element is not None:
@@ -298,12 +308,11 @@ class Search:
         sql += ")"
         if after is not None and after[0][0][0]:
             sql, params = f"{sql} AND n.id {follows} ?", [*params, after[1]]
-        rows = self.reader.first(f"{sql} ORDER BY n.id {direction}", params)
-        for row, node in self._passing(rows, undecided):
+        for row, node in first(f"{sql} ORDER BY n.id {direction}", params):
             yield [MISSING], node, row[0]
 
     def _rest(self, condition: Condition, element: int | None) -> tuple[str, list[Any]]:
-        sql, params = f"n.kind = ? AND ({condition.sql})", [self._term, *condition.params]
+        sql, params = f"({condition.sql})", condition.params
         if element is not None:
             sql, params = (
                 f"{sql} AND {self._dialect.lacks('n.id', AT_PATH)}",
@@ -333,7 +342,8 @@ class Search:
         Starting from k nodes takes k * cost; finding `limit` of them among n in order takes limit * n / k. A
         range that takes in very much is left to the documents: listing it would cost more.
         """
-        parts = [self.compiler.condition(item) for item in items]
+        compiler = self.compiler if self.marked else self._singly
+        parts = [compiler.condition(item) for item in items]
         if self.marked or not parts:
             return self._whole(parts), None, self._items if self.marked else ()
         rare = isqrt(limit * self.size() // cost)
@@ -386,9 +396,17 @@ class Search:
         sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} = ? AND ({condition.sql})"
         params = [self._term, *condition.params]
         if driver is not None:
-            sql, params = f"{sql} AND n.id IN ({driver.members})", [*params, *driver.member_params]
+            start = self._dialect.starting("n.id", str(driver.members))
+            sql, params = f"{sql} AND {start}", [*params, *driver.member_params]
         sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
         return sql, [*params, *more_params]
+
+    def _first(
+        self, limit: int, undecided: Sequence[Expression], sql: str, params: Sequence[Any]
+    ) -> Iterator[tuple[Any, Node]]:
+        """Yield rows in the order of a statement, about `limit` of which will be taken, with their nodes."""
+        few = max(limit, FIRST_ROWS) if undecided else limit
+        return self._passing(self.reader.first(few, sql, params), undecided)
 
     def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
         """Yield rows that a condition let through and what it left undecided does too, with their nodes."""

@@ -95,10 +95,10 @@ class Found:
 
 
 class Session:
-    """One connection, as `dialect.Cursor` wants it, in or out of a transaction."""
+    """One connection, as `dialect.Cursor` wants it, in or out of a transaction; `driver` is psycopg's."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
+        self.driver = connection
         connection.cursor_factory = psycopg.RawCursor
         self._process = os.getpid()
         self._patience = -1.0
@@ -133,7 +133,7 @@ class Session:
         transformer = self._transformer
         values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
         statement = (text, tuple(transformer.types or ()))
-        pgconn, name = self._connection.pgconn, self._named(statement)
+        pgconn, name = self.driver.pgconn, self._named(statement)
         if name is None:
             pgconn.send_query_params(text.encode(), values, transformer.types, transformer.formats)
         else:
@@ -152,19 +152,19 @@ class Session:
         name = self._prepared.pop(statement)
         if name is None:
             name = b"a%d" % next(self._names)
-            self._connection.pgconn.send_prepare(name, statement[0].encode(), statement[1])
+            self.driver.pgconn.send_prepare(name, statement[0].encode(), statement[1])
             self._result()
         self._prepared[statement] = name  # the last to be forgotten
         return name
 
     def _forget(self, name: bytes | None) -> None:
         if name is not None:
-            self._connection.pgconn.send_query(b"DEALLOCATE " + name)
+            self.driver.pgconn.send_query(b"DEALLOCATE " + name)
             self._result()
 
     def _result(self) -> pq.abc.PGresult:
         """Return the result of what was sent, once it is there; raises what the server has against it."""
-        *_, result = self._connection.wait(generators.execute(self._connection.pgconn))
+        *_, result = self.driver.wait(generators.execute(self.driver.pgconn))
         if result.status not in GOOD:
             raise psycopg.errors.error_from_result(result)
         found: pq.abc.PGresult = result
@@ -175,22 +175,22 @@ class Session:
         for each in parameters:
             self.execute(sql, each)
 
-    def stream(self, sql: str, parameters: Sequence[Any], few: bool) -> Iterator[Any]:
-        """Yield rows as they are asked for; with `few` the first at once, in an order without ties."""
+    def stream(self, sql: str, parameters: Sequence[Any], few: int) -> Iterator[Any]:
+        """Yield rows as they are asked for; the first `few` at once, which needs an order without ties."""
         seen = 0
         if few:
-            rows = self.execute(f"{sql} LIMIT {FIRST_ROWS}", parameters).fetchall()
+            rows = self.execute(f"{sql} LIMIT {few}", parameters).fetchall()
             yield from rows
             seen = len(rows)
-            if seen < FIRST_ROWS:
+            if seen < few:
                 return
         name = f"c{next(self._names)}"
-        self._connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters)
+        self.driver.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters)
         if seen:
-            self._connection.execute(f"MOVE {seen} FROM {name}")
+            self.driver.execute(f"MOVE {seen} FROM {name}")
         size = FIRST_ROWS
         while True:
-            rows = self._connection.execute(f"FETCH {size} FROM {name}").fetchall()
+            rows = self.driver.execute(f"FETCH {size} FROM {name}").fetchall()
             yield from rows
             if len(rows) < size:
                 return
@@ -200,16 +200,16 @@ class Session:
         """Send what waits, and one more statement, in one round trip."""
         queue, self._queue = self._queue, []
         if len(queue) + (last is not None) == 1:
-            self._connection.execute(*(queue[0] if queue else (last, None)))
+            self.driver.execute(*(queue[0] if queue else (last, None)))
             return
         first: psycopg.Error | None = None
         try:
-            with self._connection.pipeline():
+            with self.driver.pipeline():
                 try:
                     for text, parameters in queue:
-                        self._connection.execute(text, parameters, prepare=True)
+                        self.driver.execute(text, parameters, prepare=True)
                     if last is not None:
-                        self._connection.execute(last)
+                        self.driver.execute(last)
                 except psycopg.Error as error:
                     first = error  # to leave the pipeline says only that it was aborted
         except psycopg.Error as error:
@@ -229,7 +229,7 @@ class Session:
 
     def _answered(self, sql: str, seconds: float) -> None:
         """Run statements that a server which lives answers within some seconds."""
-        pgconn = self._connection.pgconn
+        pgconn = self.driver.pgconn
         pgconn.send_query(sql.encode())
         if not _is_readable(pgconn.socket, seconds):
             self._is_sound = False
@@ -248,9 +248,9 @@ class Session:
         """End a transaction without effect, unless it has been committed."""
         self._queue.clear()
         open_ = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
-        if self._process == os.getpid() and self._connection.pgconn.transaction_status in open_:
+        if self._process == os.getpid() and self.driver.pgconn.transaction_status in open_:
             # What cannot be rolled back is closed when it is given back.
-            self._connection.pgconn.exec_(b"ROLLBACK")
+            self.driver.pgconn.exec_(b"ROLLBACK")
 
     def discard(self) -> None:
         """Have the connection closed when it is given back."""
@@ -258,19 +258,15 @@ class Session:
 
     def is_usable(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
-        pgconn = self._connection.pgconn
-        if (
-            self._connection.closed
-            or not self._is_sound
-            or pgconn.transaction_status != pq.TransactionStatus.IDLE
-        ):
+        pgconn = self.driver.pgconn
+        if self.driver.closed or not self._is_sound or pgconn.transaction_status != pq.TransactionStatus.IDLE:
             return False
         # A server that has something to say to an idle connection nearly always says that it ends it.
         return bool(pgconn.status == pq.ConnStatus.OK) and not _is_readable(pgconn.socket)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.driver.close()
 
 
 def _is_readable(socket: int, seconds: float = 0.0) -> bool:

@@ -14,17 +14,18 @@ import stat
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
-from arangopipe.store.sql import meanings
+from arangopipe.store.base import Rows
+from arangopipe.store.sql import meanings, native
 from arangopipe.store.sql.connections import Connection, Connections, Loan
 from arangopipe.store.sql.database import BUSY_SECONDS, Clash, Database
 from arangopipe.store.sql.dialect import SQLITE, Cursor
@@ -177,6 +178,15 @@ class SQLite(Database):
                     f"{self.path}: what was erased is gone from the store, but others are reading and keep "
                     "SQLite from emptying its log; erase again when they have finished"
                 )
+
+    def query(self, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Rows:
+        # What is borrowed makes a fork wait, and keeps the log in being that a reader alone could not make.
+        with self._errors, self._borrowed():
+            return native.ask(self.path, sql, parameters, limit, seconds)
+
+    def explain(self, sql: str, parameters: Sequence[Any], seconds: float) -> tuple[str, ...]:
+        with self._errors, self._borrowed():
+            return native.explain(self.path, sql, parameters, seconds)
 
     def _borrowed(self) -> Loan:
         return Loan(self._connections)

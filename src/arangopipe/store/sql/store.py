@@ -30,10 +30,13 @@ from arangopipe.store.base import (
     Backup,
     Inspection,
     Maintenance,
+    NativeQuery,
     Replica,
+    Rows,
     Store,
     check_bound,
     check_page,
+    check_query,
 )
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
@@ -57,7 +60,7 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica, Announcing):
+class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     """A store in an SQL database that is open and has its tables."""
 
     def __init__(self, database: Database) -> None:
@@ -120,9 +123,9 @@ class SQLStore(Store, Maintenance, Replica, Announcing):
 
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
+        mark = reader.state()[1:] if reader.dialect.batched else (0, 0)
         term = reader.term("kinds")
-        mark: tuple[int, int] = (0, 0)
-        if term is not None:
+        if term is not None and not reader.dialect.batched:
             mark = reader.cursor.execute(
                 "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
             ).fetchone()
@@ -311,6 +314,21 @@ class SQLStore(Store, Maintenance, Replica, Announcing):
     def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
         with self._read(None) as reader:
             return replica.ever_linked(reader, node)
+
+    def query(
+        self,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        limit: int = 1_000,
+        timeout: float = base.QUERY_SECONDS,
+    ) -> Rows:
+        check_page(limit)
+        return self._database.query(check_query(sql, timeout), parameters, limit, timeout)
+
+    def explain(
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = base.QUERY_SECONDS
+    ) -> tuple[str, ...]:
+        return self._database.explain(check_query(sql, timeout), parameters, timeout)
 
 
 class SQLiteStore(SQLStore, Backup):

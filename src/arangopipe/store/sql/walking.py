@@ -107,7 +107,7 @@ class Walk:
             if not terms:
                 continue
             where = f"{near} = each AND kind IN ({', '.join(map(str, terms))})"
-            sql = states("edge", EDGE, where, self._reader.at, self._reader.dialect.each)
+            sql = states("edge", EDGE, where, self._reader.at, self._reader.dialect.of_each)
             params = [ids] if self._reader.at is None else [ids, ids]
             rows = self._reader.cursor.execute(sql, params).fetchall()
             edges += rows

@@ -29,12 +29,9 @@ export function canvas(label) {
 export function box(it, start) {
   const words = it.id === start ? "start" : `level ${Math.abs(it.level)} ${it.level < 0 ? "before" : "after"}`;
   const name = it.group ? `${it.label}, ${it.title}` : `${it.title} ${it.label}`;
-  const body = shape(it.href ? "a" : "g", {
-    href: it.href, tabindex: -1, class: "body", role: it.href ? null : "img",
-    "aria-label": [name, it.status, words].filter(Boolean).join(", "),
-  });
+  const body = shape(it.href ? "a" : "g", { href: it.href, tabindex: -1, class: "body", role: it.href ? null : "img" });
   const [left, top] = [-WIDTH / 2, -HEIGHT / 2];
-  body.append(shape("title", {}, [`${it.title}: ${it.label}`, it.name ? it.id : ""].filter(Boolean).join("\n")));
+  body.append(shape("title", {}, [name, it.status, words].filter(Boolean).join(", ")));
   if (it.group) {
     for (const by of [6, 3]) body.append(shape("rect", { class: "behind", x: left + by, y: top + by, width: WIDTH, height: HEIGHT, rx: 6 }));
   }
@@ -78,7 +75,7 @@ export function openings(made, it) {
 /** Return the line between two boxes, with how many edges it stands for. */
 export function line(arrow, label, from, to) {
   const data = curve(from, to);
-  const made = shape("g", { class: arrow.count ? "edge" : "edge passes", role: "button", tabindex: -1, "aria-label": label },
+  const made = shape("g", { class: arrow.count ? "edge" : "edge passes", role: "button", tabindex: -1 },
     shape("title", {}, label),
     shape("path", { class: "touch", d: data }),
     shape("path", { class: "line", d: data, "marker-end": "url(#head)" }));

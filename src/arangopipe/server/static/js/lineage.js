@@ -1,5 +1,6 @@
 // The lineage page: a picture that grows where one clicks, and never moves what is there.
-import { element, enhance, failed, json } from "./dom.js";
+import { Details } from "./details.js";
+import { element, enhance, json } from "./dom.js";
 import { box, canvas, file, fitted, line, openings, shape } from "./drawing.js";
 import { movable } from "./gestures.js";
 import { HEIGHT, WIDTH, arranged, beside, bounds } from "./layout.js";
@@ -17,7 +18,7 @@ class Picture {
     this.drawn = new Map();
     this.lines = new Map();
     this.focused = this.start;
-    this.panel = card.querySelector(".panel");
+    this.details = new Details(card.querySelector(".panel"), this);
     this.rows = document.querySelector("[data-rows] tbody");
   }
 
@@ -282,61 +283,9 @@ class Picture {
     this.rows.append(row);
   }
 
-  // --- details ---
-
-  async show(address) {
-    this.panel.hidden = false;
-    this.panel.replaceChildren(element("span", { className: "loading", textContent: "Loading …" }));
-    try {
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const part = page.getElementById("part");
-      if (!part) throw new Error(page.querySelector("main p")?.textContent ?? `the server answered ${answer.status}`);
-      this.fill(document.importNode(part, true));
-    } catch (error) {
-      failed(this.panel, error);
-      this.fill(...this.panel.children);
-    }
-  }
-
-  fill(...content) {
-    const close = element("button", { type: "button", textContent: "Close" });
-    close.addEventListener("click", () => this.hide());
-    for (const link of content.flatMap((each) => [...each.querySelectorAll("[data-pin]")])) {
-      link.textContent = this.boxes.has(link.dataset.pin) ? "find" : "show";
-      link.title = "Show it in the picture";
-      link.setAttribute("aria-label", link.getAttribute("aria-label").replace(/^Lineage of/, "Show in the picture:"));
-    }
-    this.panel.replaceChildren(close, ...content);
-    this.panel.hidden = false;
-  }
-
-  hide() {
-    if (this.panel.hidden) return;
-    this.panel.hidden = true;
-    this.panel.replaceChildren();
-    this.focus(this.focused);
-  }
-
   list(it) {
     this.listed = it.id;
-    return this.show(it.href);
-  }
-
-  edge(key) {
-    const arrow = this.arrows.get(key);
-    const [from, to] = [arrow.from, arrow.to].map((id) => this.boxes.get(id));
-    if (!from.group && !to.group && !from.redacted && !to.redacted && arrow.count) {
-      const query = new URLSearchParams([["of", to.id], ["of", from.id], ...arrow.kinds.map((kind) => ["kind", kind])]);
-      const moment = new URLSearchParams(location.search).get("as_of");
-      if (moment) query.set("as_of", moment);
-      return this.show(`/lineage/edges?${query}`);
-    }
-    const words = element("p", { textContent: `${to.label} ${arrow.words} ${from.label}` });
-    const more = arrow.count ? `${arrow.count.toLocaleString("en")} ${arrow.count === 1 ? "edge" : "edges"} of kind ${arrow.kinds.join(", ")}. ` : "";
-    const why = from.group || to.group ? "Open the group to look at one." : "";
-    this.fill(element("div", { className: "card" }, element("h2", { textContent: "Between two boxes" }), words, element("p", { className: "small quiet", textContent: more + why })));
-    return undefined;
+    return this.details.show(it.href);
   }
 
   // --- moving about ---
@@ -396,17 +345,6 @@ class Picture {
       if (body?.matches(":focus-visible")) this.trace([body.parentNode.dataset.id]);
     });
     svg.addEventListener("focusout", () => this.trace([]));
-    this.panel.addEventListener("click", (event) => {
-      const [pin, page] = [of(event, "[data-pin]"), of(event, "a[data-panel]")];
-      if (!pin && !page) return;
-      event.preventDefault();
-      if (pin) this.pin(pin.dataset.pin);
-      else this.show(page.href);
-    });
-    this.panel.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.show(`${event.target.action}?${new URLSearchParams(new FormData(event.target))}`);
-    });
     document.addEventListener("keydown", (event) => this.everywhere(event));
     const seek = document.getElementById("seek");
     seek.addEventListener("input", () => this.seek(seek.value));
@@ -426,7 +364,7 @@ class Picture {
       const { way } = more.dataset;
       if (this.boxes.get(id).more.includes(way)) this.open(id, way);
       else this.close(id, way);
-    } else if (edge) this.edge(edge.dataset.key);
+    } else if (edge) this.details.edge(edge.dataset.key);
     else if (body) {
       const { id } = body.parentNode.dataset;
       this.focus(id, false);
@@ -451,7 +389,7 @@ class Picture {
     } else if (event.key === "d") {
       event.preventDefault();
       const keys = [...this.arrows].filter(([, one]) => one.from === this.focused || one.to === this.focused).map(([key]) => key);
-      if (keys.length) this.edge(keys[this.told === this.focused ? (this.turn = (this.turn + 1) % keys.length) : (this.turn = 0)]);
+      if (keys.length) this.details.edge(keys[this.told === this.focused ? (this.turn = (this.turn + 1) % keys.length) : (this.turn = 0)]);
       this.told = this.focused;
     }
   }
@@ -463,7 +401,7 @@ class Picture {
       "+": () => this.move.zoom(1.25),
       "-": () => this.move.zoom(0.8),
       0: () => this.move.fit(bounds(this.places)),
-      Escape: () => this.hide(),
+      Escape: () => this.details.hide(),
     }[event.key];
     if (!act) return;
     if (event.key !== "Escape") event.preventDefault();

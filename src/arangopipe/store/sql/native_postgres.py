@@ -1,0 +1,132 @@
+"""Queries that users write in SQL, of PostgreSQL: one statement, in a transaction that can only read.
+
+A query becomes that of a cursor, which the server takes for nothing but SELECT, VALUES, TABLE and WITH of
+these: no COPY, no SET, no DO, no second statement. A few functions have effects although they only seem to
+read; they are refused by name, and whoever asks should be a role that may read and no more.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import psycopg
+
+from arangopipe.errors import ArangopipeError, InvalidInput, PermissionDenied
+from arangopipe.store.base import Rows
+from arangopipe.store.sql.native import slow, taken
+
+Work = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+"""What gives a connection of its own, in autocommit mode."""
+
+TEXT = psycopg.postgres.types["text"].oid
+
+STEP = 200
+"""Rows that are fetched at a time: so that the bytes of few are held."""
+
+_EFFECTS = re.compile(
+    r"\b(pg_(terminate|cancel)_backend|pg_sleep\w*|pg_(try_)?advisory_\w+|pg_notify|pg_export_snapshot"
+    r"|pg_read_\w+|pg_ls_\w+|pg_stat_file|pg_stat_reset\w*|pg_logical_\w+|pg_replication_\w+"
+    r"|pg_create_\w+|pg_drop_\w+|pg_switch_\w+|pg_rotate_\w+|pg_reload_conf|pg_promote|pg_wal_\w+|pg_backup_\w+"
+    r"|pg_file_\w+|pg_import_\w+|set_config|setval|nextval|lo_\w+|lowrite|loread|dblink\w*"
+    r"|(query|cursor|table|schema|database)_to_(xml|xmlschema|xml_and_xmlschema))\b",
+    re.IGNORECASE,
+)
+_ESCAPED_NAME = re.compile(r"\bu&[\"']", re.IGNORECASE)
+
+_SLOW = "57014"
+_REFUSED = ("25006", "42501")
+
+
+def ask(work: Work, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Rows:
+    """Return what a query finds."""
+    _check(sql)
+    with _reading(work, seconds) as (connection, deadline):
+        _run(connection, f"DECLARE asked NO SCROLL CURSOR FOR {sql}", parameters)
+        first = _fetch(connection, deadline)
+        names = tuple(column.name for column in first.description or ())
+        found, more = taken(_all(connection, first, deadline), limit)
+        return Rows(names, found, more)
+
+
+def explain(work: Work, sql: str, parameters: Sequence[Any], seconds: float) -> tuple[str, ...]:
+    """Return how the server would answer a query."""
+    _check(sql)
+    with _reading(work, seconds) as (connection, _):
+        # A plan of what writes would be told, and what cannot be asked has none.
+        _run(connection, f"DECLARE asked NO SCROLL CURSOR FOR {sql}", parameters)
+        found = _run(connection, f"EXPLAIN (FORMAT TEXT) {sql}", parameters).fetchall()
+        return tuple(str(line) for (line,) in found)
+
+
+def _check(sql: str) -> None:
+    """Refuse what would have an effect although it is a part of a query that reads."""
+    if found := _EFFECTS.search(sql):
+        raise InvalidInput(f"the query may only read: {found[0]} is refused here")
+    if _ESCAPED_NAME.search(sql):
+        raise InvalidInput("texts with Unicode escapes (U&) are refused here: write them as they are")
+
+
+@contextmanager
+def _reading(work: Work, seconds: float) -> Iterator[tuple[psycopg.Connection[Any], float]]:
+    """Give a connection of its own in a transaction that only reads, and when its time is over."""
+    deadline = time.monotonic() + seconds
+    with work() as connection:
+        connection.cursor_factory = psycopg.RawCursor
+        # JSON as the store keeps it, not what psycopg makes of it.
+        if texts := connection.adapters.get_loader(TEXT, psycopg.pq.Format.TEXT):
+            for name in ("json", "jsonb"):
+                connection.adapters.register_loader(name, texts)
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        _allow(connection, deadline)
+        try:
+            yield connection, deadline
+        except psycopg.Error as error:
+            if (found := _meant(error, seconds)) is not None:
+                raise found from error
+            raise
+
+
+def _allow(connection: psycopg.Connection[Any], deadline: float) -> None:
+    """Let the next statement take what time is left."""
+    left = max(round((deadline - time.monotonic()) * 1_000), 1)
+    connection.execute(f"SET LOCAL statement_timeout = {left}")
+
+
+def _run(connection: psycopg.Connection[Any], sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
+    # What is prepared is one statement; psycopg would send a text without parameters as a script.
+    return connection.execute(sql, tuple(parameters) or None, prepare=True)
+
+
+def _fetch(connection: psycopg.Connection[Any], deadline: float) -> psycopg.Cursor[Any]:
+    _allow(connection, deadline)
+    return connection.execute(f"FETCH {STEP} FROM asked")
+
+
+def _all(
+    connection: psycopg.Connection[Any], first: psycopg.Cursor[Any], deadline: float
+) -> Iterator[Sequence[Any]]:
+    rows = first.fetchall()
+    while rows:
+        yield from rows
+        rows = _fetch(connection, deadline).fetchall() if len(rows) == STEP else []
+
+
+def _meant(error: psycopg.Error, seconds: float) -> ArangopipeError | None:
+    """Return what an error says of the query; None where it is of the server or the way to it."""
+    state = error.sqlstate or ""
+    said = " ".join(str(error).split())
+    if state == _SLOW:
+        return slow(seconds)
+    if state == "42501":
+        return PermissionDenied(f"this role may not read that: {said}")
+    if state in _REFUSED or state.startswith("34"):
+        return InvalidInput(f"the query may only read: {said}")
+    if state[:2] in ("0A", "21", "22", "42", "54"):
+        return InvalidInput(f"PostgreSQL says: {said}")
+    if isinstance(error, psycopg.ProgrammingError) and not state:
+        return InvalidInput(f"PostgreSQL cannot take this: {said}")
+    return None
