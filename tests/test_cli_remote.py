@@ -29,7 +29,7 @@ NOT_THERE = {"backup", "upgrade"}
 """Verbs that are for whoever runs the server."""
 ALONE = {"completion", "copy", "restore", "spool list", "spool show", "spool replay", "spool drop", "stores"}
 """Verbs whose first example needs no server."""
-REFUSED = {"audit verify", "delete", "deploy", "export", "import", "user add"}
+REFUSED = {"audit verify", "delete", "deploy", "export", "import", "query", "user add"}
 """Verbs whose first example a viewer may not."""
 HIDDEN = {f"user {verb}" for verb in ("show", "passwd", "grant", "revoke", "disable", "enable")}
 HIDDEN |= {"token create", "token revoke"}

@@ -60,6 +60,7 @@ def query(
     text = sys.stdin.read() if sql == "-" else sql
     with terminal.pipe() as pipe:
         store = pipe.store
+        store.head()  # a server that is away says so, and not that it has no SQL
         if not isinstance(store, NativeQuery):
             raise Unsupported(f"{store.url} has no SQL, or not for you: stores in SQLite and PostgreSQL have")
         if plan:
