@@ -87,7 +87,6 @@ ASKED: Mapping[str, tuple[Any, ...]] = {
     "with": (f"z-{RUN}", "z-curve"),
     "limit": ("500",),
     "form": ("json",),
-    "tag": ("zebra-prod",),
     "of": (["datasets/z-d-1", "models/z-m-1"], ["datasets/z-d-1", "datasets/d-1"]),
     "thing": IDS,
     "number": tuple(map(str, range(15, 40))),
