@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo machine test test-all check lint bench bench-full docs docs-output screenshots clean
+.PHONY: help demo machine test test-all check lint bench bench-server bench-full docs docs-output screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,13 @@ lint: $(VENV)/.installed-dev ## style, types and layers
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.installed-dev ## measure against hand-written SQL and peers, into docs/performance.md
-	@$(BIN)/python benchmarks/bench.py --json .bench/bench.json --page docs/performance.md
+	@$(BIN)/python benchmarks/bench.py --only log,bulk,lookup,lineage,search,writers,start \
+	    --json .bench/bench.json --page docs/performance.md
+	@$(MAKE) --no-print-directory bench-server
+
+bench-server: $(VENV)/.installed-dev ## of that, the server, its pages, PostgreSQL, and trainings
+	@$(BIN)/python benchmarks/bench.py --only http,pages,stores,training \
+	    --json .bench/server.json --page docs/performance.md
 
 bench-full: $(VENV)/.installed-dev ## the same up to a million runs; goes on where it was stopped
 	@$(BIN)/python benchmarks/bench.py --sizes 1000,10000,100000,1000000 --peers-at 100000 \

@@ -15,11 +15,15 @@ from result import GROUPS, Findings, Result, growth, ordered, ratio
 
 REACHED = {None: "", True: "yes", False: "**no**"}
 LARGE = 1_000_000
+SERVED = {"http", "pages", "stores", "training"}
+"""Groups that have a part of their own: what a server and its clients do."""
 
 
 def update(page: Path, found: Findings) -> None:
     """Bring the part of a page that belongs to such a run up to date, and its plots beside it."""
     name = "full" if max(found.bytes, default=0) >= LARGE else "bench"
+    if {line.group for line in found.results} <= SERVED:
+        name = "server"
     begin, end = (f"<!-- {name}: {word} -->" for word in ("begin", "end"))
     text = page.read_text(encoding="utf-8")
     head, opened, rest = text.partition(begin)
