@@ -1,4 +1,4 @@
-"""P11: what it costs a training loop to log each step, while the store is well, locked, or gone."""
+"""P11: what it costs a training loop to log each step, while its store or server is well or in trouble."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from context import Bench
 from coprocess import HERE, Coprocess, Failed
 from environments import MLFLOW
+from relay import Relay
 from result import Result, Training
+
+import served
 
 CALL = 50.0
 CALLS, CALLS_OF_PEER = 500, 20
 """Calls of a round: fewer than fill a buffer."""
 
 Trouble = Callable[[Path, float], AbstractContextManager[None]]
+Condition = Callable[[], AbstractContextManager[None]]
 
+OVER_HTTP = "Arangopipe, a server"
 OURS, SYNCHRONOUS, ASYNCHRONOUS = "Arangopipe", MLFLOW.name, f"{MLFLOW.name}, asynchronous"
 
 MOST = {ASYNCHRONOUS: 500}
@@ -36,11 +42,12 @@ class Side:
     process: Coprocess
     path: Path
     asked: Mapping[str, Any]
+    address: str = ""
 
     @property
     def url(self) -> str:
         """The address of its store."""
-        return f"sqlite:///{self.path}"
+        return self.address or f"sqlite:///{self.path}"
 
     def start(self) -> str:
         """Start a run and return its id."""
@@ -62,6 +69,25 @@ def training(bench: Bench) -> None:
                         raise
                     bench.leave_out(name, error)
                     del sides[name]
+        _served(bench, sides[OURS])
+
+
+def _served(bench: Bench, side: Side) -> None:
+    """Train against a server behind a relay, which is well, dead, hanging and slow in turn."""
+    path = bench.folder / "training-served.db"
+    with served.ours(f"sqlite:///{path}", bench.folder / "served.log") as server, Relay(server.port) as relay:
+        remote = Side(side.process, path, side.asked, f"http://127.0.0.1:{relay.port}")
+        for condition in (relay.well, relay.dead, relay.hanging, relay.slow):
+            bench.tell(f"{OVER_HTTP} trains, the server is {condition.__name__}")
+
+            found = _train(
+                OVER_HTTP, remote, condition.__name__, partial(_under, condition), bench.effort.hold
+            )
+            bench.found.trainings.append(found)
+
+
+def _under(condition: Condition, path: Path, seconds: float) -> AbstractContextManager[None]:
+    return condition()
 
 
 def _sides(bench: Bench, stack: ExitStack) -> dict[str, Side]:
