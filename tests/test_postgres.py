@@ -265,17 +265,29 @@ def test_readers_see_one_moment_while_others_write(url: str) -> None:
 
 # --- schemas ---------------------------------------------------------------------------------------
 
-OLDER = """
+ADDED = """
+node_revision node_past_revision node_past_closed node_past_erased edge_revision edge_past_revision
+edge_past_closed point_revision point_closed point_erased
+"""
+"""The indexes of schema 0003."""
+
+OLDER = f"""
+DROP INDEX {", ".join(f"arangopipe.{name}" for name in ADDED.split())};
 ALTER TABLE arangopipe.change DROP COLUMN origin; UPDATE arangopipe.alembic_version SET version_num = '0001'
 """
+INDEXES = (
+    "SELECT string_agg(indexdef, ';' ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'arangopipe'"
+)
 
 
 def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:
     name = url.rpartition("/")[2]
     with open_store(url) as store:
         write(store, run("1"))
+    indexes = server18.sql(INDEXES, name)
     for statement in OLDER.split(";"):
         server18.sql(statement, name)
+    assert server18.sql(INDEXES, name) != indexes
     opened: list[str] = []
 
     def open_it() -> None:
@@ -290,6 +302,7 @@ def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Se
         thread.join()
     assert len(opened) == 6
     assert inspection(url).schema()[0] == SCHEMA  # type: ignore[union-attr]
+    assert server18.sql(INDEXES, name) == indexes
 
 
 def test_who_may_not_upgrade_is_told_who_may(url: str, server18: Server) -> None:

@@ -115,6 +115,7 @@ HOT: dict[str, Callable[[Store], Any]] = {
     "downstream": lambda store: store.traverse([RUN], "downstream"),
     "points": lambda store: store.points(RUN),
     "revisions": lambda store: store.revisions(RUN),
+    "entries of a change": lambda store: list(store.changes(after=FIRST + 9, limit=1, entries=True)),
     "upstream then": lambda store: store.traverse([RUN], "upstream", as_of=1_000),
 }
 

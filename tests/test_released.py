@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,19 @@ def test_a_copy_is_kept_before_it_is_upgraded(packed: Path, path: Path) -> None:
         with open_store(f"sqlite:///{shutil.copy(backup, path.with_name('restored.db'))}") as store:
             assert released.answers(store) == released.answers_of(packed)
         assert backup.stat().st_size == len(original)
+
+
+def test_it_has_the_indexes_of_a_new_one(path: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.db"
+    for file in (path, new):
+        open_store(f"sqlite:///{file}").close()
+    assert indexes(path) == indexes(new)
+
+
+def indexes(path: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        made = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
+        return [(name, " ".join(sql.split())) for name, sql in connection.execute(made)]
 
 
 # --- where nothing may be written ----------------------------------------------------------------

@@ -807,6 +807,7 @@ QUESTIONS: dict[str, tuple[Callable[[Store], Any], str]] = {
     ),
     "points": (lambda store: store.points("run/r-1", "loss"), "INDEX point_run (run=? AND name=?"),
     "revisions": (lambda store: store.revisions(DATA.id), "INDEX node_past_key"),
+    "entries": (lambda store: list(store.changes(9, 1, entries=True)), "INDEX node_revision (revision>?"),
     "head": (lambda store: store.head(), ""),
     "log a run": (lambda store: write(store, **run_parts("r-9")), ""),
     "log points": (lambda store: store.points("run/r-1"), ""),

@@ -19,7 +19,7 @@ from arangopipe.errors import SchemaMismatch, StoreError, StoreUnavailable
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.sqlite import SQLite
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The Alembic revision this code reads and writes."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")

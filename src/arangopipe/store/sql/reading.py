@@ -53,10 +53,12 @@ def states(
     rows = of_each or _rows
     if at is None:
         return f"SELECT {columns} FROM {rows(table, where)}"
-    then = f"{where} AND revision <= {at:d}"
+    # Most rows are as old as that: without the sign SQLite reads a whole table by its index on numbers.
+    sign = "" if of_each else "+"
+    then = f"{where} AND {sign}revision <= {at:d}"
     return (
         f"SELECT {columns} FROM {rows(table, then)} UNION ALL "
-        f"SELECT {columns} FROM {rows(f'{table}_past', f'{then} AND closed > {at:d}')}"
+        f"SELECT {columns} FROM {rows(f'{table}_past', f'{then} AND {sign}closed > {at:d}')}"
     )
 
 

@@ -7,6 +7,7 @@ did so. ``value`` is one tree of (path, value, node), with booleans as one-byte 
 apart. A row's digest is sha256(salt + text) (`model.chain`); it is stored only once text and salt
 have been erased. ``point`` holds the points of a metric that came with one change; ``series``
 sums them up and, like ``value``, can be rebuilt. ``erased`` is the change that removed text and salt.
+Each column with the number of a change has an index: the rows of one are found at any size.
 ``origin`` says where a change was first recorded, if in another store.
 
 The measurements behind this shape: integer ids and one narrow value tree log at 0.85-0.98 of hand-written
@@ -95,6 +96,12 @@ def _ended(nullable: bool = False) -> list[Column[object]]:
     ]
 
 
+def _index_of_few(table: Table, column: str) -> None:
+    """Index a column that is mostly empty."""
+    some = text(f"{column} IS NOT NULL")
+    Index(f"{table.name}_{column}", table.c[column], sqlite_where=some, postgresql_where=some)
+
+
 node = Table("node", metadata, Column("id", Integer, primary_key=True, autoincrement=False), *_node_columns())
 Index("node_key", node.c.kind, node.c.key, unique=True)
 Index(
@@ -107,20 +114,27 @@ Index(
     sqlite_where=text("name IS NOT NULL"),
 )
 Index("node_project", node.c.kind, node.c.project, sqlite_where=text("project <> ''"))
+Index("node_revision", node.c.revision)
 
 node_past = Table("node_past", metadata, Column("id", Integer, nullable=False), *_node_columns(), *_ended())
 Index("node_past_id", node_past.c.id, node_past.c.revision)
 Index("node_past_key", node_past.c.kind, node_past.c.key)
+Index("node_past_revision", node_past.c.revision)
+Index("node_past_closed", node_past.c.closed)
+_index_of_few(node_past, "erased")
 
 edge = Table("edge", metadata, *_edge_columns(primary_key=True), sqlite_with_rowid=False)
 # Covers what a walk reads, so that walking against the stored direction needs no second look-up.
 Index("edge_target", edge.c.target, edge.c.kind, edge.c.source, edge.c.revision, edge.c.document)
+Index("edge_revision", edge.c.revision)
 
 edge_past = Table(
     "edge_past", metadata, *_edge_columns(primary_key=False), Column("closed", Integer, nullable=False)
 )
 Index("edge_past_source", edge_past.c.source, edge_past.c.kind)
 Index("edge_past_target", edge_past.c.target, edge_past.c.kind)
+Index("edge_past_revision", edge_past.c.revision)
+Index("edge_past_closed", edge_past.c.closed)
 
 value = Table(
     "value",
@@ -142,6 +156,9 @@ point = Table(
     *_ended(nullable=True),
 )
 Index("point_run", point.c.run, point.c.name, point.c.revision)
+Index("point_revision", point.c.revision)
+_index_of_few(point, "closed")
+_index_of_few(point, "erased")
 
 series = Table(
     "series",

@@ -42,6 +42,7 @@ Index("node_by_name", node.c.kind, func.left(node.c.name, 200), node.c.id, postg
 edge = schema.edge.to_metadata(metadata)
 edge.indexes.clear()
 Index("edge_target", edge.c.target, edge.c.kind, edge.c.source, postgresql_include=["revision"])
+Index("edge_revision", edge.c.revision)
 
 value = Table(
     "value",
