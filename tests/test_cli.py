@@ -102,7 +102,8 @@ OTHERS = {("demo",), ("serve",), ("ui",)}
 def test_examples_work(store: Path, example: str) -> None:
     program, *arguments = shlex.split(re.split(r" [<>] (?=\S+$)", example)[0])
     assert program == "arangopipe"
-    call(*arguments, input="a long sentence\n" if " < " in example else None)
+    given = "SELECT 1\n" if "sql" in example else "a long sentence\n"
+    call(*arguments, input=given if " < " in example else None)
 
 
 def test_help_loads_neither_rich_nor_the_store() -> None:

@@ -455,8 +455,9 @@ def test_the_chain_and_the_whole_are_for_administrators(world: Store, tmp_path: 
     with pytest.raises(PermissionDenied, match="administrator"):
         export(view, tmp_path / "all.bundle")
     export(view, tmp_path / "open.bundle", project="open")
-    with pytest.raises(NotFound):
-        export(view, tmp_path / "their.bundle", project="secret")
+    for hidden in ("secret", "nowhere"):
+        with pytest.raises(PermissionDenied, match=f"to export project '{hidden}' takes a maintainer"):
+            export(view, tmp_path / "their.bundle", project=hidden)
     from arangopipe.bundle import import_bundle
 
     with open_store("memory://") as target:

@@ -52,6 +52,7 @@ from arangopipe.store import open_store
 from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
 from arangopipe.store.offline import OfflineStore
 from arangopipe.store.remote.address import address_of
+from arangopipe.store.sql import SQLiteStore
 from arangopipe.testing import strategies
 from arangopipe.testing.build import busy, every, run, write
 from flaky import Flaky
@@ -229,9 +230,12 @@ def test_the_abilities_are_those_of_the_store_behind(behind: Store, url: str) ->
         assert isinstance(store, Maintenance)
         assert isinstance(store, Replica)
         assert isinstance(store, NativeQuery)
-        assert store.query("SELECT 1 AS one, ? AS two", ["b"]) == Rows(("one", "two"), ((1, "b"),), False)
-        assert store.explain("SELECT 1") == ("SCAN CONSTANT ROW",)
-        with pytest.raises(InvalidInput, match="may only read"):
+        file = isinstance(behind, SQLiteStore)
+        place, plan, refused = ("?", "SCAN", "may only read") if file else ("$1::text", "Result", "DELETE")
+        found = store.query(f"SELECT 1 AS one, {place} AS two", ["b"])
+        assert found == Rows(("one", "two"), ((1, "b"),), False)
+        assert store.explain("SELECT 1")[0].startswith(plan)
+        with pytest.raises(InvalidInput, match=refused):
             store.query("DELETE FROM node")
         assert type(store).__name__ == "RemoteStore"
     with serving(Plain("memory://")) as plain, open_store(plain) as store:

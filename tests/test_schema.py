@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from arangopipe.server import create_app
 from arangopipe.server.limits import Limits
-from arangopipe.store.memory import MemoryStore
+from arangopipe.store import open_store
 from served import SECONDS
 from surface import fill
 
@@ -24,7 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schema")]
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
-store = MemoryStore()
+folder = TemporaryDirectory()
+store = open_store(f"sqlite:///{folder.name}/store.db?durability=relaxed")
 tokens = fill(store)
 app = create_app(store, authentication=True, limits=Limits(body=1_000_000))
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from arangopipe.server.threads import Threads
+
+
+def to_its_end(main: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run it in a thread of its own: one that drives a browser has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(main())).result(60)
 
 
 def names() -> set[int | None]:
@@ -33,7 +41,7 @@ def test_threads_are_started_as_needed_and_end() -> None:
         assert len(names() - before) == 3
         threads.stop()
 
-    asyncio.run(main())
+    to_its_end(main)
     deadline = time.monotonic() + 30
     while names() - before:
         assert time.monotonic() < deadline
@@ -61,5 +69,5 @@ def test_errors_come_back_and_who_gave_up_is_not_answered() -> None:
         assert waiting.cancelled()
         threads.stop()
 
-    asyncio.run(main())
+    to_its_end(main)
     assert done.is_set()

@@ -290,6 +290,7 @@ class Users(Session):
         """Return the tokens, or those of a user, the newest first; with `sessions`, the sessions instead."""
         if user is not None:
             self._user_node(user)
+        sessions = check_switch("sessions", sessions)
         found = [token_of(node) for node in _nodes(self.store, user, "session" if sessions else "token")]
         return tuple(
             sorted(found, key=lambda token: (token.created or times.from_microseconds(0), token.key))

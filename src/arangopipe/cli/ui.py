@@ -22,7 +22,7 @@ from arangopipe.errors import MissingExtra
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    metavar="NUMBER",
+    metavar="N",
     help="Where to serve on this machine. [default: a port that is free]",
 )
 @click.option("--browser/--no-browser", default=True, help="Whether to open a browser.")
