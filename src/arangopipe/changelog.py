@@ -14,6 +14,9 @@ from arangopipe.references import When, moment_of
 from arangopipe.session import Session
 from arangopipe.touched import touched
 
+BULK = frozenset({"log runs", "merge", "retain"})
+"""Actions that touch thousands of things, which need not be read to be listed."""
+
 _STEP = 500
 
 
@@ -33,11 +36,12 @@ class Wanted:
 
 
 def find(
-    pipe: Session, limit: int, wanted: Wanted, seconds: float = math.inf
+    pipe: Session, limit: int, wanted: Wanted, seconds: float = math.inf, bulk: bool = True
 ) -> tuple[list[Change], int | None]:
     """Return the newest changes that are wanted, and the cursor to older ones.
 
-    After so many seconds it stops, and the cursor leads on to what was not looked at.
+    They have their rows; without `bulk` those of `BULK` have them only where a kind is asked for. After so
+    many seconds it stops, and the cursor leads on to what was not looked at.
     """
     kind = None if wanted.kind is None else pipe.references().kind(wanted.kind).name
     found: list[Change] = []
@@ -48,7 +52,9 @@ def find(
         if _fits(change, wanted):
             if len(found) == limit:
                 return found, found[-1].number
-            whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
+            whole = change
+            if bulk or kind is not None or change.action not in BULK:
+                whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
             if kind is None or any(thing.kind == kind for thing in touched(whole)):
                 found.append(whole)
         if time.monotonic() > end and change.number > 1:

@@ -72,7 +72,7 @@ def log(
     }
     try:
         wanted = _wanted(ask, asked, cursor)
-        found, older = changelog.find(ask.pipe, LIMIT, wanted, SECONDS)
+        found, older = changelog.find(ask.pipe, LIMIT, wanted, SECONDS, bulk=False)
     except ArangopipeError as error:
         if (status := problems.status_of(error)) >= 500:
             raise

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from arangopipe import changelog
 from arangopipe.model.entities import Deployment
 from arangopipe.model.graph import Change, Node
 from arangopipe.server.pages import attention
@@ -21,9 +22,6 @@ COUNTED = ("datasets", "featuresets", "models", "run", "deployment")
 PROJECTS = 100
 CHANGES = 12
 LIVE = 50
-BULK = frozenset({"log runs", "merge", "retain"})
-"""Actions that touch thousands of things, which are not read to be listed."""
-
 PATIENCE = 0.2
 """So many seconds are spent on reading what changes touched."""
 
@@ -89,6 +87,6 @@ def _changes(ask: Ask) -> list[dict[str, Any]]:
 
 def _whole(ask: Ask, change: Change, until: float) -> Change:
     """Return a change with its rows, where these are likely few and there is time left to read them."""
-    if change.action in BULK or time.monotonic() > until:
+    if change.action in changelog.BULK or time.monotonic() > until:
         return change
     return next(ask.store.changes(change.number - 1, limit=1, entries=True), change)
