@@ -79,6 +79,10 @@ class Visitor:
         if not self.page.evaluate("() => Boolean(window.axe)"):
             # As the tools of a browser do: no policy of the page keeps it out.
             self.page.evaluate(AXE.read_text("utf-8") + "\n;undefined")
+        # What a theme colours is painted by then.
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+        )
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         options = "{runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}"
         found = self.page.evaluate(f"tags => axe.run(document, {options})", tags)

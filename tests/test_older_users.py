@@ -14,6 +14,7 @@ from arangopipe import ArangoPipe
 from arangopipe.audit import verify
 from arangopipe.errors import AlreadyExists, Conflict
 from arangopipe.server.access import Gate
+from arangopipe.store import open_store
 from arangopipe.store.base import Maintenance
 from arangopipe.users import any_users
 from commands import call
@@ -74,5 +75,6 @@ def test_it_moves_into_another_store(pipe: ArangoPipe, tmp_path: Path) -> None:
 
 
 def test_the_doctor_says_so(path: Path) -> None:
+    open_store(f"sqlite:///{path}").close()  # it is upgraded
     said = call("doctor", "--store", str(path)).stdout
     assert "own kinds that are now reserved: tokens, user_project, users" in said
