@@ -74,15 +74,16 @@ class Visitor:
         """Say that a page of this test answers with an error on purpose."""
         self.expected.add(status)
 
+    def _painted(self) -> None:
+        """Wait until what was resized is laid out, and what a theme colours is painted."""
+        self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
     def axe(self) -> None:
         """Fail for what WCAG 2.2 A and AA, as far as a program can tell, find wrong with the page."""
         if not self.page.evaluate("() => Boolean(window.axe)"):
             # As the tools of a browser do: no policy of the page keeps it out.
             self.page.evaluate(AXE.read_text("utf-8") + "\n;undefined")
-        # What a theme colours is painted by then.
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-        )
+        self._painted()
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         options = "{runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}"
         found = self.page.evaluate(f"tags => axe.run(document, {options})", tags)
@@ -97,8 +98,7 @@ class Visitor:
 
     def fits(self) -> None:
         """Fail where the page is wider than the window."""
-        # A window that was resized is laid out with the next frame.
-        self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+        self._painted()
         wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the window"
 
