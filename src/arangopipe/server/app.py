@@ -37,6 +37,7 @@ from arangopipe.server.threads import Threads
 from arangopipe.store.base import Store
 
 API = "/api/v1"
+NOWHERE = {"type": "http", "method": "GET", "path": "/nowhere", "root_path": "", "headers": []}
 
 
 def create_app(
@@ -55,6 +56,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        for route in app.routes:  # FastAPI builds them when they are first matched: no user waits for it
+            route.matches(NOWHERE)
         yield
         app.state.threads.stop()
         if close:
