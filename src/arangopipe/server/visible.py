@@ -101,7 +101,7 @@ class Sight:
             return self._user(node)
         if node.kind == "tokens":
             return self._token(node)
-        return node if self.scope.admits(node) else None
+        return node if self.scope.admits(node.kind, node.name, node.project) else None
 
     def _user(self, node: Node) -> Node | None:
         if node.name and node.name == self.principal.user:

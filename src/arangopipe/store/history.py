@@ -284,7 +284,7 @@ class Shown(History):
         self._scope = scope
 
     def _shows(self, node: Node | None, at: int) -> bool:
-        if node is None or not self._scope.admits(node):
+        if node is None or not self._scope.admits(node.kind, node.name, node.project):
             return False
         if node.kind in OWNED_BY_RUN:
             return self.node(f"run/{node.key}", at) is not None
