@@ -153,6 +153,10 @@ class Compiler:
                 return ANY
             near_end, far_end = ("source", "target") if forward else ("target", "source")
             sql, far_params, says_all = far
+            if self._reader.shown is not None:
+                shown, values = self._reader.shown.far(kind, "had.node")
+                sql = f"SELECT had.node FROM ({sql}) AS had WHERE {shown}"
+                far_params = [*far_params, *values]
             parts.append(f"SELECT {near_end} FROM edge WHERE {far_end} IN ({sql}) AND kind = ?")
             params += [*far_params, self._reader.term(edge.name)]
             exact = exact and says_all
@@ -164,7 +168,7 @@ class Compiler:
         if len(segments) == 1 and segments[0] in OWN_WORDS:
             column = COLUMNS[segments[0]]
             sql, params, exact = self._column_test(column, leaf)
-            select = f"SELECT id FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}"
+            select = f"SELECT id AS node FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}"
             return select, [self._reader.term(kind), *params], exact
         if not attributes.is_indexed(kind, segments) or segments[0] in ("params", "metrics"):
             return None
