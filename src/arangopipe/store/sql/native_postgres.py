@@ -17,12 +17,16 @@ import psycopg
 
 from arangopipe.errors import ArangopipeError, InvalidInput, PermissionDenied
 from arangopipe.store.base import Rows
+from arangopipe.store.sql.line import Line
 from arangopipe.store.sql.native import slow, taken
+from arangopipe.store.sql.session import ANSWER_SECONDS, READ
 
-Work = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+Work = Callable[[], AbstractContextManager[Line]]
 """What gives a connection of its own, in autocommit mode."""
 
 TEXT = psycopg.postgres.types["text"].oid
+
+HERE = "SELECT set_config('search_path', $1, true), set_config('cursor_tuple_fraction', '1.0', true)"
 
 STEP = 200
 """Rows that are fetched at a time: so that the bytes of few are held."""
@@ -41,10 +45,10 @@ _SLOW = "57014"
 _REFUSED = ("25006", "42501")
 
 
-def ask(work: Work, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Rows:
+def ask(work: Work, schema: str, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Rows:
     """Return what a query finds."""
     _check(sql)
-    with _reading(work, seconds) as (connection, deadline):
+    with _reading(work, schema, seconds) as (connection, deadline):
         _run(connection, f"DECLARE asked NO SCROLL CURSOR FOR {sql}", parameters)
         first = _fetch(connection, deadline)
         names = tuple(column.name for column in first.description or ())
@@ -52,10 +56,10 @@ def ask(work: Work, sql: str, parameters: Sequence[Any], limit: int, seconds: fl
         return Rows(names, found, more)
 
 
-def explain(work: Work, sql: str, parameters: Sequence[Any], seconds: float) -> tuple[str, ...]:
+def explain(work: Work, schema: str, sql: str, parameters: Sequence[Any], seconds: float) -> tuple[str, ...]:
     """Return how the server would answer a query."""
     _check(sql)
-    with _reading(work, seconds) as (connection, _):
+    with _reading(work, schema, seconds) as (connection, _):
         # A plan of what writes would be told, and what cannot be asked has none.
         _run(connection, f"DECLARE asked NO SCROLL CURSOR FOR {sql}", parameters)
         found = _run(connection, f"EXPLAIN (FORMAT TEXT) {sql}", parameters).fetchall()
@@ -71,7 +75,7 @@ def _check(sql: str) -> None:
 
 
 @contextmanager
-def _reading(work: Work, seconds: float) -> Iterator[tuple[psycopg.Connection[Any], float]]:
+def _reading(work: Work, schema: str, seconds: float) -> Iterator[tuple[Line, float]]:
     """Give a connection of its own in a transaction that only reads, and when its time is over."""
     deadline = time.monotonic() + seconds
     with work() as connection:
@@ -80,7 +84,9 @@ def _reading(work: Work, seconds: float) -> Iterator[tuple[psycopg.Connection[An
         if texts := connection.adapters.get_loader(TEXT, psycopg.pq.Format.TEXT):
             for name in ("json", "jsonb"):
                 connection.adapters.register_loader(name, texts)
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.patience = seconds + ANSWER_SECONDS
+        connection.execute(READ)
+        connection.execute(HERE, (schema,))
         _allow(connection, deadline)
         try:
             yield connection, deadline
@@ -90,25 +96,24 @@ def _reading(work: Work, seconds: float) -> Iterator[tuple[psycopg.Connection[An
             raise
 
 
-def _allow(connection: psycopg.Connection[Any], deadline: float) -> None:
+def _allow(connection: Line, deadline: float) -> None:
     """Let the next statement take what time is left."""
     left = max(round((deadline - time.monotonic()) * 1_000), 1)
     connection.execute(f"SET LOCAL statement_timeout = {left}")
 
 
-def _run(connection: psycopg.Connection[Any], sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
-    # What is prepared is one statement; psycopg would send a text without parameters as a script.
-    return connection.execute(sql, tuple(parameters) or None, prepare=True)
+def _run(connection: Line, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
+    # Else psycopg would send a text without parameters as a script, in which others may follow.
+    with connection.pipeline():
+        return connection.execute(sql, tuple(parameters) or None)
 
 
-def _fetch(connection: psycopg.Connection[Any], deadline: float) -> psycopg.Cursor[Any]:
+def _fetch(connection: Line, deadline: float) -> psycopg.Cursor[Any]:
     _allow(connection, deadline)
     return connection.execute(f"FETCH {STEP} FROM asked")
 
 
-def _all(
-    connection: psycopg.Connection[Any], first: psycopg.Cursor[Any], deadline: float
-) -> Iterator[Sequence[Any]]:
+def _all(connection: Line, first: psycopg.Cursor[Any], deadline: float) -> Iterator[Sequence[Any]]:
     rows = first.fetchall()
     while rows:
         yield from rows
