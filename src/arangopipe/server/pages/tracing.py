@@ -14,7 +14,7 @@ from arangopipe.model.graph import Edge, EdgeRef, Node, kind_of
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.server.pages.asking import Ask
-from arangopipe.server.redacting import REDACTED
+from arangopipe.store.scope import REDACTED
 
 LOOKED, DEEPLY = 1_500, 10_000
 """So many things are looked at in each direction: at first, and where more levels are asked for."""
