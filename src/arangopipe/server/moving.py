@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from arangopipe import __version__
 from arangopipe.bundle import import_bundle, stream
@@ -48,7 +48,7 @@ def get_server(pipe: AskedPipe, request: Request) -> Response:
 
 @router.get(
     "/export",
-    response_class=Stream,
+    response_class=StreamingResponse,
     responses={200: {"content": {BUNDLE: _BINARY}}, **may(404)},
 )
 def export_bundle(
