@@ -25,11 +25,11 @@ from arangopipe.model.graph import Batch, Change, EdgeRef, Graph, Node
 from arangopipe.pipe import ArangoPipe
 from arangopipe.roles import Principal
 from arangopipe.server.guard import GuardedStore, guarded
-from arangopipe.server.redacting import REDACTED
 from arangopipe.server.visible import Sight
 from arangopipe.store import open_store
 from arangopipe.store.base import AsOf, Backup, Inspection, Maintenance, NativeQuery, Replica, Store
 from arangopipe.store.memory import MemoryStore
+from arangopipe.store.scope import REDACTED
 from arangopipe.testing import StoreContract
 from arangopipe.testing import strategies as some
 from arangopipe.testing.build import every, keys, names, search
@@ -79,6 +79,7 @@ class AsAnyone(GuardedStore):
         self._writer = self._sight
         roles: Any = dict.fromkeys([*ascii_lowercase, "mine", "other"], "admin")
         self._sight = Sight(store, Principal("ann", roles=roles))
+        self._part = store.within(self._sight.scope)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         super().close()

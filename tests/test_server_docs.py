@@ -11,6 +11,7 @@ import pytest
 
 from arangopipe.cli import main
 from arangopipe.cli.serve import serve
+from arangopipe.model.filters import MAX_TEXT
 from arangopipe.server import create_app, forms
 from arangopipe.server.limits import Limits
 from arangopipe.server.wire import Strict
@@ -78,8 +79,20 @@ def test_the_page_names_the_real_bounds() -> None:
     assert f"| time for the head of a request | {limits.head_seconds:g} s |" in page
     assert f"| time for a body; between two pieces of a bundle | {limits.seconds:g} s |" in page
     assert f"({limits.body:,} bytes)" in page
+    assert f"| time between two requests on a connection | {limits.idle_seconds:g} s |" in page
+    assert f"| time to finish requests once it stops | {limits.stop_seconds:g} s |" in page
+    assert f"| text of a search | {MAX_TEXT:,} characters |" in page
     assert f"| levels of JSON | {limits.depth} |" in page
     assert f"for up to {limits.stop_seconds:g}\nseconds" in page
+
+
+def test_the_options_have_the_bounds_of_the_server() -> None:
+    by_name = {parameter.name: parameter.default for parameter in serve.params}
+    limits = Limits()
+    assert by_name["max_body"] * 1_000_000 == limits.body
+    assert by_name["max_connections"] == limits.connections
+    found = [by_name[f"{name}_timeout"] for name in ("head", "body", "idle", "stop")]
+    assert found == [limits.head_seconds, limits.seconds, limits.idle_seconds, limits.stop_seconds]
 
 
 def test_the_page_names_every_option() -> None:

@@ -25,8 +25,8 @@ class Limits:
 
     `body`: bytes of a body, also unpacked, and of a line of a stream. `depth`: levels of JSON. `seconds`:
     for a whole body to arrive, and between two pieces of a stream. `connections`: open at once.
-    `head_seconds`: for the head of a request to arrive. `stop_seconds`: for requests in flight
-    to end when the server stops.
+    `head_seconds`: for the head of a request to arrive. `idle_seconds`: that a connection stays open for
+    another request. `stop_seconds`: for requests in flight to end when the server stops.
     """
 
     body: int = 32_000_000
@@ -34,6 +34,7 @@ class Limits:
     seconds: float = 60.0
     connections: int = 512
     head_seconds: float = 15.0
+    idle_seconds: float = 5.0
     stop_seconds: float = 30.0
 
 
