@@ -94,6 +94,9 @@ def _unreachable(where: str, said: str) -> ArangopipeError:
     """Return what an error means that comes from the connection, not from a statement."""
     if said.startswith("connection is bad") and ("invalid" in said or "definition" in said):
         return InvalidInput(f"{where}: an option cannot be so ({said})")
+    if "no password supplied" in said:
+        words = "the server asks for a password: keep it in ~/.pgpass, or set PGPASSWORD"
+        return PermissionDenied(f"{where}: {words} ({said})")
     if "FATAL" in said and "the database system is" not in said:
         for word, kind, words in _SAID:
             if word in said:
