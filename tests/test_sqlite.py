@@ -365,6 +365,7 @@ def test_options_take_effect_on_every_connection(
         def check() -> None:
             put(store, uuid7())
             assert (pragma(store, "journal_mode"), pragma(store, "synchronous")) == (journal, synchronous)
+            assert pragma(store, "soft_heap_limit") == sqlite.ALL_CACHES_KIB * 1_024
 
         check()
         writers.in_threads(8, check)
