@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response
 
 from arangopipe.errors import FilterSyntaxError, InvalidInput
 from arangopipe.model.directions import known_direction
@@ -16,6 +16,7 @@ from arangopipe.server.pages.asking import Asked
 from arangopipe.server.pages.download import as_csv, as_json
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.pages.texts import is_number
+from arangopipe.server.streaming import Stream
 
 NAVIGATION = Entry("Search", "/search")
 
@@ -165,4 +166,4 @@ def download(
         "Content-Disposition": f'attachment; filename="{name}.{form}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(lines, media_type=media, headers=headers)
+    return Stream(lines, media_type=media, headers=headers)
