@@ -15,7 +15,7 @@ from arangopipe.model.graph import Edge, EdgeRef, Node, kind_of
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.server.pages.asking import Ask
-from arangopipe.server.redacting import REDACTED
+from arangopipe.store.scope import REDACTED
 
 LOOKED, DEEPLY = 1_500, 10_000
 """So many things are looked at in each direction: at first, and where more levels are asked for."""
@@ -158,14 +158,15 @@ class _Steps:
         for kind, ids in by_kind.items():
             forward, backward = self._known.steps(self._direction, frozenset([kind]))
             near = set(ids)
-            for name in dict.fromkeys((*forward, *backward)):
-                for edge in self._read(ids, name):
-                    for start, end, follows in (
-                        (edge.source, edge.target, name in forward),
-                        (edge.target, edge.source, name in backward),
-                    ):
-                        if follows and start in near and standing(start) != standing(end):
-                            yield standing(start), standing(end), edge
+            names = dict.fromkeys((*forward, *backward))
+            found = [edge for name in names for edge in self._read(ids, name)]
+            for edge in [*found, *self._unseen(ids)] if self._ask.store.restricted else found:
+                for start, end, follows in (
+                    (edge.source, edge.target, edge.kind in forward),
+                    (edge.target, edge.source, edge.kind in backward),
+                ):
+                    if follows and start in near and standing(start) != standing(end):
+                        yield standing(start), standing(end), edge
 
     def _read(self, ids: list[str], name: str) -> list[Edge]:
         """Return edges of a kind; where there are too many, some of each thing's."""
@@ -176,8 +177,6 @@ class _Steps:
             self._reach.cut.update(product(map(standing, ids), kinds))
             for node_id in ids[:_ONE_BY_ONE] if len(ids) > 1 else ():
                 found += self._ask.store.edges([node_id], [name], _EACH, self._ask.moment)
-        elif self._ask.store.restricted:
-            found += self._unseen(ids)
         return found
 
     def _unseen(self, ids: list[str]) -> list[Edge]:

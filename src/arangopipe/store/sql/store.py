@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,13 +34,16 @@ from arangopipe.store.base import (
     NativeQuery,
     Replica,
     Rows,
+    Scoped,
     Store,
     check_bound,
     check_page,
     check_query,
+    check_whole,
 )
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
+from arangopipe.store.scope import Scope
 from arangopipe.store.sql import backups, maintenance, migrate, questions, reading, replica
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
@@ -49,6 +53,7 @@ from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.together import Together
+from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import read_change
 
@@ -60,7 +65,7 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
+class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     """A store in an SQL database that is open and has its tables."""
 
     def __init__(self, database: Database) -> None:
@@ -69,8 +74,19 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
         self._terms = Terms(database.dialect)
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
+        self._scope: Scope | None = None
+
+    def within(self, scope: Scope) -> Store:
+        part = copy(self)
+        part._scope, part.restricted = scope, True
+        return part
+
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        with self._read(None) as reader:
+            return touched(reader.cursor, self._terms, scope, numbers)
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
+        check_whole(self, "write")
         try:
             read = self._check(batch)
         except InvalidInput:
@@ -140,7 +156,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     @contextmanager
     def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
         with self._database.read(one and as_of is None) as cursor:
-            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of))
+            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of), self._scope)
 
     def head(self, as_of: AsOf = None) -> Change | None:
         with self._read(as_of) as reader:
@@ -210,7 +226,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     ) -> tuple[Edge, ...]:
         check_bound("limit", limit, 1)
         with self._read(as_of) as reader:
-            rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
+            rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
 
     def traverse(
