@@ -105,13 +105,15 @@ def _walked(graph: Graph) -> Response:
 # --- audit -----------------------------------------------------------------------------------------
 
 
-@router.get("/audit/changes", response_model=wire.ChangePage, tags=["audit"])
+@router.get("/audit/changes", response_model=wire.ChangePage, responses=may(404), tags=["audit"])
 def list_changes(
     pipe: AskedPipe,
     as_of: AsOf,
     actor: asking.Actor = None,
     action: asking.Action = None,
     kind: asking.OfKind = None,
+    thing: asking.OfThing = None,
+    reason: asking.InReason = None,
     since: asking.Since = None,
     until: asking.Until = None,
     limit: asking.Limit = 100,
@@ -126,6 +128,8 @@ def list_changes(
         action=action,
         cursor=cursor,
         as_of=as_of,
+        things=changelog.things(pipe, thing, as_of) if thing else None,
+        reason=reason,
     )
     found, older = changelog.find(pipe, limit, wanted)
     return reply({"items": [changelog.as_json(change) for change in found], "cursor": older})
