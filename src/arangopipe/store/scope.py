@@ -31,13 +31,13 @@ class Scope:
         """Whether what belongs to a project of that name ("": to none) may be shown."""
         return not project or project in self.projects
 
-    def admits(self, node: Node) -> bool:
+    def admits(self, kind: str, name: str, project: str) -> bool:
         """Whether a node is shown by its own words, where no run or deployment that owns it decides."""
-        if node.kind == "project":
-            return node.name in self.projects
-        if node.kind in PERSONAL:
+        if kind == "project":
+            return name in self.projects
+        if kind in PERSONAL:
             return False
-        return node.kind == "kinds" or node.kind in OWNED_BY_RUN or self.owns(node.project)
+        return not project or project in self.projects or kind == "kinds" or kind in OWNED_BY_RUN
 
 
 def redacted(node_id: str) -> Node:

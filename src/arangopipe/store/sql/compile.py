@@ -51,7 +51,7 @@ class Condition:
 
 MAX_ITEMS = 500
 MAX_DEPTH = 15
-"""Parts in one condition, and parts of parts: SQLite bounds its parser; beyond, documents are read."""
+"""Comparisons in one condition, and parts of parts: SQLite bounds its parser; beyond, documents are read."""
 
 Leaf = Compare | In | Like | IsNull
 
@@ -76,7 +76,7 @@ class Compiler:
 
     def condition(self, expression: Expression, depth: int = 0) -> Condition:
         """Return the condition of a filter, or of a part of it at some depth."""
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH or (depth == 0 and size(expression) > MAX_ITEMS):
             return ANY
         if isinstance(expression, And):
             return self._joined(" AND ", expression.items, depth)
@@ -88,8 +88,6 @@ class Compiler:
         return self._leaf(expression)
 
     def _joined(self, word: str, items: Sequence[Expression], depth: int) -> Condition:
-        if len(items) > MAX_ITEMS:
-            return ANY
         return joined(word, [self.condition(item, depth + 1) for item in items])
 
     def _leaf(self, leaf: Leaf) -> Condition:
@@ -200,6 +198,20 @@ class Compiler:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))
         return [row[0] for row in rows]
+
+
+def size(expression: Expression) -> int:
+    """Return how many comparisons an expression makes."""
+    if isinstance(expression, (And, Or)):
+        return sum(map(size, expression.items))
+    return size(expression.item) if isinstance(expression, Not) else 1
+
+
+def conjuncts(where: Expression | None) -> Sequence[Expression]:
+    """Return the parts of a filter that must all hold; of one too large for SQL, the whole."""
+    if isinstance(where, And) and size(where) <= MAX_ITEMS:
+        return where.items
+    return () if where is None else (where,)
 
 
 def _own_column(word: str) -> str:

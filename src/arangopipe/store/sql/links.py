@@ -85,11 +85,7 @@ def _by_edge(reader: Reader, near: str, far: str, term: int, among: Sequence[int
         params = [dialect.some(among), term]
     sql = states("edge", f"{near}, {far}, document", where, reader.at, each)
     rows = list(reader.rows(sql, params if reader.at is None else params * 2))
-    ids = set(map(itemgetter(1), rows))
-    if reader.shown is not None:
-        names = {row[0]: node.id for row, node in reader.with_nodes(ids)}
-    else:
-        names = reader.names(ids)
+    names = (reader.shown or reader).names(set(map(itemgetter(1), rows)))
     for id, other, document in rows:
         if other in names:
             yield names[other], document, (id,)

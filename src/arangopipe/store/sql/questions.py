@@ -15,13 +15,12 @@ from typing import Any
 from arangopipe.model import attributes
 from arangopipe.model.documents import EMPTY
 from arangopipe.model.expressions import Expression, Path, paths, predicate
-from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, tally_counts
-from arangopipe.store.scope import PERSONAL
 from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
 from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.search import Search
+from arangopipe.store.sql.shown import JUDGED
 
 CHUNK = 10_000
 
@@ -32,9 +31,6 @@ FEW = 16
 """Reading the documents of one node in so many takes as long as reading a column of all."""
 
 FEW_TEXTS = 1_000
-
-JUDGED = ("project", "kinds", *OWNED_BY_RUN, "servingperf", *PERSONAL)
-"""Kinds of which more than their own project says what a scope shows."""
 
 Column = Mapping[int, Any]
 """Values by integer id; what has not exactly one scalar at the path is not there, or None."""
@@ -264,7 +260,7 @@ def _counted(search: Search, path: Path) -> dict[Any, int] | None:
     dialect = search.reader.dialect
     where, params = "path = ?", [term]
     if search.reader.shown is not None:
-        shown, values = search.reader.shown.far(search.kind, "v.node")
+        shown, values = search.reader.shown.whole(search.kind, "v.node")
         where, params = f"{where} AND {shown}", [*params, *values]
     sql = f"SELECT count(*), {dialect.value} FROM value v WHERE {where} GROUP BY {dialect.value}"
     found: dict[tuple[bool, Any], int] = {}

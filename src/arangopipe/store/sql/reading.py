@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from heapq import merge
@@ -133,7 +133,7 @@ class Reader:
 
     def nodes(self, rows: Sequence[NodeRow]) -> list[Node]:
         """Return the nodes of rows of `NODE`."""
-        texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
+        texts = self.texts(rows)
         return [make_node((texts[row[1]], *row[2:8])) for row in rows]
 
     def get(self, node_id: str) -> NodeRow | None:
@@ -188,8 +188,12 @@ class Reader:
     def names(self, ids: Iterable[int]) -> dict[int, str]:
         """Return the ids of nodes by their integers, also of what is not shown."""
         rows = self.of_ids("id, kind, key", ids)
-        texts = self.terms.texts(self.cursor, *{kind for _, kind, _ in rows})
+        texts = self.texts(rows)
         return {id: f"{texts[kind]}/{key}" for id, kind, key in rows}
+
+    def texts(self, rows: Iterable[Any]) -> Mapping[int, str]:
+        """Return at least the kinds of rows, by their integers."""
+        return self.terms.texts(self.cursor, *{row[1] for row in rows})
 
     def find(self, kind: str, name: str, project: str | None) -> list[NodeRow]:
         """Return the rows of that name, the newest first."""
@@ -203,8 +207,8 @@ class Reader:
     def edges_of(self, rows: Sequence[tuple[int, int, int, int, str | None]]) -> tuple[Edge, ...]:
         """Return the edges of rows of `EDGE`, both ends of which are shown."""
         ends = {end for row in rows for end in (row[0], row[2])}
-        texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
-        names = {row[0]: node.id for row, node in self.with_nodes(ends)}
+        texts = self.texts(rows)
+        names = (self.shown or self).names(ends)
         return tuple(
             Edge(texts[kind], names[source], names[target], revision, document or documents.EMPTY)
             for source, kind, target, revision, document in rows

@@ -28,7 +28,7 @@ from arangopipe.model.graph import Node, Page
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined
+from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, joined
 from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.loading import chunks, records
 from arangopipe.store.sql.reading import Reader, make_node
@@ -67,13 +67,6 @@ After = list[Any] | None
 def _sort_values(found: Any) -> list[Any]:
     """Return the sort keys of what was found."""
     return found if isinstance(found, list) else [sort_key([python_value(found)])]
-
-
-def conjuncts(where: Expression | None) -> Sequence[Expression]:
-    """Return the parts of a filter that must all hold."""
-    if isinstance(where, And):
-        return where.items
-    return () if where is None else (where,)
 
 
 class Search:

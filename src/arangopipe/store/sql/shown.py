@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.store.scope import PERSONAL, SERVED, Scope
 from arangopipe.store.sql.dialect import Dialect
 
-_WORDS = "id, kind, key, coalesce(name, ''), '', project, revision, '{}'"
-"""The columns of `reading.NODE` that say whether it is shown."""
+WORDS = "id, kind, key, coalesce(name, ''), '', project, revision, '{}'"
+"""What of `reading.NODE` says whether it is shown."""
+
+JUDGED = ("project", "kinds", *OWNED_BY_RUN, "servingperf", *PERSONAL)
+"""Kinds of which not just their own project says what is shown."""
 
 Shows = tuple[str, list[Any]]
 """SQL that says whether a row is shown, and its parameters."""
@@ -28,8 +30,8 @@ class Reads(Protocol):
     def term(self, text: str) -> int | None:
         """Return the integer of a text."""
 
-    def nodes(self, rows: Sequence[Any]) -> list[Node]:
-        """Return the nodes of rows."""
+    def texts(self, rows: Iterable[Any]) -> Mapping[int, str]:
+        """Return at least the kinds of rows, by their integers."""
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return rows where a condition holds."""
@@ -73,28 +75,40 @@ class Shown:
         # No index on projects: it would be taken for the order of names or keys, too.
         return self._among(f"({node}.project || '')")
 
+    def whole(self, kind: str, id: str) -> Shows:
+        """Return what `far` does, for a look at all nodes of a kind: an index says which are hidden."""
+        if kind in JUDGED:
+            return self.far(kind, id)
+        reader = self._reader
+        hidden = f"SELECT id FROM node WHERE kind = ? AND project <> '' AND NOT {self._among('project')}"
+        return reader.dialect.lacks(id, hidden), [reader.term(kind), self._projects]
+
     def far(self, kind: str, id: str) -> Shows:
         """Return whether the current node of a kind that has an integer id is shown."""
         sql, params = self.condition(kind, "far")
         return f"EXISTS (SELECT 1 FROM node far WHERE far.id = {id} AND {sql})", params
 
-    def ids(self, ids: Sequence[int]) -> set[int]:
-        """Return the integer ids of the nodes that are shown."""
-        return {row[0] for row in self.rows(self._reader.of_ids(_WORDS, ids))}
+    def names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return the ids of those nodes that are shown, by their integers."""
+        rows = self.rows(self._reader.of_ids(WORDS, ids))
+        texts = self._reader.texts(rows)
+        return {row[0]: f"{texts[row[1]]}/{row[2]}" for row in rows}
 
     def rows(self, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that are shown."""
-        reader, scope = self._reader, self.scope
-        nodes = list(zip(rows, reader.nodes(rows), strict=True))
-        keys = {node.key for _, node in nodes if node.kind in OWNED_BY_RUN}
+        """Return the rows (that begin as `WORDS` do) that are shown."""
+        texts, admits = self._reader.texts(rows), self.scope.admits
+        found = [row for row in rows if admits(texts[row[1]], row[3], row[5])]
+        following = {term for term, kind in texts.items() if kind in OWNED_BY_RUN or kind == "servingperf"}
+        if following.isdisjoint({row[1] for row in found}):
+            return found
+        keys = {row[2] for row in found if texts[row[1]] in OWNED_BY_RUN}
         runs = self._shown_runs(keys) if keys else set()
-        served = self._served([row[0] for row, node in nodes if node.kind == "servingperf"])
+        served = self._served([row[0] for row in found if texts[row[1]] == "servingperf"])
         return [
             row
-            for row, node in nodes
-            if scope.admits(node)
-            and (node.kind not in OWNED_BY_RUN or node.key in runs)
-            and (node.kind != "servingperf" or served.get(row[0], bool(node.project)))
+            for row in found
+            if row[1] not in following
+            or (row[2] in runs if texts[row[1]] in OWNED_BY_RUN else served.get(row[0], bool(row[5])))
         ]
 
     def _shown_runs(self, keys: set[str]) -> set[str]:

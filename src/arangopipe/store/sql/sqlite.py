@@ -39,6 +39,8 @@ CACHE_KIB = 64 * 1024
 LONG_LOG = 128 * 1024 * 1024
 """A log of so many bytes is emptied before more is written, unless readers keep it for longer than that."""
 EMPTY_SECONDS = 0.5
+ALL_CACHES_KIB = 512 * 1024
+"""What the caches of all connections of a process take together: a server may have hundreds."""
 T = TypeVar("T")
 
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
@@ -85,6 +87,7 @@ class SQLite(Database):
             connection.wait_up_to(BUSY_SECONDS)
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+            connection.execute(f"PRAGMA soft_heap_limit={ALL_CACHES_KIB * 1_024}")
             connection.create_function("arangopipe_like", 3, _like, deterministic=True)
         except BaseException:
             connection.close()

@@ -11,7 +11,7 @@ from arangopipe.model import documents
 from arangopipe.model.graph import Edge, Graph, kind_of
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store.scope import redacted
-from arangopipe.store.sql.reading import EDGE, Reader, states
+from arangopipe.store.sql.reading import EDGE, NODE, Reader, states
 
 EdgeRow = tuple[int, int, int, int, str | None]
 
@@ -95,7 +95,7 @@ class Walk:
     ) -> tuple[list[int], list[int]]:
         """Keep what is hidden apart: a walk does not go on there."""
         fresh = [id for id in found if id not in self._hidden]
-        shown = self._reader.shown.ids(fresh) if self._reader.shown else set(fresh)
+        shown = (self._reader.shown or self._reader).names(fresh)
         if depth is None or level <= depth:
             self._hidden.update((id, level) for id in fresh if id not in shown)
         return [id for id in fresh if id in shown], [id for id in frontier if id in shown]
@@ -166,8 +166,8 @@ class Walk:
         truncated: bool,
         limit: int,
     ) -> Graph:
-        rows = self._reader.by_ids(depths)
-        texts = self._reader.terms.texts(self._reader.cursor, *{row[1] for row in rows})
+        rows = self._reader.of_ids(NODE, depths)
+        texts = self._reader.texts(rows)
         ids = [f"{texts[row[1]]}/{row[2]}" for row in rows]
         nodes = self._reader.nodes(rows)
         integers = [row[0] for row in rows]
