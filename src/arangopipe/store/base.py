@@ -133,6 +133,11 @@ class Store(ABC):
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         """Return all nodes of that name, the newest first; `project` "" means shared ones, None all."""
 
+    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
+        """Return the node of that key or, where there is none, all nodes of that name, the newest first."""
+        (node,) = self.get([f"{kind}/{text}"], as_of)
+        return self.find(kind, text, as_of=as_of) if node is None else (node,)
+
     @abstractmethod
     def search(
         self,

@@ -29,8 +29,7 @@ MANY = 4
 
 STATE = (
     "SELECT (SELECT max(id) FROM term), (SELECT coalesce(max(id), 0) FROM node), "
-    "(SELECT count(*) FROM node WHERE kind = ?), "
-    "(SELECT coalesce(max(revision), 0) FROM node WHERE kind = ?)"
+    "count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}"
 )
 State = tuple[int, int, int]
 
@@ -101,7 +100,8 @@ class Reader:
         return self._state
 
     def _read_state(self, kinds: int | None) -> State:
-        self._last_term, *state = self.cursor.execute(STATE, (kinds, kinds)).fetchone()
+        # A server plans a statement once that has no parameters; there is no term 0.
+        self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,)
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
@@ -175,6 +175,19 @@ class Reader:
         if project is not None:
             where, params = where + " AND project = ?", [*params, project]
         return sorted(self.select("node", NODE, where, *params), key=itemgetter(0), reverse=True)
+
+    def called(self, kind: str, text: str) -> list[NodeRow]:
+        """Return the row of that key or, where there is none, those of that name, the newest first."""
+        _, key = split_id(f"{kind}/{text}")
+        term, test = self.term(kind), self.dialect.named
+        sql = " UNION ALL ".join(
+            [states("node", NODE, f"kind = ? AND {where}", self.at) for where in ("key = ?", test)]
+        )
+        times = 1 if self.at is None else 2
+        params = [*[term, key] * times, *[term, *[text] * test.count("?")] * times]
+        rows = self.cursor.execute(sql, params).fetchall()
+        rows = [row for row in rows if row[2] == key] or rows
+        return sorted(dict.fromkeys(rows), key=itemgetter(0), reverse=True)
 
     def edges_of(self, rows: Sequence[tuple[int, int, int, int, str | None]]) -> tuple[Edge, ...]:
         """Return the edges of rows of `EDGE`."""

@@ -106,6 +106,8 @@ class Session:
         self._names = count(1)
         self._transformer = Transformer(connection)
         self._prepared: dict[Statement, bytes | None] = {}
+        self._begins = False
+        self._ends = False
         self._is_sound = True
 
     @property
@@ -134,11 +136,16 @@ class Session:
         values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
         statement = (text, tuple(transformer.types or ()))
         pgconn, name = self.driver.pgconn, self._named(statement)
+        begins, self._begins = self._begins, False
+        if begins:
+            pgconn.enter_pipeline_mode()
+            pgconn.send_query_params(READ.encode(), None)
+            pgconn.send_flush_request()
         if name is None:
             pgconn.send_query_params(text.encode(), values, transformer.types, transformer.formats)
         else:
             pgconn.send_query_prepared(name, values, transformer.formats)
-        result = self._result()
+        result = self._second_result() if begins else self._result()
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)
 
@@ -164,11 +171,19 @@ class Session:
 
     def _result(self) -> pq.abc.PGresult:
         """Return the result of what was sent, once it is there; raises what the server has against it."""
-        *_, result = self.driver.wait(generators.execute(self.driver.pgconn))
-        if result.status not in GOOD:
-            raise psycopg.errors.error_from_result(result)
-        found: pq.abc.PGresult = result
-        return found
+        return _good(self.driver.wait(generators.execute(self.driver.pgconn)))
+
+    def _second_result(self) -> pq.abc.PGresult:
+        """Return the result of a statement that was sent along with BEGIN."""
+        pgconn, wait = self.driver.pgconn, self.driver.wait
+        pgconn.pipeline_sync()
+        self._await(READ_SECONDS)
+        begun = wait(generators.execute(pgconn))
+        found = wait(generators.fetch_many(pgconn))
+        wait(generators.fetch_many(pgconn))
+        pgconn.exit_pipeline_mode()
+        _good(begun)
+        return _good(found)
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> None:
         """Run a statement for each of many rows of parameters."""
@@ -184,6 +199,9 @@ class Session:
             seen = len(rows)
             if seen < few:
                 return
+        if self._begins:
+            self._begins = False
+            self._answered(READ, READ_SECONDS)
         name = f"c{next(self._names)}"
         self.driver.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {numbered(sql)[0]}", parameters)
         if seen:
@@ -229,44 +247,73 @@ class Session:
 
     def _answered(self, sql: str, seconds: float) -> None:
         """Run statements that a server which lives answers within some seconds."""
-        pgconn = self.driver.pgconn
-        pgconn.send_query(sql.encode())
-        if not _is_readable(pgconn.socket, seconds):
+        self.driver.pgconn.send_query(sql.encode())
+        self._await(seconds)
+        self._result()
+
+    def _await(self, seconds: float) -> None:
+        """Wait until the server has begun to answer, for so long."""
+        if not _is_readable(self.driver.pgconn.socket, seconds):
             self._is_sound = False
             raise psycopg.OperationalError(f"it has not answered for {seconds:g} s")
-        self._result()
 
     def commit(self) -> None:
         """Commit what was written."""
         self._flush("COMMIT")
 
     def begin_read(self) -> None:
-        """Begin to read one moment."""
-        self._answered(READ, READ_SECONDS)
+        """Begin to read one moment, with the first statement that asks for something."""
+        self._begins = True
 
     def end(self) -> None:
         """End a transaction without effect, unless it has been committed."""
         self._queue.clear()
-        open_ = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
-        if self._process == os.getpid() and self.driver.pgconn.transaction_status in open_:
+        self._begins = False
+        if self._process != os.getpid():
+            return
+        pgconn = self.driver.pgconn
+        if pgconn.transaction_status == pq.TransactionStatus.INTRANS:
+            # Whoever is next waits for the answer.
+            pgconn.send_query(b"ROLLBACK")
+            self._ends = True
+        elif pgconn.transaction_status == pq.TransactionStatus.INERROR:
             # What cannot be rolled back is closed when it is given back.
-            self.driver.pgconn.exec_(b"ROLLBACK")
+            pgconn.exec_(b"ROLLBACK")
 
     def discard(self) -> None:
         """Have the connection closed when it is given back."""
         self._is_sound = False
 
     def is_usable(self) -> bool:
+        """Whether the connection may be kept for whoever is next."""
+        idle = pq.TransactionStatus.ACTIVE if self._ends else pq.TransactionStatus.IDLE
+        return not self.driver.closed and self._is_sound and self.driver.pgconn.transaction_status == idle
+
+    def is_ready(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
-        pgconn = self.driver.pgconn
-        if self.driver.closed or not self._is_sound or pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        if not self.is_usable():
             return False
+        if self._ends:
+            self._ends = False
+            try:
+                self._await(ANSWER_SECONDS)
+                self._result()
+            except psycopg.Error:
+                return False
+        pgconn = self.driver.pgconn
         # A server that has something to say to an idle connection nearly always says that it ends it.
         return bool(pgconn.status == pq.ConnStatus.OK) and not _is_readable(pgconn.socket)
 
     def close(self) -> None:
         """Close the connection."""
         self.driver.close()
+
+
+def _good(results: Sequence[pq.abc.PGresult]) -> pq.abc.PGresult:
+    """Return the last of some results; raises what the server has against it."""
+    if results[-1].status not in GOOD:
+        raise psycopg.errors.error_from_result(results[-1])
+    return results[-1]
 
 
 def _is_readable(socket: int, seconds: float = 0.0) -> bool:

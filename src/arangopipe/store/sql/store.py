@@ -162,6 +162,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
         with self._read(as_of, one=True) as reader:
             return tuple(reader.nodes(reader.find(kind, name, project)))
 
+    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
+        with self._read(as_of, one=True) as reader:
+            return tuple(reader.nodes(reader.called(kind, text)))
+
     def search(
         self,
         kind: str,

@@ -1,7 +1,8 @@
-"""Walks: breadth first over integer ids, one query a step."""
+"""Walks: breadth first over integer ids, one query a step, or one for all where each is a round trip."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import overload
@@ -9,10 +10,20 @@ from typing import overload
 from arangopipe.errors import NotFound
 from arangopipe.model import documents
 from arangopipe.model.graph import Edge, Graph, kind_of
+from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import Direction, Vocabulary
-from arangopipe.store.sql.reading import EDGE, Reader, states
+from arangopipe.store.sql.reading import EDGE, NODE, NodeRow, Reader, states
 
 EdgeRow = tuple[int, int, int, int, str | None]
+Onward = tuple[str | None, bool | None]
+"""The kind of node that an edge leads to, and whether a walk goes on there (None: any)."""
+
+AT_ONCE = 256
+"""A walk to so many nodes may be one query; a longer one takes the server less where it goes step by step."""
+
+FOUND_NODE = f"{NODE}, 0, 0"
+FOUND_EDGE = "each, kind, NULL, NULL, NULL, NULL, revision, document, source, target"
+"""Columns of a node and of an edge in one result; the edge follows the integer it was found from."""
 
 
 class Edges(Sequence[Edge]):
@@ -59,6 +70,10 @@ class Walk:
 
     def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
         """Walk from nodes that must exist, up to `depth` edges and `limit` nodes."""
+        if self._reader.dialect.walk is not None and len(start) == 1 and depth is None and limit >= AT_ONCE:
+            graph = self._at_once(self._reader.dialect.walk, start[0])
+            if graph is not None:
+                return graph
         starts = [self._start(node_id) for node_id in dict.fromkeys(start)]
         depths = dict.fromkeys(starts[:limit], 0)
         edges: list[EdgeRow] = []
@@ -74,7 +89,7 @@ class Walk:
                 truncated = True
                 found = self._first(found, limit - len(depths))
             depths.update(dict.fromkeys(found, self._sign * level))
-        return self._graph(depths, edges, truncated)
+        return self._graph(self._reader.by_ids(depths), depths, edges, truncated)
 
     def _start(self, node_id: str) -> int:
         row = self._reader.get(node_id)
@@ -82,48 +97,91 @@ class Walk:
             raise NotFound(f"{node_id} is not there: nothing to walk from")
         return row[0]
 
+    def _at_once(self, statement: str, node_id: str) -> Graph | None:
+        """Return a whole walk by one query; None where it must go step by step."""
+        reader, sides = self._reader, []
+        for near, far, known in self._sides(self._vocabulary.nodes):
+            if any(leads is None for _, leads in known.values()):
+                return None
+            going = ", ".join([str(term) for term, (_, leads) in known.items() if leads])
+            where = f"{near} = each AND kind IN ({', '.join(map(str, known))})"
+            sides.append((where, f"{far}, kind IN ({going or 'NULL'})"))
+        if not sides:
+            return None
+        sql = statement.format(
+            start=states("node", "id, true", "kind = ? AND key = ?", reader.at),
+            onward=" UNION ALL ".join([states("edge", ends, where, reader.at) for where, ends in sides]),
+            edges=" UNION ALL ".join([states("edge", FOUND_EDGE, where, reader.at) for where, _ in sides]),
+            nodes=states("node", FOUND_NODE, "id = each", reader.at),
+            limit=AT_ONCE,
+        )
+        kind, key = split_id(node_id)
+        term = reader.term(kind)
+        rows = reader.cursor.execute(sql, (term, key) if reader.at is None else (term, key) * 2).fetchall()
+        nodes: dict[int, NodeRow] = {}
+        around: defaultdict[int, list[EdgeRow]] = defaultdict(list)
+        for row in rows:
+            if row[2] is None:
+                around[row[0]].append((row[8], row[1], row[9], row[6], row[7]))
+            else:
+                nodes[row[0]] = row[:8]
+        if not nodes:
+            return None
+        start = next(id for id, row in nodes.items() if row[1] == term and row[2] == key)
+        depths, edges, frontier = {start: 0}, [], [start]
+        while frontier:
+            level = depths[frontier[0]] + self._sign
+            step = [edge for id in frontier for edge in around.get(id, ())]
+            edges += step
+            ends = dict.fromkeys([end for edge in step for end in (edge[0], edge[2])])
+            frontier = [id for id in ends if id not in depths]
+            depths.update(dict.fromkeys(frontier, level))
+        return self._graph(sorted(nodes.values()), depths, edges, truncated=False)
+
+    def _sides(self, kinds: Iterable[str]) -> Iterator[tuple[str, str, Mapping[int, Onward]]]:
+        """Yield near end and far end of the edges to follow from nodes of some kinds, and, for each of their
+        kinds that the database has, what lies at the far end.
+        """
+        steps = self._vocabulary.steps(self._direction, frozenset(kinds))
+        for step, near, far in zip(steps, ("source", "target"), ("target", "source"), strict=True):
+            known = {
+                term: onward for name, onward in step.items() if (term := self._reader.term(name)) is not None
+            }
+            if known:
+                yield near, far, known
+
     def _step(
         self, frontier: list[int], kinds: set[str], edges: list[EdgeRow], depths: Mapping[int, int]
     ) -> tuple[list[int], list[int], set[str]]:
         """Note the edges of a frontier; return what lies one edge further, what leads on, and its kinds."""
         ids = self._reader.dialect.some(frontier)
+        params = [ids] if self._reader.at is None else [ids, ids]
         found: dict[int, None] = {}
         onward: set[int] = set()
         asked: set[int] = set()
-        arrived: set[str] = set()
-        steps = self._vocabulary.steps(self._direction, frozenset(kinds))
-        for step, near, end in zip(steps, ("source", "target"), (2, 0), strict=True):
-            terms, leading, open_ = [], [], []
-            for name, (kind, leads) in step.items():
-                term = self._reader.term(name)
-                if term is None:
-                    continue
-                terms.append(term)
-                if leads:
-                    leading.append(term)
-                    arrived.add(kind)  # type: ignore[arg-type]
-                elif leads is None:
-                    open_.append(term)
-            if not terms:
-                continue
-            where = f"{near} = each AND kind IN ({', '.join(map(str, terms))})"
+        arrived: set[str | None] = set()
+        for near, far, known in self._sides(kinds):
+            where = f"{near} = each AND kind IN ({', '.join(map(str, known))})"
             sql = states("edge", EDGE, where, self._reader.at, self._reader.dialect.of_each)
-            params = [ids] if self._reader.at is None else [ids, ids]
             rows = self._reader.cursor.execute(sql, params).fetchall()
             edges += rows
+            end = 0 if far == "source" else 2
             ends = [row[end] for row in rows]
             found.update(dict.fromkeys(ends))
-            if leading:
-                every = len(leading) == len(terms)
-                onward.update(ends if every else [row[end] for row in rows if row[1] in leading])
-            if open_:
-                asked.update([row[end] for row in rows if row[1] in open_])
+            leads = {term: on for term, (_, on) in known.items()}
+            for wanted, ids_there in ((True, onward), (None, asked)):
+                terms = [term for term, on in leads.items() if on is wanted]
+                if len(terms) == len(leads):
+                    ids_there.update(ends)
+                elif terms:
+                    ids_there.update([row[end] for row in rows if row[1] in terms])
+            arrived.update([kind for kind, on in known.values() if on])
         fresh = [id for id in found if id not in depths]
         for row, node in self._reader.with_nodes(asked.intersection(fresh)) if asked else ():
             if self._vocabulary.leads_on(self._direction, node.kind):
                 onward.add(row[0])
                 arrived.add(node.kind)
-        return fresh, [id for id in fresh if id in onward], arrived
+        return fresh, [id for id in fresh if id in onward], arrived  # type: ignore[return-value]
 
     def _first(self, found: list[int], count: int) -> list[int]:
         rows = sorted((node.id, row[0]) for row, node in self._reader.with_nodes(found))
@@ -131,11 +189,11 @@ class Walk:
 
     def _graph(
         self,
+        rows: Sequence[NodeRow],
         depths: Mapping[int, int],
         edges: Iterable[EdgeRow],
         truncated: bool,
     ) -> Graph:
-        rows = self._reader.by_ids(depths)
         texts = self._reader.terms.texts(self._reader.cursor, *{row[1] for row in rows})
         ids = [f"{texts[row[1]]}/{row[2]}" for row in rows]
         nodes = self._reader.nodes(rows)
