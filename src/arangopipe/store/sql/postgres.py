@@ -112,6 +112,7 @@ class Postgres(Database):
     @contextmanager
     def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+            session.settle()
             if not one:
                 session.begin_read()
             try:
@@ -140,6 +141,7 @@ class Postgres(Database):
     def _write(self, work: Callable[[Cursor], T], patience: float, state: dict[str, bool]) -> T:
         with self._errors(), self._pool.lent(min(patience, POOL_SECONDS)) as session:
             try:
+                session.settle()
                 session.begin(self._begin, patience)
                 result = work(session)
                 state["committing"] = True
@@ -155,6 +157,7 @@ class Postgres(Database):
     def lent(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a connection of the pool in autocommit mode, to look at something."""
         with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+            session.settle()
             yield session.driver
 
     @contextmanager

@@ -80,16 +80,14 @@ class Reader:
         """Return the integer of a text, None where the database does not have it."""
         known = self.terms.known(text)
         if known is None:
-            if self._last_term == -1 and self.dialect.batched:
+            if self._last_term == -1:
                 self.state()
-            elif self._last_term == -1:
-                (self._last_term,) = self.cursor.execute("SELECT max(id) FROM term").fetchone()
             known = self.terms.look_up(self.cursor, text, self._last_term)
         return known
 
     def state(self) -> State:
-        """Return what many reads begin with, asked for at once: the last node, how many own kinds there are,
-        and their last change.
+        """Return what many reads begin with: the last node, how many own kinds there are, and their last
+        change.
         """
         if self._state is None:
             known = self.terms.known("kinds")
@@ -100,7 +98,7 @@ class Reader:
         return self._state
 
     def _read_state(self, kinds: int | None) -> State:
-        # A server plans a statement once that has no parameters; there is no term 0.
+        # A server plans a statement only once that has no parameters; there is no term 0.
         self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,)
 

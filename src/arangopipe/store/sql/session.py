@@ -273,7 +273,7 @@ class Session:
             return
         pgconn = self.driver.pgconn
         if pgconn.transaction_status == pq.TransactionStatus.INTRANS:
-            # Whoever is next waits for the answer.
+            # Whoever is next waits for the answer (see `settle`).
             pgconn.send_query(b"ROLLBACK")
             self._ends = True
         elif pgconn.transaction_status == pq.TransactionStatus.INERROR:
@@ -284,6 +284,13 @@ class Session:
         """Have the connection closed when it is given back."""
         self._is_sound = False
 
+    def settle(self) -> None:
+        """Read the answer to the end of the last transaction, before anything else is asked."""
+        if self._ends:
+            self._ends = False
+            self._await(ANSWER_SECONDS)
+            self._result()
+
     def is_usable(self) -> bool:
         """Whether the connection may be kept for whoever is next."""
         idle = pq.TransactionStatus.ACTIVE if self._ends else pq.TransactionStatus.IDLE
@@ -291,18 +298,16 @@ class Session:
 
     def is_ready(self) -> bool:
         """Whether the connection is open and idle; one that can be read has been closed by the server."""
-        if not self.is_usable():
-            return False
-        if self._ends:
-            self._ends = False
+        pgconn = self.driver.pgconn
+        if self._ends and self.is_usable():
+            if not _is_readable(pgconn.socket):
+                return True
             try:
-                self._await(ANSWER_SECONDS)
-                self._result()
+                self.settle()
             except psycopg.Error:
                 return False
-        pgconn = self.driver.pgconn
         # A server that has something to say to an idle connection nearly always says that it ends it.
-        return bool(pgconn.status == pq.ConnStatus.OK) and not _is_readable(pgconn.socket)
+        return self.is_usable() and pgconn.status == pq.ConnStatus.OK and not _is_readable(pgconn.socket)
 
     def close(self) -> None:
         """Close the connection."""

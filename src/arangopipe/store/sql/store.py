@@ -123,16 +123,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
 
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
-        mark = reader.state()[1:] if reader.dialect.batched else (0, 0)
-        term = reader.term("kinds")
-        if term is not None and not reader.dialect.batched:
-            mark = reader.cursor.execute(
-                "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
-            ).fetchone()
+        mark = reader.state()[1:]
         if self._vocabulary is None or mark != self._own_kinds_mark:
-            own = reader.nodes(
-                reader.cursor.execute(f"SELECT {NODE} FROM node WHERE kind = ?", (term,)).fetchall()
-            )
+            sql = f"SELECT {NODE} FROM node WHERE kind = ?"
+            own = reader.nodes(reader.cursor.execute(sql, (reader.term("kinds"),)).fetchall())
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
         return self._vocabulary
