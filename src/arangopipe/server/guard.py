@@ -9,6 +9,7 @@ the store itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path as FilePath
 from typing import Any, NoReturn, TypeVar
 
@@ -130,6 +131,9 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         return self._ledger.told(next(iter(self._store.changes(number - 1, 1))))
 
     # Reading
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        return self._store.one_moment()
 
     def head(self, as_of: AsOf = None) -> Change | None:
         change = self._store.head(as_of)

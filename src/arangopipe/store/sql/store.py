@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,12 @@ CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
+class _Now(threading.local):
+    """What this thread reads with, where it reads more than once of one moment."""
+
+    reader: Reader | None = None
+
+
 class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     """A store in an SQL database that is open and has its tables."""
 
@@ -69,6 +76,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
         self._terms = Terms(database.dialect)
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
+        self._now = _Now()
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
         try:
@@ -133,8 +141,25 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
 
     @contextmanager
     def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
+        now = self._now.reader
+        if now is not None:
+            yield (
+                now if as_of is None else Reader(now.cursor, self._terms, reading.resolve(now.cursor, as_of))
+            )
+            return
         with self._database.read(one and as_of is None) as cursor:
             yield Reader(cursor, self._terms, reading.resolve(cursor, as_of))
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        if self._now.reader is not None:
+            yield
+            return
+        with self._read(None) as self._now.reader:
+            try:
+                yield
+            finally:
+                self._now.reader = None
 
     def head(self, as_of: AsOf = None) -> Change | None:
         with self._read(as_of) as reader:
