@@ -80,10 +80,14 @@ class Reader:
         """Return the integer of a text, None where the database does not have it."""
         known = self.terms.known(text)
         if known is None:
-            if self._last_term == -1:
-                self.state()
-            known = self.terms.look_up(self.cursor, text, self._last_term)
+            known = self.terms.look_up(self.cursor, text, self.last_term())
         return known
+
+    def last_term(self) -> int | None:
+        """Return the last of the texts that the database has."""
+        if self._last_term == -1:
+            self.state()
+        return self._last_term
 
     def state(self) -> State:
         """Return what many reads begin with: the last node, how many own kinds there are, and their last

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import overload
+from typing import Any, NamedTuple, overload
 
 from arangopipe.errors import NotFound
 from arangopipe.model import documents
 from arangopipe.model.graph import Edge, Graph, kind_of
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import Direction, Vocabulary
+from arangopipe.model.vocabulary import Direction, Step, Vocabulary
 from arangopipe.store.sql.reading import EDGE, NODE, NodeRow, Reader, states
 
 EdgeRow = tuple[int, int, int, int, str | None]
-Onward = tuple[str | None, bool | None]
-"""The kind of node that an edge leads to, and whether a walk goes on there (None: any)."""
 
 AT_ONCE = 256
 """A walk to so many nodes may be one query; a longer one takes the server less where it goes step by step."""
@@ -24,6 +22,22 @@ AT_ONCE = 256
 FOUND_NODE = f"{NODE}, 0, 0"
 FOUND_EDGE = "each, kind, NULL, NULL, NULL, NULL, revision, document, source, target"
 """Columns of a node and of an edge in one result; the edge follows the integer it was found from."""
+
+
+class Side(NamedTuple):
+    """Edges to follow from one of their ends, as far as the database has such."""
+
+    far: str
+    where: str
+    """The condition on the edges of ``each``."""
+    leading: frozenset[int]
+    """Their kinds behind which a walk goes on."""
+    open: frozenset[int]
+    """Their kinds behind which it may go on: what lies there says."""
+    every: bool
+    """Whether all are leading."""
+    arrived: frozenset[str | None]
+    """The kinds of nodes from which a walk goes on."""
 
 
 class Edges(Sequence[Edge]):
@@ -78,7 +92,7 @@ class Walk:
         depths = dict.fromkeys(starts[:limit], 0)
         edges: list[EdgeRow] = []
         frontier, level, truncated = list(depths), 0, len(starts) > limit
-        kinds = {kind_of(node_id) for node_id in start}
+        kinds = frozenset(map(kind_of, start))
         while frontier and not truncated:
             found, frontier, kinds = self._step(frontier, kinds, edges, depths)
             if found and depth is not None and level >= depth:
@@ -99,35 +113,33 @@ class Walk:
 
     def _at_once(self, statement: str, node_id: str) -> Graph | None:
         """Return a whole walk by one query; None where it must go step by step."""
-        reader, sides = self._reader, []
-        for near, far, known in self._sides(self._vocabulary.nodes):
-            if any(leads is None for _, leads in known.values()):
-                return None
-            going = ", ".join([str(term) for term, (_, leads) in known.items() if leads])
-            where = f"{near} = each AND kind IN ({', '.join(map(str, known))})"
-            sides.append((where, f"{far}, kind IN ({going or 'NULL'})"))
-        if not sides:
+        reader, sides = self._reader, self._sides(frozenset(self._vocabulary.nodes))
+        if not sides or any(side.open for side in sides):
             return None
+        far = [f"{side.far}, kind IN ({', '.join(map(str, side.leading)) or 'NULL'})" for side in sides]
         sql = statement.format(
             start=states("node", "id, true", "kind = ? AND key = ?", reader.at),
-            onward=" UNION ALL ".join([states("edge", ends, where, reader.at) for where, ends in sides]),
-            edges=" UNION ALL ".join([states("edge", FOUND_EDGE, where, reader.at) for where, _ in sides]),
+            onward=self._edges(far, sides),
+            edges=self._edges([FOUND_EDGE] * len(sides), sides),
             nodes=states("node", FOUND_NODE, "id = each", reader.at),
             limit=AT_ONCE,
         )
         kind, key = split_id(node_id)
         term = reader.term(kind)
         rows = reader.cursor.execute(sql, (term, key) if reader.at is None else (term, key) * 2).fetchall()
-        nodes: dict[int, NodeRow] = {}
+        if not rows:
+            return None
+        nodes = {row[0]: row[:8] for row in rows if row[2] is not None}
+        start = next(id for id, row in nodes.items() if row[1] == term and row[2] == key)
+        depths, edges = self._followed(start, rows)
+        return self._graph(sorted(nodes.values()), depths, edges, truncated=False)
+
+    def _followed(self, start: int, rows: Iterable[Any]) -> tuple[dict[int, int], list[EdgeRow]]:
+        """Return the depths of what the edges among rows lead to, and these edges as they are come to."""
         around: defaultdict[int, list[EdgeRow]] = defaultdict(list)
         for row in rows:
             if row[2] is None:
                 around[row[0]].append((row[8], row[1], row[9], row[6], row[7]))
-            else:
-                nodes[row[0]] = row[:8]
-        if not nodes:
-            return None
-        start = next(id for id, row in nodes.items() if row[1] == term and row[2] == key)
         depths, edges, frontier = {start: 0}, [], [start]
         while frontier:
             level = depths[frontier[0]] + self._sign
@@ -136,52 +148,71 @@ class Walk:
             ends = dict.fromkeys([end for edge in step for end in (edge[0], edge[2])])
             frontier = [id for id in ends if id not in depths]
             depths.update(dict.fromkeys(frontier, level))
-        return self._graph(sorted(nodes.values()), depths, edges, truncated=False)
+        return depths, edges
 
-    def _sides(self, kinds: Iterable[str]) -> Iterator[tuple[str, str, Mapping[int, Onward]]]:
-        """Yield near end and far end of the edges to follow from nodes of some kinds, and, for each of their
-        kinds that the database has, what lies at the far end.
-        """
-        steps = self._vocabulary.steps(self._direction, frozenset(kinds))
-        for step, near, far in zip(steps, ("source", "target"), ("target", "source"), strict=True):
-            known = {
-                term: onward for name, onward in step.items() if (term := self._reader.term(name)) is not None
-            }
-            if known:
-                yield near, far, known
+    def _edges(self, columns: Sequence[str], sides: Sequence[Side]) -> str:
+        """Return SQL for columns of the edges to follow."""
+        found = zip(columns, sides, strict=True)
+        return " UNION ALL ".join([states("edge", each, side.where, self._reader.at) for each, side in found])
+
+    def _sides(self, kinds: frozenset[str]) -> Sequence[Side]:
+        """Return the edges to follow from nodes of some kinds."""
+        steps = self._vocabulary.steps(self._direction, kinds)
+        # Steps are the same ones as long as the vocabulary is; terms are only ever added.
+        key, last = (self._direction, kinds), self._reader.last_term()
+        known = self._reader.terms.sides.get(key)
+        if known is None or known[0] is not steps or known[1] != last:
+            ends = (("source", "target"), ("target", "source"))
+            found = [self._side(step, *names) for step, names in zip(steps, ends, strict=True)]
+            known = self._reader.terms.sides[key] = steps, last, [side for side in found if side is not None]
+        sides: Sequence[Side] = known[2]
+        return sides
+
+    def _side(self, step: Step, near: str, far: str) -> Side | None:
+        terms = {name: self._reader.term(name) for name in step}
+        known = {term: step[name] for name, term in terms.items() if term is not None}
+        if not known:
+            return None
+        leading = frozenset(term for term, (_, leads) in known.items() if leads)
+        return Side(
+            far,
+            f"{near} = each AND kind IN ({', '.join(map(str, known))})",
+            leading,
+            frozenset(term for term, (_, leads) in known.items() if leads is None),
+            len(leading) == len(known),
+            frozenset(known[term][0] for term in leading),
+        )
 
     def _step(
-        self, frontier: list[int], kinds: set[str], edges: list[EdgeRow], depths: Mapping[int, int]
-    ) -> tuple[list[int], list[int], set[str]]:
+        self, frontier: list[int], kinds: frozenset[str], edges: list[EdgeRow], depths: Mapping[int, int]
+    ) -> tuple[list[int], list[int], frozenset[str]]:
         """Note the edges of a frontier; return what lies one edge further, what leads on, and its kinds."""
         ids = self._reader.dialect.some(frontier)
         params = [ids] if self._reader.at is None else [ids, ids]
         found: dict[int, None] = {}
         onward: set[int] = set()
         asked: set[int] = set()
-        arrived: set[str | None] = set()
-        for near, far, known in self._sides(kinds):
-            where = f"{near} = each AND kind IN ({', '.join(map(str, known))})"
-            sql = states("edge", EDGE, where, self._reader.at, self._reader.dialect.of_each)
+        arrived: set[Any] = set()
+        for side in self._sides(kinds):
+            sql = states("edge", EDGE, side.where, self._reader.at, self._reader.dialect.of_each)
             rows = self._reader.cursor.execute(sql, params).fetchall()
             edges += rows
-            end = 0 if far == "source" else 2
+            end = 0 if side.far == "source" else 2
             ends = [row[end] for row in rows]
             found.update(dict.fromkeys(ends))
-            leads = {term: on for term, (_, on) in known.items()}
-            for wanted, ids_there in ((True, onward), (None, asked)):
-                terms = [term for term, on in leads.items() if on is wanted]
-                if len(terms) == len(leads):
-                    ids_there.update(ends)
-                elif terms:
-                    ids_there.update([row[end] for row in rows if row[1] in terms])
-            arrived.update([kind for kind, on in known.values() if on])
+            if side.every:
+                onward.update(ends)
+            elif side.leading:
+                onward.update([row[end] for row in rows if row[1] in side.leading])
+            if side.open:
+                asked.update([row[end] for row in rows if row[1] in side.open])
+            arrived |= side.arrived
         fresh = [id for id in found if id not in depths]
         for row, node in self._reader.with_nodes(asked.intersection(fresh)) if asked else ():
             if self._vocabulary.leads_on(self._direction, node.kind):
                 onward.add(row[0])
                 arrived.add(node.kind)
-        return fresh, [id for id in fresh if id in onward], arrived  # type: ignore[return-value]
+        return fresh, [id for id in fresh if id in onward], frozenset(arrived)
 
     def _first(self, found: list[int], count: int) -> list[int]:
         rows = sorted((node.id, row[0]) for row, node in self._reader.with_nodes(found))
