@@ -25,11 +25,12 @@ from arangopipe.model.graph import Batch, Change, EdgeRef, Graph, Node
 from arangopipe.pipe import ArangoPipe
 from arangopipe.roles import Principal
 from arangopipe.server.guard import GuardedStore, guarded
-from arangopipe.server.redacting import REDACTED
+from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import Sight
 from arangopipe.store import open_store
 from arangopipe.store.base import AsOf, Backup, Inspection, Maintenance, NativeQuery, Replica, Store
 from arangopipe.store.memory import MemoryStore
+from arangopipe.store.scope import REDACTED
 from arangopipe.testing import StoreContract
 from arangopipe.testing import strategies as some
 from arangopipe.testing.build import every, keys, names, search
@@ -79,6 +80,7 @@ class AsAnyone(GuardedStore):
         self._writer = self._sight
         roles: Any = dict.fromkeys([*ascii_lowercase, "mine", "other"], "admin")
         self._sight = Sight(store, Principal("ann", roles=roles))
+        self._part = store.within(self._sight.scope)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         super().close()
@@ -446,6 +448,26 @@ def test_changes_are_numbered_alike_and_tell_only_of_what_is_visible(world: Stor
     assert told is not None
     assert (told.number, told.chain, told.actor, told.batch) == (*links[-1][::3], "", "")
     assert view.head(6) == world.head(6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(SHORT, max_examples=settings.default.max_examples // 10)
+@given(history=histories(), principal=principals)
+def test_a_change_is_told_where_rows_of_it_are_visible(
+    engine: str, tmp_path_factory: pytest.TempPathFactory, history: list[Batch], principal: Principal
+) -> None:
+    url = "memory://" if engine == "memory" else f"sqlite:///{tmp_path_factory.mktemp('told')}/s.db"
+    with open_store(url) as store:
+        for batch in history:
+            store.write(batch)
+        gone = [node.id for kind in ("run", "models") for node in every(store, kind)][:2]
+        store.erase(gone, "root", "asked for")  # type: ignore[attr-defined]
+        whole, view = list(store.changes(entries=True)), GuardedStore(store, principal)
+        ledger = Ledger(Sight(store, principal))
+        rows = {c.number: ledger._with_entries(c._replace(entries=())).entries[1:] for c in whole}
+        told = {c.number for c in view.changes() if c.batch}
+        assert told == {number for number, visible in rows.items() if visible}
+        assert {c.number: c.entries[1:] for c in view.changes(entries=True)} == rows
 
 
 def test_the_chain_and_the_whole_are_for_administrators(world: Store, tmp_path: Path) -> None:

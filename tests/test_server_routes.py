@@ -360,6 +360,16 @@ def test_users_have_routes_of_their_own(full: httpx.Client, path: str) -> None:
         refused(full.get(f"/{path}/{kind}{'/ann' if path == 'things' else ''}"), 422, "below /api/v1/")
 
 
+@pytest.mark.parametrize("as_of", [None, 1])
+@pytest.mark.parametrize(
+    "path", ["/links", "/graph/upstream", "/graph/downstream", "/graph/lineage", "/graph/impact"]
+)
+def test_what_is_not_there_has_no_surroundings(full: httpx.Client, path: str, as_of: int | None) -> None:
+    for ref in ("datasets/nothing", "dataset:nothing", "run/nothing"):
+        answer = full.get(path, params={"ref": ref, **({} if as_of is None else {"as_of": as_of})})
+        assert answer.status_code == 404, answer.text
+
+
 def test_counts(full: httpx.Client) -> None:
     assert given(full.get("/count/run", params={"where": "tag = 'sweep'"})) == {"count": 12}
     by = given(full.get("/count/run", params={"by": "status"}))

@@ -12,12 +12,22 @@ from arangopipe.details import change_dict
 from arangopipe.model.graph import Change
 from arangopipe.references import When, moment_of
 from arangopipe.session import Session
+from arangopipe.store.base import Store
 from arangopipe.touched import touched
 
 BULK = frozenset({"log runs", "merge", "retain"})
 """Actions that touch thousands of things, which need not be read to be listed."""
 
 _STEP = 500
+
+
+def unless_bulk(store: Store, change: Change) -> Change:
+    """Return a change with its rows; one of `BULK` as it is, without them."""
+    return change if change.action in BULK else _whole(store, change)
+
+
+def _whole(store: Store, change: Change) -> Change:
+    return next(store.changes(change.number - 1, limit=1, entries=True), change)
 
 
 @dataclass(frozen=True)
@@ -52,9 +62,8 @@ def find(
         if _fits(change, wanted):
             if len(found) == limit:
                 return found, found[-1].number
-            whole = change
-            if bulk or kind is not None or change.action not in BULK:
-                whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
+            every = bulk or kind is not None
+            whole = _whole(pipe.store, change) if every else unless_bulk(pipe.store, change)
             if kind is None or any(thing.kind == kind for thing in touched(whole)):
                 found.append(whole)
         if time.monotonic() > end and change.number > 1:

@@ -45,6 +45,12 @@ created. Paging by cursor neither skips nor repeats a node that does not change 
 **Walking.** `traverse` goes breadth first over the edges that `Vocabulary.walk` names; each node is given
 once, at its least depth; nodes of a leaf kind are expanded only as the start. It ends on any graph.
 
+**Scopes.** What `Scoped.within` returns answers every read of the state (`get`, `owned`, `find`, `search`,
+`columns`, `count`, `edges`, `points`) as a store that holds nothing but what the scope shows (`store.scope`),
+with the edges between such things. A walk shows the hidden things that it comes to by kind and key alone,
+with ``{"redacted": true}`` for their document, and the edges to them bare; it ends there. Its bounds count
+what is shown, and hidden things fill what room is left, the nearest first.
+
 **Errors.** Nothing but `arangopipe.errors` leaves a store. A closed store raises `StoreUnavailable`.
 """
 
@@ -75,6 +81,7 @@ from arangopipe.model.graph import (
     Revision,
 )
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+from arangopipe.store.scope import Scope
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -358,6 +365,21 @@ class Backup(ABC):
     @abstractmethod
     def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
         """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
+
+
+class Scoped(ABC):
+    """Ability: show a part."""
+
+    @abstractmethod
+    def within(self, scope: Scope) -> Store:
+        """Return this store as far as a scope shows it, to be read.
+
+        Its vocabulary, its last change and its history are the whole store's.
+        """
+
+    @abstractmethod
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        """Return which of some changes wrote, closed or erased what a scope shows, as it was then."""
 
 
 class Announcing:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from arangopipe.errors import ArangopipeError, InvalidInput, NotFound
 from arangopipe.server.pages import catalog, offers
@@ -17,6 +17,7 @@ from arangopipe.server.pages.asking import Ask, Asked
 from arangopipe.server.pages.catalog import Field, Question
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.problems import status_of
+from arangopipe.server.streaming import Stream
 
 if TYPE_CHECKING:
     from arangopipe.analysis.answers import Answer
@@ -146,7 +147,7 @@ def answer_csv(ask: Asked, name: str, told: Told, pairs: bool = False) -> Respon
         "Content-Disposition": f'attachment; filename="{name}{"-pairs" if pairs else ""}.csv"',
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(_lines(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return Stream(_lines(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @page(router, "/questions/{name}/names", "parts/names.html")

@@ -27,10 +27,11 @@ from arangopipe.model.graph import Node, Page
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, indexable, indexed_paths, joined
+from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, indexed_paths, joined
 from arangopipe.store.sql.dialect import python_value
-from arangopipe.store.sql.loading import records
+from arangopipe.store.sql.loading import chunks, records
 from arangopipe.store.sql.reading import NODE, Reader, make_node, states
+from arangopipe.store.sql.shown import Shows
 
 WIDE = 50_000
 """A range that takes in more nodes than this is left to the documents."""
@@ -67,13 +68,6 @@ def _sort_values(found: Any) -> list[Any]:
     return found if isinstance(found, list) else [sort_key([python_value(found)])]
 
 
-def conjuncts(where: Expression | None) -> Sequence[Expression]:
-    """Return the parts of a filter that must all hold."""
-    if isinstance(where, And):
-        return where.items
-    return () if where is None else (where,)
-
-
 class Search:
     """One search on nodes of one kind, in the state that the reader is set to."""
 
@@ -97,6 +91,14 @@ class Search:
         self._singly = Compiler(reader, vocabulary, kind, singly=True)
         self.marked = self.compiler.marked(kind) if reader.at is None else []
         self._by_name = vocabulary.nodes[kind].identity == "name"
+        self.of_kind = self._of_kind("n.kind")
+
+    def _of_kind(self, column: str) -> Shows:
+        """Return the condition that a node ``n`` is of the kind, and shown."""
+        if self.reader.shown is None:
+            return f"{column} = ?", [self._term]
+        shown, params = self.reader.shown.condition(self.kind, "n")
+        return f"{column} = ? AND {shown}", [self._term, *params]
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return one page."""
@@ -109,7 +111,8 @@ class Search:
         return Page(nodes, cursors.encode(self._mark(), [_sort_values(values), id, node.key, node.name]))
 
     def _mark(self) -> str:
-        return cursors.query_mark(self.kind, self.where, self._order, self.reader.at)
+        scope = None if self.reader.shown is None else self.reader.shown.scope
+        return cursors.query_mark(self.kind, self.where, self._order, self.reader.at, scope)
 
     def matching(self, read: Iterable[Path] = ()) -> Iterator[Record]:
         """Yield the record of every match, in no order, with what `read` needs."""
@@ -117,26 +120,32 @@ class Search:
             return iter(())
         if self.reader.at is not None:
             rows = self.reader.many(states("node", NODE, "kind = ?", self.reader.at), [self._term] * 2)
-            return self._matching(rows, read)
+            return self._matching(rows if self.reader.shown is None else self._shown(rows), read)
         condition = self.condition()
         rows = self.reader.many(*self._select(condition))
         return self._matching(rows, read, () if condition.exact else self._items)
+
+    def _shown(self, rows: Iterator[Any]) -> Iterator[Any]:
+        for part in chunks(rows):
+            yield from self.reader.shown.rows(part) if self.reader.shown else part
 
     def count(self) -> int:
         """Return how many nodes match."""
         condition = self.condition()
         if self._term is None or self.reader.at is not None or not condition.exact:
             return sum(1 for _ in self.matching())
-        sql = f"SELECT count(*) FROM node n WHERE n.kind = ? AND ({condition.sql})"
-        return int(self.reader.cursor.execute(sql, [self._term, *condition.params]).fetchone()[0])
+        of_kind, params = self.of_kind
+        sql = f"SELECT count(*) FROM node n WHERE {of_kind} AND ({condition.sql})"
+        return int(self.reader.cursor.execute(sql, [*params, *condition.params]).fetchone()[0])
 
     def ids(self) -> Iterator[tuple[int, str]] | None:
         """Yield (integer id, id) of every match; None where it cannot be said without documents."""
         condition = self.condition()
         if self.reader.at is not None or not condition.exact or self._term is None:
             return None
-        sql = f"SELECT n.id, n.key FROM node n WHERE n.kind = ? AND ({condition.sql})"
-        rows = self.reader.rows(sql, [self._term, *condition.params])
+        of_kind, params = self.of_kind
+        sql = f"SELECT n.id, n.key FROM node n WHERE {of_kind} AND ({condition.sql})"
+        rows = self.reader.rows(sql, [*params, *condition.params])
         return ((id, f"{self.kind}/{key}") for id, key in rows)
 
     def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
@@ -308,6 +317,9 @@ class Search:
 
     def _rest(self, condition: Condition, element: int | None) -> tuple[str, list[Any]]:
         sql, params = f"({condition.sql})", condition.params
+        if self.reader.shown is not None:
+            shown, values = self.reader.shown.condition(self.kind, "n")
+            sql, params = f"{sql} AND {shown}", [*params, *values]
         if element is not None:
             sql, params = (
                 f"{sql} AND {self._dialect.lacks('n.id', AT_PATH)}",
@@ -387,9 +399,9 @@ class Search:
     ) -> tuple[str, list[Any]]:
         """Return the SQL of rows of `N_NODE`, and its parameters."""
         # The driver is a better start than the index on kinds.
-        of_kind = self._dialect.unindexed("n.kind") if driver else "n.kind"
-        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} = ? AND ({condition.sql})"
-        params = [self._term, *condition.params]
+        of_kind, params = self._of_kind(self._dialect.unindexed("n.kind")) if driver else self.of_kind
+        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} AND ({condition.sql})"
+        params = [*params, *condition.params]
         if driver is not None:
             start = self._dialect.starting("n.id", str(driver.members))
             sql, params = f"{sql} AND {start}", [*params, *driver.member_params]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
+ALL_CACHES_KIB = 512 * 1024
+"""What the caches of all connections of a process take together: a server may have hundreds."""
 T = TypeVar("T")
 
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
@@ -81,6 +83,7 @@ class SQLite(Database):
             connection.wait_up_to(BUSY_SECONDS)
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+            connection.execute(f"PRAGMA soft_heap_limit={ALL_CACHES_KIB * 1_024}")
             connection.create_function("arangopipe_like", 3, _like, deterministic=True)
         except BaseException:
             connection.close()

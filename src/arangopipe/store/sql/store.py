@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,13 +35,16 @@ from arangopipe.store.base import (
     NativeQuery,
     Replica,
     Rows,
+    Scoped,
     Store,
     check_bound,
     check_page,
     check_query,
+    check_whole,
 )
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
+from arangopipe.store.scope import Scope
 from arangopipe.store.sql import backups, maintenance, migrate, questions, reading, replica
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
@@ -50,6 +54,7 @@ from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.together import Together
+from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import read_change
 
@@ -67,7 +72,7 @@ class _Now(threading.local):
     reader: Reader | None = None
 
 
-class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
+class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     """A store in an SQL database that is open and has its tables."""
 
     def __init__(self, database: Database) -> None:
@@ -77,8 +82,19 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
         self._now = _Now()
+        self._scope: Scope | None = None
+
+    def within(self, scope: Scope) -> Store:
+        part = copy(self)
+        part._scope, part.restricted, part._now = scope, True, _Now()
+        return part
+
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        with self._read(None) as reader:
+            return touched(reader.cursor, self._terms, scope, numbers)
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
+        check_whole(self, "write")
         try:
             read = self._check(batch)
         except InvalidInput:
@@ -143,12 +159,11 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
         now = self._now.reader
         if now is not None:
-            yield (
-                now if as_of is None else Reader(now.cursor, self._terms, reading.resolve(now.cursor, as_of))
-            )
+            at = reading.resolve(now.cursor, as_of)
+            yield now if at is None else Reader(now.cursor, self._terms, at, self._scope)
             return
         with self._database.read(one and as_of is None) as cursor:
-            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of))
+            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of), self._scope)
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
@@ -233,7 +248,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     ) -> tuple[Edge, ...]:
         check_bound("limit", limit, 1)
         with self._read(as_of) as reader:
-            rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
+            rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
 
     def traverse(

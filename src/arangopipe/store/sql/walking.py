@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple, overload
 
@@ -12,6 +12,7 @@ from arangopipe.model import documents
 from arangopipe.model.graph import Edge, Graph, kind_of
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import Direction, Step, Vocabulary
+from arangopipe.store.scope import redacted
 from arangopipe.store.sql.reading import EDGE, NODE, NodeRow, Reader, states
 
 EdgeRow = tuple[int, int, int, int, str | None]
@@ -43,7 +44,14 @@ class Side(NamedTuple):
 class Edges(Sequence[Edge]):
     """The edges of a walk, made when they are first looked at: many readers want only the nodes."""
 
-    def __init__(self, rows: Iterable[EdgeRow], names: Mapping[int, str], texts: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        rows: Iterable[EdgeRow],
+        names: Mapping[int, str],
+        texts: Mapping[int, str],
+        hidden: Container[int] = (),
+    ) -> None:
+        self._hidden = hidden
         self._made: tuple[Edge, ...] | None = None
         self._rows = rows
         self._names = names
@@ -51,9 +59,11 @@ class Edges(Sequence[Edge]):
 
     def _edges(self) -> tuple[Edge, ...]:
         if self._made is None:
-            names, texts = self._names, self._texts
+            names, texts, hidden = self._names, self._texts, self._hidden
             self._made = tuple(
-                Edge(texts[kind], names[source], names[target], revision, document or documents.EMPTY)
+                Edge(texts[kind], names[source], names[target])
+                if source in hidden or target in hidden
+                else Edge(texts[kind], names[source], names[target], revision, document or documents.EMPTY)
                 for source, kind, target, revision, document in dict.fromkeys(self._rows)
                 if source in names and target in names
             )
@@ -81,11 +91,14 @@ class Walk:
         self._vocabulary = vocabulary
         self._sign = -1 if direction == "upstream" else 1
         self._direction = direction
+        self._hidden: dict[int, int] = {}
+        """What the walk came to that is not shown, and how far away it is."""
 
     def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
         """Walk from nodes that must exist, up to `depth` edges and `limit` nodes."""
-        if self._reader.dialect.walk is not None and len(start) == 1 and depth is None and limit >= AT_ONCE:
-            graph = self._at_once(self._reader.dialect.walk, start[0])
+        statement = self._reader.dialect.walk if self._reader.shown is None else None
+        if statement is not None and len(start) == 1 and depth is None and limit >= AT_ONCE:
+            graph = self._at_once(statement, start[0])
             if graph is not None:
                 return graph
         starts = [self._start(node_id) for node_id in dict.fromkeys(start)]
@@ -95,6 +108,8 @@ class Walk:
         kinds = frozenset(map(kind_of, start))
         while frontier and not truncated:
             found, frontier, kinds = self._step(frontier, kinds, edges, depths)
+            if self._reader.shown is not None:
+                found, frontier = self._within_scope(found, frontier, level + 1, depth)
             if found and depth is not None and level >= depth:
                 truncated = True
                 break
@@ -103,7 +118,23 @@ class Walk:
                 truncated = True
                 found = self._first(found, limit - len(depths))
             depths.update(dict.fromkeys(found, self._sign * level))
-        return self._graph(self._reader.by_ids(depths), depths, edges, truncated)
+        return self._graph(self._reader.of_ids(NODE, depths), depths, edges, truncated, limit)
+
+    def _within_scope(
+        self, found: list[int], frontier: list[int], level: int, depth: int | None
+    ) -> tuple[list[int], list[int]]:
+        """Keep what is hidden apart: a walk does not go on there."""
+        fresh = [id for id in found if id not in self._hidden]
+        shown = (self._reader.shown or self._reader).names(fresh)
+        if depth is None or level <= depth:
+            self._hidden.update((id, level) for id in fresh if id not in shown)
+        return [id for id in fresh if id in shown], [id for id in frontier if id in shown]
+
+    def _redacted(self, room: int) -> dict[int, tuple[str, int]]:
+        """Return ids and distances of hidden things, the nearest first, as far as there is room."""
+        rows = self._reader.names(self._hidden) if self._hidden and room > 0 else {}
+        found = sorted((self._hidden[id], node_id, id) for id, node_id in rows.items())
+        return {id: (node_id, self._sign * level) for level, node_id, id in found[:room]}
 
     def _start(self, node_id: str) -> int:
         row = self._reader.get(node_id)
@@ -132,7 +163,7 @@ class Walk:
         nodes = {row[0]: row[:8] for row in rows if row[2] is not None}
         start = next(id for id, row in nodes.items() if row[1] == term and row[2] == key)
         depths, edges = self._followed(start, rows)
-        return self._graph(sorted(nodes.values()), depths, edges, truncated=False)
+        return self._graph(sorted(nodes.values()), depths, edges, False, AT_ONCE)
 
     def _followed(self, start: int, rows: Iterable[Any]) -> tuple[dict[int, int], list[EdgeRow]]:
         """Return the depths of what the edges among rows lead to, and these edges as they are come to."""
@@ -224,17 +255,24 @@ class Walk:
         depths: Mapping[int, int],
         edges: Iterable[EdgeRow],
         truncated: bool,
+        limit: int,
     ) -> Graph:
-        texts = self._reader.terms.texts(self._reader.cursor, *{row[1] for row in rows})
+        texts = self._reader.texts(rows)
         ids = [f"{texts[row[1]]}/{row[2]}" for row in rows]
         nodes = self._reader.nodes(rows)
         integers = [row[0] for row in rows]
         names = dict(zip(integers, ids, strict=True))
+        start = tuple([names[id] for id in takewhile(lambda id: depths[id] == 0, depths)])
+        found = dict(zip(ids, nodes, strict=True))
+        levels = dict(zip(ids, map(depths.__getitem__, integers), strict=True))
+        hidden = self._redacted(limit - len(depths))
+        for id, (node_id, level) in hidden.items():
+            names[id], found[node_id], levels[node_id] = node_id, redacted(node_id), level
         return Graph(
-            tuple([names[id] for id in takewhile(lambda id: depths[id] == 0, depths)]),
-            dict(zip(ids, nodes, strict=True)),
-            dict(zip(ids, map(depths.__getitem__, integers), strict=True)),
-            Edges(edges, names, texts),
+            start,
+            found,
+            levels,
+            Edges(edges, names, texts, hidden),
             {kind: edge.depends for kind, edge in self._vocabulary.edges.items() if edge.depends},
-            truncated,
+            truncated or len(hidden) < len(self._hidden),
         )
