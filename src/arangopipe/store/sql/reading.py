@@ -81,6 +81,7 @@ class Reader:
         self.shown = None if scope is None else Shown(self, scope)
         self._last_term: int | None = -1
         self._state: State | None = None
+        self._assumes = False
 
     def term(self, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
@@ -111,6 +112,25 @@ class Reader:
         # A server plans a statement only once that has no parameters; there is no term 0.
         self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,)
+
+    def assume(self, last_term: int | None, state: State) -> None:
+        """Take for granted what another reader found, for one statement (see `with_state`)."""
+        self._last_term, self._state = last_term, state
+        self._assumes = True
+
+    def with_state(self, sql: str, columns: str, params: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement; none where what was taken for granted is not so.
+
+        `columns` are those of the row that tells, which is known by 0 in the second place.
+        """
+        if not self._assumes:
+            return self.cursor.execute(sql, params).fetchall()
+        state = STATE.format(self.terms.known("kinds") or 0)
+        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS state(last, nodes, number, revision)"
+        rows = self.cursor.execute(sql, params).fetchall()
+        ((last, *_, revision, _, _, number),) = [row for row in rows if row[1] == 0]
+        known = self._state is not None and (last, number, revision) == (self._last_term, *self._state[1:])
+        return [row for row in rows if row[1] != 0] if known else []
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""

@@ -49,7 +49,7 @@ from arangopipe.store.sql import backups, maintenance, migrate, questions, readi
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, Reader
+from arangopipe.store.sql.reading import NODE, Reader, State
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
@@ -81,6 +81,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         self._terms = Terms(database.dialect)
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
+        self._known: tuple[Vocabulary, int | None, State] | None = None
         self._now = _Now()
         self._scope: Scope | None = None
 
@@ -153,6 +154,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
             own = reader.nodes(reader.cursor.execute(sql, (reader.term("kinds"),)).fetchall())
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
+        self._known = self._vocabulary, reader.last_term(), reader.state()
         return self._vocabulary
 
     @contextmanager
@@ -261,6 +263,14 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> Graph:
         check_bound("limit", limit, 1)
         check_bound("depth", 0 if depth is None else depth, 0)
+        known, dialect = self._known, self._database.dialect
+        if known is not None and as_of is None and dialect.walk is not None and self._now.reader is None:
+            vocabulary, last, state = known
+            with self._read(None, one=True) as reader:
+                reader.assume(last, state)
+                graph = Walk(reader, vocabulary, direction).at_once(start, depth, limit)
+                if graph is not None:
+                    return graph
         with self._read(as_of) as reader:
             return Walk(reader, self._vocabulary_in(reader), direction).run(start, depth, limit)
 

@@ -22,7 +22,8 @@ AT_ONCE = 256
 
 FOUND_NODE = f"{NODE}, 0, 0"
 FOUND_EDGE = "each, kind, NULL, NULL, NULL, NULL, revision, document, source, target"
-"""Columns of a node and of an edge in one result; the edge follows the integer it was found from."""
+FOUND_STATE = "last, 0, NULL, NULL, NULL, NULL, revision, NULL, nodes, number"
+"""Columns of a node, an edge and a state in one result; the edge follows the integer it was found from."""
 
 
 class Side(NamedTuple):
@@ -96,11 +97,8 @@ class Walk:
 
     def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
         """Walk from nodes that must exist, up to `depth` edges and `limit` nodes."""
-        statement = self._reader.dialect.walk if self._reader.shown is None else None
-        if statement is not None and len(start) == 1 and depth is None and limit >= AT_ONCE:
-            graph = self._at_once(statement, start[0])
-            if graph is not None:
-                return graph
+        if (graph := self.at_once(start, depth, limit)) is not None:
+            return graph
         starts = [self._start(node_id) for node_id in dict.fromkeys(start)]
         depths = dict.fromkeys(starts[:limit], 0)
         edges: list[EdgeRow] = []
@@ -142,9 +140,13 @@ class Walk:
             raise NotFound(f"{node_id} is not there: nothing to walk from")
         return row[0]
 
-    def _at_once(self, statement: str, node_id: str) -> Graph | None:
+    def at_once(self, start: Sequence[str], depth: int | None, limit: int) -> Graph | None:
         """Return a whole walk by one query; None where it must go step by step."""
-        reader, sides = self._reader, self._sides(frozenset(self._vocabulary.nodes))
+        reader, statement = self._reader, self._reader.dialect.walk
+        bounded = len(start) > 1 or depth is not None or limit < AT_ONCE or reader.shown is not None
+        if statement is None or bounded:
+            return None
+        sides = self._sides(frozenset(self._vocabulary.nodes))
         if not sides or any(side.open for side in sides):
             return None
         far = [f"{side.far}, kind IN ({', '.join(map(str, side.leading)) or 'NULL'})" for side in sides]
@@ -155,14 +157,14 @@ class Walk:
             nodes=states("node", FOUND_NODE, "id = each", reader.at),
             limit=AT_ONCE,
         )
-        kind, key = split_id(node_id)
+        kind, key = split_id(start[0])
         term = reader.term(kind)
-        rows = reader.cursor.execute(sql, (term, key) if reader.at is None else (term, key) * 2).fetchall()
+        rows = reader.with_state(sql, FOUND_STATE, (term, key) if reader.at is None else (term, key) * 2)
         if not rows:
             return None
         nodes = {row[0]: row[:8] for row in rows if row[2] is not None}
-        start = next(id for id, row in nodes.items() if row[1] == term and row[2] == key)
-        depths, edges = self._followed(start, rows)
+        first = next(id for id, row in nodes.items() if row[1] == term and row[2] == key)
+        depths, edges = self._followed(first, rows)
         return self._graph(sorted(nodes.values()), depths, edges, False, AT_ONCE)
 
     def _followed(self, start: int, rows: Iterable[Any]) -> tuple[dict[int, int], list[EdgeRow]]:
