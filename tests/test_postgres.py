@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from arangopipe import InvalidInput, StoreError, StoreUnavailable, connect
+from arangopipe import ArangoPipe, InvalidInput, NotFound, StoreError, StoreUnavailable, connect
 from arangopipe.errors import PermissionDenied, SchemaMismatch
 from arangopipe.model import attributes
 from arangopipe.model.filters import parse, parse_order
@@ -26,7 +27,7 @@ from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
-from arangopipe.testing.build import run, write
+from arangopipe.testing.build import edge, edge_kind, named, node_kind, run, write
 from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]
@@ -327,6 +328,65 @@ ALTER TABLE arangopipe.change DROP COLUMN origin; UPDATE arangopipe.alembic_vers
 INDEXES = (
     "SELECT string_agg(indexdef, ';' ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'arangopipe'"
 )
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_what_is_read_within_is_of_one_moment(place: str, url: str, tmp_path: Path) -> None:
+    with open_store(url if place == "server" else f"sqlite:///{tmp_path / 'it.db'}") as store:
+        write(store, run("01"))
+        with store.one_moment():
+            before = store.count("run"), store.head()
+            write(store, run("02"))
+            with store.one_moment():
+                assert (store.count("run"), store.head()) == before
+            assert store.get(["run/02"]) == (None,)
+            assert store.head(as_of=2) == before[1]
+        assert store.count("run") == {None: 2}
+
+
+def test_a_walk_that_rests_on_what_was_is_walked_again(url: str) -> None:
+    report, data = named("reports", "r"), named("datasets", "d")
+    with open_store(url) as store, open_store(url) as other:
+        write(other, data)
+        for _ in range(2):
+            assert store.traverse([data.id], "downstream").depths == {data.id: 0}
+        write(other, node_kind("reports"), edge_kind("cites", "reports", "datasets", "from"))
+        write(other, report, edges=[edge("cites", report, data)])
+        assert store.traverse([data.id], "downstream").depths == {data.id: 0, report.id: 1}
+        with pytest.raises(NotFound):
+            store.traverse(["reports/none"], "downstream")
+
+
+DATA = named("datasets", "d")
+ROUNDS: dict[str, tuple[int, Callable[[ArangoPipe], Any]]] = {
+    "run by name": (2, lambda pipe: pipe.lookup_run("trained")),
+    "dataset by name": (1, lambda pipe: pipe.lookup_dataset("d")),
+    "downstream": (1, lambda pipe: pipe.downstream(DATA)),
+    "lineage": (3, lambda pipe: pipe.lineage(DATA)),
+    "page of a search": (
+        4,
+        lambda pipe: pipe.search("run", "params.alpha = 1", order_by="metrics.rmse", limit=50),
+    ),
+}
+"""How often a question waits for the server: each statement is one round trip."""
+
+
+@pytest.mark.parametrize("question", ROUNDS)
+def test_a_question_is_a_few_statements(question: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, ask = ROUNDS[question]
+    with connect(url, capture=False) as pipe:
+        data = pipe.register_dataset("d")
+        for i in range(60):
+            pipe.log_run(name=f"r{i}", dataset=data, params={"alpha": 1}, metrics={"rmse": i / 60})
+        pipe.log_run(name="trained", dataset=data, params={"alpha": 2}, metrics={"rmse": 0.5})
+        ask(pipe)
+        asked: list[str] = []
+        execute = Session.execute
+        monkeypatch.setattr(
+            Session, "execute", lambda self, sql, *given: (asked.append(sql), execute(self, sql, *given))[1]
+        )
+        ask(pipe)
+    assert len(asked) == number, "\n".join(asked)
 
 
 def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:

@@ -133,6 +133,7 @@ class Postgres(Database):
     @contextmanager
     def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+            session.settle()
             if not one or session.is_pooled:
                 session.begin_read()
             try:
@@ -161,6 +162,7 @@ class Postgres(Database):
     def _write(self, work: Callable[[Cursor], T], patience: float, state: dict[str, bool]) -> T:
         with self._errors(), self._pool.lent(min(patience, POOL_SECONDS)) as session:
             try:
+                session.settle()
                 session.begin(self._begin, patience)
                 result = work(session)
                 state["committing"] = True
@@ -176,6 +178,7 @@ class Postgres(Database):
     def lent(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a connection of the pool in autocommit mode, to look at something."""
         with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+            session.settle()
             yield session.driver
 
     @contextmanager

@@ -19,7 +19,6 @@ from arangopipe.model.expressions import (
     Expression,
     OrderKey,
     Path,
-    path_text,
     paths,
     predicate,
     sort_key,
@@ -28,7 +27,7 @@ from arangopipe.model.graph import Node, Page
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, joined
+from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, indexed_paths, joined
 from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.loading import chunks, records
 from arangopipe.store.sql.reading import Reader, make_node
@@ -170,8 +169,8 @@ class Search:
 
     def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
         """Return the interned path into nodes of a kind, and that of its array elements."""
-        text = f"{kind}:{path_text(segments)}"
-        return self.reader.term(text), self.reader.term(f"{text}[]")
+        path, element = indexed_paths(kind, tuple(segments))
+        return self.reader.term(path), self.reader.term(element)
 
     def of_ids(self, ids: Iterable[int], read: Iterable[Path]) -> Iterator[Record]:
         """Yield the records of some integer ids, with what `read` needs."""
@@ -179,11 +178,7 @@ class Search:
 
     def size(self) -> int:
         """Return about how many nodes of the kind there are, and seldom fewer."""
-        nodes: int
-        if self._dialect.batched:
-            nodes = self.reader.state()[0]
-        else:
-            (nodes,) = self.reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        nodes = self.reader.state()[0]
         return nodes // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else nodes
 
     def condition(self) -> Condition:
