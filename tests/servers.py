@@ -99,7 +99,18 @@ class Server:
 
     def _make(self, origin: Server | None) -> None:
         if origin is not None:
-            self.run("pg_basebackup", "-D", self.data, "-d", origin.url("postgres"), "-R", "-X", "stream")
+            self.run(
+                "pg_basebackup",
+                "-D",
+                self.data,
+                "-d",
+                origin.url("postgres"),
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+            )
             return
         # Another order than that of code points, where the build knows one: nothing may lean on the server's.
         icu = ["--locale-provider=icu", "--icu-locale=en"] if self.version == 15 else []

@@ -20,8 +20,8 @@ from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Put
 from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
-from arangopipe.store.settings import place
-from arangopipe.store.sql import address, refusals
+from arangopipe.store.settings import absolute, place
+from arangopipe.store.sql import address, refusals, session
 from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
@@ -71,7 +71,17 @@ def test_what_is_not_ours_goes_to_libpq_and_secrets_are_not_shown(given: str, li
 
 @pytest.mark.parametrize(
     "options",
-    ["schema=", "schema=pg_x", "schema=" + "x" * 64, "isolation=chaos", "connections=0", "connections=many"],
+    [
+        "timeout=-1",
+        "timeout=soon",
+        "connect_timeout=soon",
+        "schema=",
+        "schema=pg_x",
+        "schema=" + "x" * 64,
+        "isolation=chaos",
+        "connections=0",
+        "connections=many",
+    ],
 )
 def test_options_that_cannot_be_are_named(options: str) -> None:
     with pytest.raises(InvalidInput, match=options.partition("=")[0]):
@@ -81,6 +91,22 @@ def test_options_that_cannot_be_are_named(options: str) -> None:
 def test_an_option_that_nobody_knows_is_named() -> None:
     with pytest.raises(InvalidInput, match="shcema"):
         open_store("postgresql://127.0.0.1/db?shcema=x")
+
+
+@pytest.mark.parametrize("password", ["sesame@open", "open/sesame", "open?sesame", "open%sesame", "a:sesame"])
+def test_a_password_that_is_not_written_as_it_must_be_is_not_shown(password: str) -> None:
+    url = f"postgresql://ann:{password}@127.0.0.1:1/db"
+    assert "sesame" not in absolute(url)
+    with pytest.raises((InvalidInput, StoreUnavailable)) as raised:
+        open_store(url)
+    assert "sesame" not in str(raised.value)
+    assert "%40" in str(raised.value) or password == "a:sesame"
+
+
+def test_the_value_of_an_unknown_option_is_not_shown() -> None:
+    with pytest.raises(InvalidInput, match="pasword") as raised:
+        open_store("postgresql://ann@127.0.0.1:1/db?pasword=sesame")
+    assert "sesame" not in str(raised.value)
 
 
 def test_two_schemas_are_two_places_whatever_else_an_address_says() -> None:
@@ -261,6 +287,29 @@ def test_readers_see_one_moment_while_others_write(url: str) -> None:
             over.set()
             reader.join()
     assert set(seen) <= {0}
+
+
+def test_behind_a_pooler_each_transaction_brings_its_settings(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As PgBouncer does, which gives clients numbers of processes of its own.
+    monkeypatch.setattr(session, "INTRODUCE", session.INTRODUCE.replace("= $1", "= -$1"))
+    schemas = ["say%20%22x%22", "it%27s"]
+    stores = [open_store(f"{url}?schema={schema}&timeout=9") for schema in schemas]
+    for number, store in enumerate(stores, 1):
+        store.write(Batch(f"{number}", tuple(Put(run(f"{i}", x=i)) for i in range(number))), patience=3)
+    for number, store in enumerate(stores, 1):
+        assert store.count("run") == {None: number}
+        assert len(store.get([f"run/{i}" for i in range(3)])) == 3
+        assert store.get(["run/0"]) != (None,)
+        assert len(store.search("run", parse("x = 0")).items) == 1
+        assert [len(chunk["x"]) for chunk in store.columns("run", ["x"])] == [number]
+        assert store.query("SELECT count(*) FROM node").rows == ((number,),)  # type: ignore[attr-defined]
+        with store._database.lent() as driver:  # type: ignore[attr-defined]
+            for name in ("pg_prepared_statements", "pg_settings WHERE source = 'session'"):
+                found = driver.execute(f"SELECT * FROM {name}".encode()).fetchall()
+                assert [row[0] for row in found if "client_encoding" not in row] == []
+        store.close()
 
 
 # --- schemas ---------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ from arangopipe.spool import files as spool
 from arangopipe.store import open_store
 from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
 from arangopipe.store.offline import OfflineStore
+from arangopipe.store.remote import pool
 from arangopipe.store.remote.address import address_of
 from arangopipe.store.sql import SQLiteStore
 from arangopipe.testing import strategies
@@ -545,6 +546,24 @@ def test_who_cannot_be_reached_is_named_in_the_end(flaky: Flaky) -> None:
         flaky.mode = "hang"
         with pytest.raises(StoreUnavailable, match="not answer in time"):
             store.write(Batch(uuid7(), (Put(Node("run", "01")),)), patience=0.2)
+
+
+def test_a_server_that_hangs_is_told_from_one_that_takes_long(
+    behind: Store, flaky: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "QUIET", 0.2)
+    monkeypatch.setattr(pool, "LIVES", 0.5)
+    with open_store(flaky.url) as store:
+        write(store, run("01"))
+        flaky.plan.append("slow")
+        assert store.head().number == 1, "it takes two seconds, and says meanwhile that it lives"
+        assert "good /health" in flaky.seen
+        flaky.mode = "hang"
+        with pytest.raises(StoreUnavailable, match="nor say that it lives"):
+            store.head()
+        assert sum("store/head" in line for line in flaky.seen if "hang" in line) == 1
+        flaky.heal()
+        assert store.head().number == 1
 
 
 def train(pipe: arangopipe.ArangoPipe, then: Callable[[], object] = lambda: None) -> None:

@@ -207,10 +207,13 @@ class Reader(Session):
     def edges(
         self, ref: Ref, kinds: Sequence[str] = (), *, limit: int = MAX_PAGE, as_of: When = None
     ) -> tuple[Edge, ...]:
-        """Return the edges that touch a thing, of all kinds or of some."""
+        """Return the edges that touch a thing, of all kinds or of some; `NotFound` where it is not there."""
         references = self.references(as_of)
         names = [references.edge_kind(kind).name for kind in texts(kinds)]
-        return self.store.edges([references.any_id(ref)], names, limit, moment_of(as_of))
+        found = self.store.edges([references.any_id(ref)], names, limit, moment_of(as_of))
+        if not found:
+            references.any_node(ref)  # what is not there has none either, and is said to be not there
+        return found
 
     def _walk(self, ref: Ref, direction: Direction, depth: int | None, limit: int, as_of: When) -> Graph:
         start = self.references(as_of).any_id(ref)

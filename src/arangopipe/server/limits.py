@@ -24,9 +24,10 @@ class Limits:
     """What a server bounds.
 
     `body`: bytes of a body, also unpacked, and of a line of a stream. `depth`: levels of JSON. `seconds`:
-    for a whole body to arrive, and between two pieces of a stream. `connections`: open at once.
-    `head_seconds`: for the head of a request to arrive. `stop_seconds`: for requests in flight
-    to end when the server stops.
+    for a whole body to arrive, between two pieces of a stream, and for a client that takes nothing of an
+    answer. `connections`: open at once.
+    `head_seconds`: for the head of a request to arrive. `idle_seconds`: that a connection stays open for
+    another request. `stop_seconds`: for requests in flight to end when the server stops.
     """
 
     body: int = 32_000_000
@@ -34,6 +35,7 @@ class Limits:
     seconds: float = 60.0
     connections: int = 512
     head_seconds: float = 15.0
+    idle_seconds: float = 5.0
     stop_seconds: float = 30.0
 
 
