@@ -49,6 +49,12 @@ N_NODE = (
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
 
+HAS_WORD = {
+    "name": ("n.name IS NOT NULL", "n.name IS NULL"),
+    "project": ("n.project <> ''", "n.project = ''"),
+}
+"""Of own words with an index: tests whether a node has one, and whether it has none."""
+
 FIRST_ROWS = 104
 """So many rows are fetched at first where documents decide which of them are taken."""
 
@@ -195,6 +201,8 @@ class Search:
             return self._by_key_then(self.reader.at, after, limit)
         if self.reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
             return self._by_value(self._order[0], after, limit)
+        if self.reader.at is None and len(self._order) == 1 and self._order[0].path.text in HAS_WORD:
+            return self._by_word(self._order[0], after, limit)
         return self._sorted(self.matching(key.path for key in self._order), after)
 
     def _is_indexed(self, path: Path) -> bool:
@@ -239,6 +247,36 @@ class Search:
                 sql, params = " AND n.key < ?", [after[2]]
         rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
         return (([], node, row[0]) for row, node in rows)
+
+    # In the order of names or projects that were asked for
+
+    def _by_word(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
+        """Yield what has the word in its order, then what has none, by creation."""
+        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
+        if driver is not None:
+            rare = self.reader.rows(*self._select(condition, driver))
+            return self._sorted(self._matching(rare, [key.path], undecided), after)
+        return self._worded(key, condition, undecided, after, limit)
+
+    def _worded(
+        self, key: OrderKey, condition: Condition, undecided: Sequence[Expression], after: After, limit: int
+    ) -> Iterator[Found]:
+        word = key.path.text
+        direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
+        missing = after is not None and bool(after[0][0][0])
+        for test, has in zip(HAS_WORD[word], (True, False), strict=True):
+            if missing and has:
+                continue
+            place = f"n.{word} {direction}, n.id {direction}" if has else f"n.id {direction}"
+            more, params = f" AND {test}", []
+            if after is not None and has != missing:
+                more += f" AND (n.{word}, n.id) {follows} (?, ?)" if has else f" AND n.id {follows} ?"
+                params = [after[0][0][-1], after[1]] if has else [after[1]]
+            sql = self._select(condition, None, more, params, place)
+            for row, node in self._first(limit, undecided, *sql):
+                yield [sort_key([getattr(node, word)]) if has else MISSING], node, row[0]
+
+    # As of a change
 
     def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
         """Yield what matched at a change, the newest first, as it is asked for."""
