@@ -44,6 +44,8 @@ def test_compare_five_runs(visitor: Visitor) -> None:
     expect(runs.locator("tbody tr").first).to_contain_text(story.BEST)
     expect(runs.locator("tbody tr").last).to_contain_text("net-0")
     expect(page.locator("#plots svg")).to_have_count(2)
+    # Curves are drawn when they come into sight.
+    page.get_by_role("link", name="Curves").click()
     expect(page.locator("#curves svg")).to_have_count(2)
     page.get_by_role("link", name="Leave out net-0").click()
     visitor.settled()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -245,6 +246,40 @@ def test_connections_are_bounded(served: Serve) -> None:
     finally:
         for connection in held:
             connection.close()
+
+
+class Endless(MemoryStore):
+    """A store whose changes never end, and which notes when nobody reads them any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
+        first = next(super().changes(0, 1, entries))
+        try:
+            while limit != 1:
+                yield first._replace(reason=os.urandom(5_000).hex())  # what packs well fills no piece
+            yield first
+        finally:
+            if limit != 1:
+                self.let_go.set()
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["goes away", "does not read"])
+@pytest.mark.parametrize("line", ["POST /api/v1/store/changes", "GET /api/v1/export"])
+def test_an_answer_that_nobody_takes_is_let_go(served: Serve, line: str, goes: bool) -> None:
+    store = Endless()
+    url = served(store, limits=Limits(seconds=60.0 if goes else 0.5))
+    for name in ("b-1", "b-2"):  # of one change there is an end
+        assert http.post(f"{url}/api/v1/batches", json=batch(name)).is_success
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
+        connection.sendall(f"{line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+        assert not store.let_go.is_set()
+        assert goes or store.let_go.wait(SECONDS)
+    assert store.let_go.wait(SECONDS)
 
 
 def test_no_piece_of_an_answer_waits(monkeypatch: pytest.MonkeyPatch, served: Serve) -> None:

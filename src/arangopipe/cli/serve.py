@@ -23,7 +23,12 @@ BOUNDS = (
     _bound("--max-body", 32, "MB", "How large a body may be, also unpacked; bundles may be of any size."),
     _bound("--max-connections", 512, "N", "How many connections may be open at once."),
     _bound("--head-timeout", 15, "SECONDS", "How long the head of a request may take to arrive."),
-    _bound("--body-timeout", 60, "SECONDS", "How long a body may take, or the next piece of a bundle."),
+    _bound(
+        "--body-timeout",
+        60,
+        "SECONDS",
+        "How long a body may take, the next piece of a bundle, and a client that takes no answer.",
+    ),
     _bound("--idle-timeout", 5, "SECONDS", "How long a connection stays open for another request."),
     _bound("--stop-timeout", 30, "SECONDS", "How long requests in flight may take once it is told to stop."),
 )

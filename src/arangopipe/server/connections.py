@@ -1,4 +1,4 @@
-"""Connections as the server keeps them: so many at once, and none that never says what it wants."""
+"""Connections as the server keeps them: so many at once, and none that neither speaks nor listens."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _SENT = re.compile(r""": (?:bytearray\()?b['"]""")
 
 
 class Connection(H11Protocol):
-    """One connection; refused where there are too many, closed where the head of a request does not come."""
+    """One connection; refused where there are too many, closed where nothing comes or nothing is taken."""
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     @property
     def limits(self) -> Limits:
@@ -52,7 +53,23 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
         self._head_came()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait until the client takes what it was sent, but not for ever: a read of the store stays open."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on, since the client has taken something."""
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or has too large a head."""

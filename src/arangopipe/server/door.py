@@ -38,6 +38,8 @@ OPEN: Mapping[str, tuple[str, ...]] = {
 """What is answered to everyone: paths and methods, and files below `/static/`."""
 
 HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",

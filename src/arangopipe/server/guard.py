@@ -55,10 +55,8 @@ from arangopipe.store.base import (
     NativeQuery,
     Replica,
     Rows,
-    Scoped,
     Size,
     Store,
-    able,
     check_bound,
 )
 from arangopipe.store.scope import PERSONAL
@@ -82,8 +80,7 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         self.exports = tuple(name for name in principal.roles if may(principal, "export", name))
         self._store = store
         self._sight = Sight(store, principal)
-        scoped = able(store, Scoped, "show users their projects alone")  # type: ignore[type-abstract]
-        self._part = scoped.within(self._sight.scope)
+        self._part = self._sight.scoped.within(self._sight.scope)
         self._ledger = Ledger(self._sight)
 
     def close(self) -> None:

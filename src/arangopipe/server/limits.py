@@ -24,7 +24,8 @@ class Limits:
     """What a server bounds.
 
     `body`: bytes of a body, also unpacked, and of a line of a stream. `depth`: levels of JSON. `seconds`:
-    for a whole body to arrive, and between two pieces of a stream. `connections`: open at once.
+    for a whole body to arrive, between two pieces of a stream, and for a client that takes nothing of an
+    answer. `connections`: open at once.
     `head_seconds`: for the head of a request to arrive. `idle_seconds`: that a connection stays open for
     another request. `stop_seconds`: for requests in flight to end when the server stops.
     """

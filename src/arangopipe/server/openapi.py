@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from arangopipe.server import problems
+from arangopipe.server import door, examples, problems
 from arangopipe.server.wire import Problem
 
 DESCRIPTION = """\
@@ -48,6 +48,21 @@ ALWAYS = (413, 421, 422, 429, 500, 503)
 
 _BODY = (408, 413, 415)
 
+PROOFS = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token, as `arangopipe token create` or `POST /api/v1/tokens` makes it.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": door.COOKIE,
+        "description": "A session of a browser; what changes anything needs the header X-CSRF-Token besides.",
+    },
+}
+"""By what one proves who one is; a server without users asks for nothing."""
+
 
 def operation_id(route: APIRoute) -> str:
     """Return the name of an operation: that of its function."""
@@ -79,6 +94,8 @@ def described(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs", {}), "Problem": problem}
+    document["components"]["securitySchemes"] = PROOFS
+    document["security"] = [{}, *({name: []} for name in PROOFS)]
     for path, operations in document.get("paths", {}).items():
         for method, operation in operations.items():
             _complete(path, method, operation)
@@ -87,6 +104,10 @@ def described(app: FastAPI) -> dict[str, Any]:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
+    if door.is_open(method.upper(), path):
+        operation["security"] = []
+    for said in (operation.get("requestBody", {}), *responses.values()):
+        _exemplify(operation["operationId"], said.get("content", {}).get("application/json", {}))
     responses.pop("422", None)
     statuses = {int(status) for status in responses if re.fullmatch("[45]..", status)}
     if path.startswith("/api/"):
@@ -97,3 +118,11 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         said["description"] = responses.get(str(status), said)["description"]
         responses[str(status)] = said
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _exemplify(operation: str, content: dict[str, Any]) -> None:
+    """Give a body of JSON its example."""
+    model = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    example = examples.OF_OPERATIONS.get(operation) if model == "Answered" else examples.OF_MODELS.get(model)
+    if example is not None:
+        content["example"] = example

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from arangopipe.model import chain, documents
@@ -16,6 +17,8 @@ from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Node, Points, k
 from arangopipe.model.ids import split_id
 from arangopipe.server.visible import FOLLOWING, Sight
 from arangopipe.store.scope import PERSONAL
+
+_SOME = 500
 
 
 class Ledger:
@@ -25,23 +28,32 @@ class Ledger:
         self._sight = sight
 
     def changes(self, after: int, limit: int | None, entries: bool) -> Iterator[Change]:
-        """Yield the changes after a number."""
+        """Yield the changes after a number; with `entries`, those rows of them that are visible."""
         if self._sight.principal.admin:
             yield from self._sight.store.changes(after, limit, entries)
             return
-        for change in self._sight.store.changes(after, limit, entries=True):
-            subjects = [(entry, subject_of(entry)) for entry in change.entries[1:]]
-            told = self.is_own(change) or any(self._shows_itself(subject) for _, subject in subjects)
-            rows = self._visible(change.number, subjects) if entries or not told else []
-            if not rows and not told:
-                hidden = without_words(change)
-                note = [Entry(False, None, None, chain.entry_digest(row)) for row in change.entries[:1]]
-                yield hidden._replace(entries=tuple(note)) if entries else hidden
-            else:
-                shown = plain(change)
-                words = (change.batch, change.action, change.reason, shown.origin)
-                note = [row._replace(text=chain.note_text(*words)) for row in change.entries[:1]]
-                yield shown._replace(entries=(*note, *rows) if entries else ())
+        found = self._sight.store.changes(after, limit)
+        while some := list(islice(found, _SOME)):
+            told = self._told(some)
+            for change in some:
+                if change.number not in told:
+                    yield without_words(change)
+                else:
+                    yield self._with_entries(change) if entries else plain(change)
+
+    def _told(self, changes: Sequence[Change]) -> set[int]:
+        """Return which changes touched something visible, or are the principal's own."""
+        own = {change.number for change in changes if self.is_own(change)}
+        rest = [change.number for change in changes if change.number not in own]
+        return own | self._sight.scoped.touched(self._sight.scope, rest) if rest else own
+
+    def _with_entries(self, change: Change) -> Change:
+        (whole,) = self._sight.store.changes(change.number - 1, 1, entries=True)
+        subjects = [(entry, subject_of(entry)) for entry in whole.entries[1:]]
+        shown = plain(change)
+        note = chain.note_text(change.batch, change.action, change.reason, shown.origin)
+        rows = self._visible(change.number, subjects)
+        return shown._replace(entries=(whole.entries[0]._replace(text=note), *rows))
 
     def is_own(self, change: Change) -> bool:
         """Whether the principal made a change."""
@@ -77,7 +89,7 @@ class Ledger:
                 kind, key = split_id(id)
                 if what == "node" and kind not in FOLLOWING:
                     return self._sight.by_words(Node(kind, key, project=project)) is not None
-                return since is not None and id in self._sight.nodes([id], since)
+                return since is not None and id in seen
         return subject is not None and subject in seen
 
 
@@ -121,6 +133,8 @@ def _ends(subject: Subject) -> tuple[str, ...]:
             return subject.source, subject.target
         case Node():
             return (subject.id,) if subject.kind in FOLLOWING else ()
+        case Gone(id=id):
+            return (id,)
         case str():
             return (subject,)
     return ()

@@ -17,7 +17,7 @@ from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Put, kind_of
 from arangopipe.model.ids import uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.roles import Principal, may
-from arangopipe.store.base import MAX_PAGE, AsOf, Store
+from arangopipe.store.base import MAX_PAGE, AsOf, Scoped, Store, able
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import SERVED, Scope
 
@@ -37,6 +37,7 @@ class Sight:
 
     def __init__(self, store: Store, principal: Principal) -> None:
         self.store = store
+        self.scoped = able(store, Scoped, "show users their projects alone")  # type: ignore[type-abstract]
         self.principal = principal
         self.scope = Scope(frozenset(principal.roles))
 

@@ -367,6 +367,10 @@ class Scoped(ABC):
         Its vocabulary, its last change and its history are the whole store's.
         """
 
+    @abstractmethod
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        """Return which of some changes wrote, closed or erased what a scope shows, as it was then."""
+
 
 class Announcing:
     """Ability: tell what is written through this very object, before whoever writes it goes on."""

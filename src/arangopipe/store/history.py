@@ -140,6 +140,14 @@ class History:
         if isinstance(row.value, Node):
             self._names[_name(row.value)].remove(row.value.id)
 
+    def touching(self, number: int) -> Iterator[tuple[Row, int]]:
+        """Yield each row that a change wrote, closed or erased, with the change at which it stood."""
+        for row in itertools.chain(*self.nodes.values(), *self._edges.values(), *self._points.values()):
+            if number in (row.since, row.erased):
+                yield row, number
+            if number == row.until:
+                yield row, number - 1
+
     def states(self, ref: EdgeRef | str) -> list[Row]:
         """Return every state of an edge or a node, the oldest first and the current one last."""
         rows = self.nodes.get(ref, ()) if isinstance(ref, str) else self._edges.get(ref, ())
@@ -307,6 +315,21 @@ class Shown(History):
         for edge in super().edges(node_id, at):
             if self.node(edge.source, at) and self.node(edge.target, at):
                 yield edge
+
+    def touched(self, number: int) -> bool:
+        """Whether a change touched anything that is shown."""
+        return any(self._tells(row, at) for row, at in self.touching(number))
+
+    def _tells(self, row: Row, at: int) -> bool:
+        match row.value:
+            case Node() as node:
+                if node.kind not in OWNED_BY_RUN and node.kind != "servingperf":
+                    return self._scope.admits(node.kind, node.name, node.project)
+                return at != row.erased and self.node(node.id, at) is not None
+            case Edge() as edge:
+                return bool(self.node(edge.source, at) and self.node(edge.target, at))
+            case points:
+                return at != row.erased and self.node(points.run, at) is not None
 
     def points(self, run: str, at: int) -> dict[str, list[Point]]:
         """Return the points of a run that is shown."""

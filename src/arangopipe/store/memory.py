@@ -102,6 +102,11 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         part._history = Shown(self._history, scope)
         return part
 
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        with self._at(None):
+            shown = Shown(self._history, scope)
+            return {number for number in numbers if shown.touched(number)}
+
     def vocabulary(self, reload: bool = False) -> Vocabulary:
         with self._at(None):
             return super().vocabulary(reload)

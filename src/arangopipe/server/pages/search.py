@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response
 
 from arangopipe.errors import FilterSyntaxError, InvalidInput
 from arangopipe.model.directions import known_direction
 from arangopipe.model.filters import parse, parse_order, parse_path
-from arangopipe.server.pages import finding, narrowing
+from arangopipe.server.pages import elsewhere, finding, narrowing
 from arangopipe.server.pages.asking import Asked
 from arangopipe.server.pages.download import as_csv, as_json
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.pages.texts import is_number
+from arangopipe.server.streaming import Stream
 
 NAVIGATION = Entry("Search", "/search")
 
@@ -47,7 +48,7 @@ def search(
         "order": order,
         "limit": limit,
         "usual": LIMIT,
-        "limits": list(LIMITS),
+        "limits": sorted({*LIMITS, limit}),
         "chosen": list(columns),
         "operators": list(OPERATORS),
         "problem": None,
@@ -85,6 +86,7 @@ def search(
         "items": items,
         "columns": headings,
         "cursor": found.cursor,
+        "same": elsewhere.search(ask, name, q, order, list(columns)),
     }
 
 
@@ -164,4 +166,4 @@ def download(
         "Content-Disposition": f'attachment; filename="{name}.{form}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(lines, media_type=media, headers=headers)
+    return Stream(lines, media_type=media, headers=headers)

@@ -79,6 +79,9 @@ class Dialect(ABC):
     each_text: str
     """A table ``each`` of many texts, bound as one parameter, whose column is ``value``."""
 
+    each_number: str
+    """A table of many integers, bound as one parameter, whose column is ``each``."""
+
     join: str
     """Joins two tables in the order in which they are written, where the engine must be told."""
 
@@ -203,6 +206,7 @@ class SQLiteDialect(Dialect):
     batched = False
     limited = False
     each_text = "json_each(?) AS each"
+    each_number = "(SELECT value AS each FROM json_each(?))"
     join = "CROSS JOIN"
     row = "rowid"
     this_row = "rowid = ?"
@@ -229,7 +233,7 @@ class SQLiteDialect(Dialect):
         return f"{column} IN (SELECT value FROM json_each(?))"
 
     def of_each(self, table: str, where: str) -> str:
-        return f"(SELECT value AS each FROM json_each(?)) CROSS JOIN {table} WHERE {where}"
+        return f"{self.each_number} CROSS JOIN {table} WHERE {where}"
 
     def of_value(self, where: str, order: str) -> str:
         return f"value v CROSS JOIN node n ON n.id = v.node WHERE {where}"

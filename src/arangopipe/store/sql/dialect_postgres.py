@@ -17,6 +17,7 @@ class PostgresDialect(Dialect):
     batched = True
     limited = True
     each_text = "unnest(?::text[]) AS each(value)"
+    each_number = "unnest(?::bigint[]) AS each"
     join = "JOIN"
     row = "ctid"
     this_row = "ctid = ?::tid"
@@ -71,7 +72,7 @@ class PostgresDialect(Dialect):
 
     def of_each(self, table: str, where: str) -> str:
         rows = f"SELECT * FROM {table} WHERE {where} OFFSET 0"
-        return f"unnest(?::bigint[]) AS each CROSS JOIN LATERAL ({rows}) AS {table}"
+        return f"{self.each_number} CROSS JOIN LATERAL ({rows}) AS {table}"
 
     def of_value(self, where: str, order: str) -> str:
         values = f"SELECT * FROM value v WHERE {where} ORDER BY {order}"

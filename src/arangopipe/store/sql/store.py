@@ -53,6 +53,7 @@ from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.together import Together
+from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import read_change
 
@@ -79,6 +80,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         part = copy(self)
         part._scope, part.restricted = scope, True
         return part
+
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        with self._read(None) as reader:
+            return touched(reader.cursor, self._terms, scope, numbers)
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
         check_whole(self, "write")

@@ -56,6 +56,14 @@ export async function json(address) {
   return said;
 }
 
+/** Return the page at an address, or throw an error that says what was wrong. */
+export async function html(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) throw new Error(page.querySelector("main p")?.textContent ?? `the server answered ${answer.status}`);
+  return page;
+}
+
 /** Put a failure where the reader looks. */
 export function failed(place, error) {
   const text = element("p", { textContent: `This could not be loaded: ${error.message}` });
