@@ -22,6 +22,7 @@ from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
 from arangopipe.store.settings import absolute, place
 from arangopipe.store.sql import address, refusals, session
+from arangopipe.store.sql import store as store_module
 from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
@@ -182,6 +183,18 @@ def test_a_text_that_does_not_fit_the_index_is_found_in_its_document(store: Stor
     assert not POSTGRES.holds(long)
     write(store, run("1", v=long), run("2", v="short"))
     assert [node.key for node in store.search("run", parse(f"v = '{long}'")).items] == ["1"]
+
+
+def test_the_planner_knows_what_many_changes_brought(
+    url: str, server18: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MANY_CHANGES", 3)
+    known = "SELECT reltuples FROM pg_class WHERE oid = 'arangopipe.node'::regclass"
+    with open_store("memory://") as source, open_store(url) as target:
+        for i in range(6):
+            write(source, run(f"{i}"))
+            target.append(list(source.changes(i, entries=True)))  # type: ignore[attr-defined]
+            assert server18.sql(known, url.rpartition("/")[2]) == [(-1 if i < 2 else 3 if i < 5 else 6,)]
 
 
 # --- retries and errors ----------------------------------------------------------------------------

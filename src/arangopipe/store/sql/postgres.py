@@ -190,10 +190,17 @@ class Postgres(Database):
                 connection.close()
 
     def rewrite(self) -> None:
+        self._maintain("VACUUM")
+
+    def analyze(self) -> None:
+        """Have the server learn what the tables hold, as it does by itself some minutes later."""
+        self._maintain("ANALYZE")
+
+    def _maintain(self, command: str) -> None:
         # Without the right to do so the server says so in a notice, and does it by itself some time later.
         with self.work() as connection:
             for table in ("node", "node_past", "edge", "value", "point", "series"):
-                connection.execute(f"VACUUM {self.quoted}.{table}")
+                connection.execute(f"{command} {self.quoted}.{table}")
 
     def query(self, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Found:
         from arangopipe.store.sql import native_postgres
