@@ -102,7 +102,6 @@ class AsAnyone(GuardedStore):
 class TestGuarded(StoreContract):
     gaps: ClassVar[dict[str, str]] = {
         "test_what_another_store_wrote_is_adopted": "what merging noted is not shown",
-        "test_metrics_that_are_not_finite_are_no_texts": "serving performance of nothing is hidden",
     }
 
     @pytest.fixture
