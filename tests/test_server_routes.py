@@ -102,6 +102,11 @@ def test_the_answer_says_where_it_is(api: httpx.Client) -> None:
     made = api.post("/datasets", json={"name": "a b"})
     assert given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
     assert given(api.get("/datasets/a%20b"))["key"] == made.json()["key"]
+    for path in ("/datasets", "/kinds/nodes"):
+        made = api.post(path, json={"name": "odd", **({"key": "%2f;@"} if path == "/datasets" else {})})
+        assert (
+            given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "odd"
+        )
 
 
 def test_a_taken_name(api: httpx.Client) -> None:

@@ -13,6 +13,9 @@ from arangopipe.server.asking import Administrator, AskedPipe, AsOf
 from arangopipe.server.problems import may
 from arangopipe.server.replies import reply
 
+SECONDS = 1.0
+"""So long a request looks back for the changes it asks for."""
+
 router = APIRouter()
 
 
@@ -119,7 +122,11 @@ def list_changes(
     limit: asking.Limit = 100,
     cursor: asking.Older = None,
 ) -> Response:
-    """Return the changes of the store, the newest first: who made them, when, why, and what they touched."""
+    """Return the changes of the store, the newest first: who made them, when, why, and what they touched.
+
+    It looks back for about a second. There is more as long as there is a `cursor`, also where an answer
+    holds fewer than `limit`.
+    """
     wanted = changelog.Wanted(
         actor=actor,
         since=asking.when(since, "since"),
@@ -131,7 +138,7 @@ def list_changes(
         things=changelog.things(pipe, thing, as_of) if thing else None,
         reason=reason,
     )
-    found, older = changelog.find(pipe, limit, wanted)
+    found, older = changelog.find(pipe, limit, wanted, SECONDS)
     return reply({"items": [changelog.as_json(change) for change in found], "cursor": older})
 
 

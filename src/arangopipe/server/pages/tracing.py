@@ -160,7 +160,9 @@ class _Steps:
             near = set(ids)
             names = dict.fromkeys((*forward, *backward))
             found = [edge for name in names for edge in self._read(ids, name)]
-            for edge in [*found, *self._unseen(ids)] if self._ask.store.restricted else found:
+            if self._ask.store.restricted and self._reach.cut.isdisjoint(map(standing, ids)):
+                found += self._unseen(ids)
+            for edge in found:
                 for start, end, follows in (
                     (edge.source, edge.target, edge.kind in forward),
                     (edge.target, edge.source, edge.kind in backward),
