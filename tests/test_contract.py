@@ -63,6 +63,9 @@ def serve() -> Iterator[Callable[[Store], str]]:
 @pytest.mark.slow
 @pytest.mark.xdist_group("served-memory")
 class TestServedMemory(StoreContract):
+    # Nobody serves a store in memory but tests: those of a file and of PostgreSQL say what matters.
+    __test__ = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
     @pytest.fixture
     def store(self, serve: Callable[[Store], str]) -> Iterator[Store]:
         with open_store("memory://") as behind, open_store(serve(behind)) as store:
@@ -139,6 +142,21 @@ class TestPostgreSQL15Serializable(OnPostgreSQL):
 class TestPostgreSQL18(OnPostgreSQL):
     __test__ = True
     version = 18
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres 18")
+class TestServedPostgreSQL(StoreContract):
+    @pytest.fixture
+    def store(self, serve: Callable[[Store], str], one_store18: Shared) -> Iterator[Store]:
+        address, empty = one_store18
+        with open_store(address) as behind, open_store(serve(behind)) as store:
+            yield store
+        empty()
+
+    def reopen(self, store: Store) -> Store:
+        store.close()
+        return open_store(store.url)
 
 
 def machine_test(make: type[StoreMachine], examples: int) -> type:

@@ -820,6 +820,14 @@ QUESTIONS: dict[str, tuple[Callable[[Store], Any], str]] = {
     "tag": (lambda store: store.search("run", parse("tags.who = 'ana'")), ONE_VALUE),
     "range": (lambda store: store.search("run", parse("metrics.rmse < 1")), "PRIMARY KEY (path=? AND value"),
     "newest": (lambda store: store.search("run", limit=2), "INDEX node_key"),
+    "by name": (
+        lambda store: store.search("run", order=parse_order("name desc"), limit=2),
+        "INDEX node_name",
+    ),
+    "by project": (
+        lambda store: store.search("run", order=parse_order("project"), limit=2),
+        "INDEX node_project",
+    ),
     "newest as of": (lambda store: store.search("run", limit=2, as_of=9), "MERGE (UNION ALL)"),
     "tag as of": (lambda store: store.search("run", parse("tags.who = 'ana'"), as_of=9), ONE_VALUE),
     "count": (

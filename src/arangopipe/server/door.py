@@ -54,6 +54,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
 """What goes with each 401."""
 
 LARGEST_FORM = 65_536
+"""Bytes of a form, and of any body from someone who is not known."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 

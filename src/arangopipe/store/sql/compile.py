@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from arangopipe.model import attributes
@@ -139,8 +140,7 @@ class Compiler:
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""
-        text = f"{kind}:{path_text(segments)}"
-        found = (self._reader.term(name) for name in (text, f"{text}[]"))
+        found = map(self._reader.term, indexed_paths(kind, tuple(segments)))
         return [term for term in found if term is not None]
 
     def _hop(
@@ -198,6 +198,13 @@ class Compiler:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))
         return [row[0] for row in rows]
+
+
+@lru_cache(maxsize=1_024)
+def indexed_paths(kind: str, segments: tuple[str, ...]) -> tuple[str, str]:
+    """Return what the value index calls a path into nodes of a kind, and the elements of an array there."""
+    text = f"{kind}:{path_text(segments)}"
+    return text, f"{text}[]"
 
 
 def size(expression: Expression) -> int:

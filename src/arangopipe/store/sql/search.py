@@ -19,7 +19,6 @@ from arangopipe.model.expressions import (
     Expression,
     OrderKey,
     Path,
-    path_text,
     paths,
     predicate,
     sort_key,
@@ -28,7 +27,7 @@ from arangopipe.model.graph import Node, Page
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, joined
+from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, indexed_paths, joined
 from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.loading import chunks, records
 from arangopipe.store.sql.reading import Reader, make_node
@@ -49,6 +48,12 @@ N_NODE = (
 )
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
+
+HAS_WORD = {
+    "name": ("n.name IS NOT NULL", "n.name IS NULL"),
+    "project": ("n.project <> ''", "n.project = ''"),
+}
+"""Of own words with an index: tests whether a node has one, and whether it has none."""
 
 FIRST_ROWS = 104
 """So many rows are fetched at first where documents decide which of them are taken."""
@@ -170,8 +175,8 @@ class Search:
 
     def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
         """Return the interned path into nodes of a kind, and that of its array elements."""
-        text = f"{kind}:{path_text(segments)}"
-        return self.reader.term(text), self.reader.term(f"{text}[]")
+        path, element = indexed_paths(kind, tuple(segments))
+        return self.reader.term(path), self.reader.term(element)
 
     def of_ids(self, ids: Iterable[int], read: Iterable[Path]) -> Iterator[Record]:
         """Yield the records of some integer ids, with what `read` needs."""
@@ -179,11 +184,7 @@ class Search:
 
     def size(self) -> int:
         """Return about how many nodes of the kind there are, and seldom fewer."""
-        nodes: int
-        if self._dialect.batched:
-            nodes = self.reader.state()[0]
-        else:
-            (nodes,) = self.reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        nodes = self.reader.state()[0]
         return nodes // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else nodes
 
     def condition(self) -> Condition:
@@ -200,6 +201,8 @@ class Search:
             return self._by_key_then(self.reader.at, after, limit)
         if self.reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
             return self._by_value(self._order[0], after, limit)
+        if self.reader.at is None and len(self._order) == 1 and self._order[0].path.text in HAS_WORD:
+            return self._by_word(self._order[0], after, limit)
         return self._sorted(self.matching(key.path for key in self._order), after)
 
     def _is_indexed(self, path: Path) -> bool:
@@ -244,6 +247,36 @@ class Search:
                 sql, params = " AND n.key < ?", [after[2]]
         rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
         return (([], node, row[0]) for row, node in rows)
+
+    # In the order of names or projects that were asked for
+
+    def _by_word(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
+        """Yield what has the word in its order, then what has none, by creation."""
+        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
+        if driver is not None:
+            rare = self.reader.rows(*self._select(condition, driver))
+            return self._sorted(self._matching(rare, [key.path], undecided), after)
+        return self._worded(key, condition, undecided, after, limit)
+
+    def _worded(
+        self, key: OrderKey, condition: Condition, undecided: Sequence[Expression], after: After, limit: int
+    ) -> Iterator[Found]:
+        word = key.path.text
+        direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
+        missing = after is not None and bool(after[0][0][0])
+        for test, has in zip(HAS_WORD[word], (True, False), strict=True):
+            if missing and has:
+                continue
+            place = f"n.{word} {direction}, n.id {direction}" if has else f"n.id {direction}"
+            more, params = f" AND {test}", []
+            if after is not None and has != missing:
+                more += f" AND (n.{word}, n.id) {follows} (?, ?)" if has else f" AND n.id {follows} ?"
+                params = [after[0][0][-1], after[1]] if has else [after[1]]
+            sql = self._select(condition, None, more, params, place)
+            for row, node in self._first(limit, undecided, *sql):
+                yield [sort_key([getattr(node, word)]) if has else MISSING], node, row[0]
+
+    # As of a change
 
     def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
         """Yield what matched at a change, the newest first, as it is asked for."""

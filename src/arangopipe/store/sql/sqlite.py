@@ -145,7 +145,8 @@ class SQLite(Database):
     def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors, self._borrowed() as connection:
             connection.wait_up_to(BUSY_SECONDS)
-            cursor = connection.execute("BEGIN")
+            # A statement that is read to its end is a transaction of its own.
+            cursor = connection.cursor() if one else connection.execute("BEGIN")
             try:
                 yield cursor
             except ArangopipeError:
