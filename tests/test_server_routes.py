@@ -431,6 +431,11 @@ def test_the_audit(full: httpx.Client) -> None:
     assert min(change["time"] for change in later) == since
     of_kind = given(full.get("/audit/changes", params={"kind": "deployment"}))["items"]
     assert all("deployment" in change["things"] for change in of_kind)
+    of_thing = given(full.get("/audit/changes", params={"thing": "dataset:diabetes"}))["items"]
+    assert of_thing
+    assert all("datasets" in change["things"] for change in of_thing)
+    assert given(full.get("/audit/changes", params={"reason": "nobody said that"}))["items"] == []
+    refused(full.get("/audit/changes", params={"thing": "dataset:x"}), 404, "known by its id")
     assert given(full.get("/audit/verify"))["ok"] is True
 
 

@@ -120,16 +120,13 @@ class Reader(Session):
         >>> [found.metrics["rmse"] for found in page]
         [54.2]
         """
-        found = self.store.search(
-            self.references().kind(kind).name,
-            _expression(where),
-            parse_order(order_by) if order_by is not None else (),
-            limit,
-            cursor,
-            moment_of(as_of),
-        )
+        name, expression = self.references().kind(kind).name, _expression(where)
+        order = parse_order(order_by) if order_by is not None else ()
+        with self.store.one_moment():
+            found = self.store.search(name, expression, order, limit, cursor, moment_of(as_of))
+            entities = self.entities(found.items, as_of)
         return Page(
-            self.entities(found.items, as_of),
+            entities,
             found.cursor,
             lambda after: self.search(kind, where, order_by=order_by, limit=limit, cursor=after, as_of=as_of),
         )
@@ -175,8 +172,9 @@ class Reader(Session):
 
         Both walks go `depth` edges far and visit up to `limit` nodes each.
         """
-        upstream = self._walk(ref, "upstream", depth, limit, as_of)
-        return upstream.merge(self._walk(ref, "downstream", depth, limit, as_of))
+        with self.store.one_moment():
+            upstream = self._walk(ref, "upstream", depth, limit, as_of)
+            return upstream.merge(self._walk(ref, "downstream", depth, limit, as_of))
 
     def impact(self, ref: Ref, *, as_of: When = None) -> Impact:
         """Return what depends on a thing, and the deployments among it that serve or are to."""

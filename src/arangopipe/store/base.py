@@ -58,6 +58,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -139,6 +140,15 @@ class Store(ABC):
     @abstractmethod
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         """Return all nodes of that name, the newest first; `project` "" means shared ones, None all."""
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """Have all that this thread reads within be of one moment, where the engine can do that at all."""
+        return nullcontext()
+
+    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
+        """Return the node of that key or, where there is none, all nodes of that name, the newest first."""
+        (node,) = self.get([f"{kind}/{text}"], as_of)
+        return self.find(kind, text, as_of=as_of) if node is None else (node,)
 
     @abstractmethod
     def search(
@@ -358,7 +368,7 @@ class Backup(ABC):
 
 
 class Scoped(ABC):
-    """Ability: show a part."""
+    """Ability: show a part, by projects, as if there were nothing else."""
 
     @abstractmethod
     def within(self, scope: Scope) -> Store:

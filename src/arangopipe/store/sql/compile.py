@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from arangopipe.model import attributes
@@ -36,7 +37,8 @@ COLUMNS = {"key": "key", "name": "name", "version": "version", "project": "nulli
 class Condition:
     """A condition on ``n``; `members`, where known, selects the ids that meet it.
 
-    `span` says that trying it on one node is not one look-up.
+    `span` says that trying it on one node is not one look-up; `once`, that `members` are of the kind, and
+    each is selected once.
     """
 
     sql: str
@@ -45,6 +47,7 @@ class Condition:
     members: str | None = None
     member_params: list[Any] = field(default_factory=list)
     span: bool = False
+    once: bool = False
 
 
 MAX_ITEMS = 500
@@ -129,14 +132,15 @@ class Compiler:
         if not parts:
             return NONE
         members = " UNION ".join(parts)
+        # Of an array several elements may do.
+        once = len(parts) > 1 or self._reader.term(f"{kind}:{path_text(segments)}") is not None
         equal = isinstance(leaf, Compare) and leaf.op == "="
         sql = " OR ".join(each) if equal else self._within("n.id", members)
-        return Condition(sql, params, exact, members, params, span=not equal)
+        return Condition(sql, params, exact, members, params, span=not equal, once=once)
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""
-        text = f"{kind}:{path_text(segments)}"
-        found = (self._reader.term(name) for name in (text, f"{text}[]"))
+        found = map(self._reader.term, indexed_paths(kind, tuple(segments)))
         return [term for term in found if term is not None]
 
     def _hop(
@@ -194,6 +198,13 @@ class Compiler:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))
         return [row[0] for row in rows]
+
+
+@lru_cache(maxsize=1_024)
+def indexed_paths(kind: str, segments: tuple[str, ...]) -> tuple[str, str]:
+    """Return what the value index calls a path into nodes of a kind, and the elements of an array there."""
+    text = f"{kind}:{path_text(segments)}"
+    return text, f"{text}[]"
 
 
 def size(expression: Expression) -> int:

@@ -100,6 +100,14 @@ class Dialect(ABC):
     after_name: str
     """A test whether such a node comes after one of a name (all parameters but the last) and an id."""
 
+    walk: str | None
+    """A statement that gives all edges and nodes of a walk, none of one to more than `limit` nodes; None
+    where steps are faster.
+
+    It is made of four others: of a node ``each``, `onward` selects its neighbours and whether a walk goes on
+    there, `edges` and `nodes` what is given of it.
+    """
+
     value: str
     """The columns of a value of the index ``v``."""
 
@@ -213,6 +221,7 @@ class SQLiteDialect(Dialect):
     named = "name = ?"
     by_name = "n.name, n.id DESC"
     after_name = "(n.name > ? OR n.name = ? AND n.id < ?)"
+    walk = None
     value = "v.value"
     value_order = ("v.value", "v.node")
     value_types = (("true", "v.value"),)

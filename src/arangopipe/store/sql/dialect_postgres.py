@@ -25,6 +25,15 @@ class PostgresDialect(Dialect):
     named = "left(name, 200) = left(?, 200) AND name = ?"
     by_name = "left(n.name, 200), n.name, n.id DESC"
     after_name = "left(n.name, 200) >= left(?, 200) AND (n.name > ? OR n.name = ? AND n.id < ?)"
+    # Rows of `walked` come as they are asked for: a walk goes no further than `near`.
+    walk = (
+        "WITH RECURSIVE walked(each, goes_on) AS ({start} UNION SELECT found.* FROM walked "
+        "CROSS JOIN LATERAL ({onward} OFFSET 0) AS found WHERE goes_on), "
+        "near AS MATERIALIZED (SELECT * FROM walked LIMIT {limit} + 1), "
+        "whole AS MATERIALIZED (SELECT * FROM near WHERE (SELECT count(*) FROM near) <= {limit}) "
+        "SELECT found.* FROM whole CROSS JOIN LATERAL ({edges} OFFSET 0) AS found WHERE goes_on "
+        "UNION ALL SELECT found.* FROM whole CROSS JOIN LATERAL ({nodes} OFFSET 0) AS found"
+    )
     value = "v.number, v.text, v.boolean, v.whole"
     value_order = ("v.number", "v.text", "v.boolean", "v.node")
     value_types = (

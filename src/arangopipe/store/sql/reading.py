@@ -34,8 +34,7 @@ PART = 10_000
 
 STATE = (
     "SELECT (SELECT max(id) FROM term), (SELECT coalesce(max(id), 0) FROM node), "
-    "(SELECT count(*) FROM node WHERE kind = ?), "
-    "(SELECT coalesce(max(revision), 0) FROM node WHERE kind = ?)"
+    "count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}"
 )
 State = tuple[int, int, int]
 
@@ -82,21 +81,24 @@ class Reader:
         self.shown = None if scope is None else Shown(self, scope)
         self._last_term: int | None = -1
         self._state: State | None = None
+        self._assumes = False
 
     def term(self, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
         known = self.terms.known(text)
         if known is None:
-            if self._last_term == -1 and self.dialect.batched:
-                self.state()
-            elif self._last_term == -1:
-                (self._last_term,) = self.cursor.execute("SELECT max(id) FROM term").fetchone()
-            known = self.terms.look_up(self.cursor, text, self._last_term)
+            known = self.terms.look_up(self.cursor, text, self.last_term())
         return known
 
+    def last_term(self) -> int | None:
+        """Return the last of the texts that the database has."""
+        if self._last_term == -1:
+            self.state()
+        return self._last_term
+
     def state(self) -> State:
-        """Return what many reads begin with, asked for at once: the last node, how many own kinds there are,
-        and their last change.
+        """Return what many reads begin with: the last node, how many own kinds there are, and their last
+        change.
         """
         if self._state is None:
             known = self.terms.known("kinds")
@@ -107,8 +109,28 @@ class Reader:
         return self._state
 
     def _read_state(self, kinds: int | None) -> State:
-        self._last_term, *state = self.cursor.execute(STATE, (kinds, kinds)).fetchone()
+        # A server plans a statement only once that has no parameters; there is no term 0.
+        self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,)
+
+    def assume(self, last_term: int | None, state: State) -> None:
+        """Take for granted what another reader found, for one statement (see `with_state`)."""
+        self._last_term, self._state = last_term, state
+        self._assumes = True
+
+    def with_state(self, sql: str, columns: str, params: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement; none where what was taken for granted is not so.
+
+        `columns` are those of the row that tells, which is known by 0 in the second place.
+        """
+        if not self._assumes:
+            return self.cursor.execute(sql, params).fetchall()
+        state = STATE.format(self.terms.known("kinds") or 0)
+        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS state(last, nodes, number, revision)"
+        rows = self.cursor.execute(sql, params).fetchall()
+        ((last, *_, revision, _, _, number),) = [row for row in rows if row[1] == 0]
+        known = self._state is not None and (last, number, revision) == (self._last_term, *self._state[1:])
+        return [row for row in rows if row[1] != 0] if known else []
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""
@@ -204,6 +226,19 @@ class Reader:
             where, params = where + " AND project = ?", [*params, project]
         return sorted(self._shown(self.select("node", NODE, where, *params)), key=itemgetter(0), reverse=True)
 
+    def called(self, kind: str, text: str) -> list[NodeRow]:
+        """Return the row of that key or, where there is none, those of that name, the newest first."""
+        _, key = split_id(f"{kind}/{text}")
+        term, test = self.term(kind), self.dialect.named
+        sql = " UNION ALL ".join(
+            [states("node", NODE, f"kind = ? AND {where}", self.at) for where in ("key = ?", test)]
+        )
+        times = 1 if self.at is None else 2
+        params = [*[term, key] * times, *[term, *[text] * test.count("?")] * times]
+        rows = self._shown(self.cursor.execute(sql, params).fetchall())
+        rows = [row for row in rows if row[2] == key] or rows
+        return sorted(dict.fromkeys(rows), key=itemgetter(0), reverse=True)
+
     def edges_of(self, rows: Sequence[tuple[int, int, int, int, str | None]]) -> tuple[Edge, ...]:
         """Return the edges of rows of `EDGE`, both ends of which are shown."""
         ends = {end for row in rows for end in (row[0], row[2])}
@@ -233,7 +268,7 @@ class Reader:
             rows = self.many(sql, params)
             while len(found) < limit and (part := list(islice(rows, min(limit, PART)))):
                 found.update((edge.ref, edge) for edge in self.edges_of(part))
-        return tuple(islice(found.values(), limit))
+        return tuple(found.values())[:limit]
 
     def _terms_of(self, kinds: Iterable[str]) -> list[int]:
         found = (self.term(kind) for kind in kinds)
