@@ -14,30 +14,22 @@ from typing import Any
 
 import recording
 import workload
-from stores import checkpoint
 from workload import fraction
 
 import arangopipe
 
-PROJECTS = 100
 MODELS = 10
 """Models of each project."""
 
-WIDTH = 1_000
-"""Datasets, and featuresets."""
-
 PART = 1_000
+TAGS = 5
+"""Of deployments; one of each is live."""
+
 SINGLE = 20
 """Runs that are logged one by one at the end."""
 
-TAGS = 20
-"""Of deployments; one of each is live."""
-
-CURVE = 500
+CURVE = 100
 """Points of each curve of a run that has any."""
-
-SHAPE = workload.Shape("10k", 100, 3290, 20, 5)
-"""The lineage that is drawn."""
 
 _EPOCH = datetime(2025, 1, 1, tzinfo=timezone.utc)
 _BETWEEN = timedelta(seconds=30)
@@ -45,43 +37,39 @@ _DAY = timedelta(days=1)
 _YEAR = 365 * _DAY
 
 
-def load(folder: Path, size: int) -> Iterator[int]:
-    """Log the runs of a store, going on where it was stopped; yield how many there are."""
-    with arangopipe.connect(f"sqlite:///{file(folder, size)}?durability=relaxed", actor="bench") as pipe:
-        things = _register(pipe)
+def load(path: Path, size: int, width: int) -> Iterator[int]:
+    """Log the runs of a store, going on where it was stopped; yield how many there are.
+
+    It has `width` datasets, featuresets and models, and a tenth as many projects.
+    """
+    with arangopipe.connect(f"sqlite:///{path}?durability=relaxed", actor="bench") as pipe:
+        things = _register(pipe, width)
         done = pipe.count("run")
         for first, count in workload.chunks(done, size - done, PART):
             pipe.log_runs([_run(i, things) for i in range(first, first + count)], batch_size=count)
             yield first + count
 
 
-def live(folder: Path, size: int) -> Any:
+def live(path: Path, size: int, width: int, shape: workload.Shape) -> Any:
     """Record what is not bulk: deployments, single changes, and a lineage, whose dataset is returned."""
-    path = file(folder, size)
     with arangopipe.connect(f"sqlite:///{path}?durability=relaxed", actor="bench") as pipe:
-        _deploy(pipe, max(size // 2_000, 4))
-        dataset = recording.make_lineage(pipe, SHAPE, _project(0))
-        _log_singly(pipe, _register(pipe), size)
-    checkpoint(path)
+        _deploy(pipe, width // MODELS)
+        dataset = recording.make_lineage(pipe, shape, _project(0))
+        _log_singly(pipe, _register(pipe, width), size)
     return dataset
-
-
-def file(folder: Path, size: int) -> Path:
-    """Return where the store of a size is."""
-    return folder / f"team-{size}.db"
 
 
 def _project(number: int) -> str:
     return f"project_{number:02}"
 
 
-def _register(pipe: Any) -> workload.Things:
+def _register(pipe: Any, width: int) -> workload.Things:
     """Register what runs refer to, or return it if it is there."""
-    for i in range(PROJECTS):
+    for i in range(width // MODELS):
         pipe.admin.register_project(_project(i), description=f"Body of work {i}", exist_ok=True)
     datasets = [
         pipe.register_dataset(f"dataset_{i}", location=f"s3://bench/{i}", rows=i, exist_ok=True)
-        for i in range(WIDTH)
+        for i in range(width)
     ]
     featuresets = [
         pipe.register_featureset(
@@ -100,7 +88,7 @@ def _register(pipe: Any) -> workload.Things:
             task="bench",
             exist_ok=True,
         )
-        for i in range(PROJECTS * MODELS)
+        for i in range(width // MODELS * MODELS)
     ]
     return workload.Things(datasets, featuresets, models)
 
@@ -112,8 +100,8 @@ def _skewed(i: int, place: int, count: int) -> int:
 
 def _run(i: int, things: workload.Things) -> dict[str, Any]:
     """Return the arguments of `log_run` for run number `i`."""
-    project = _skewed(i, 200, PROJECTS)
-    used = _skewed(i, 201, WIDTH)
+    project = _skewed(i, 200, len(things.models) // MODELS)
+    used = _skewed(i, 201, len(things.datasets))
     model = project * MODELS + _skewed(i, 202, MODELS)
     start = _EPOCH + i * _BETWEEN
     return {

@@ -466,6 +466,8 @@ def test_headers_that_keep_browsers_safe(admin: ArangoPipeAdmin, served: Serve) 
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert {"private", "no-store"} & {*headers["cache-control"].split(", ")}
         assert headers["referrer-policy"]
     page = httpx.get(f"{url}/runs?q=x%20y", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["location"]) == (303, "/login?next=%2Fruns%3Fq%3Dx%2520y")

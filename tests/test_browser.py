@@ -314,6 +314,13 @@ def test_what_is_printed_is_what_was_recorded(visitor: Visitor) -> None:
     expect(page.get_by_role("button")).to_have_count(0)
     expect(page.locator("#curves svg").first).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 35, 44)"
+    page.emulate_media(media="screen")
+    visitor.open("/search?q=tag+%3D+%27sweep%27&limit=20")
+    page.emulate_media(media="print")
+    rows = page.get_by_role("region", name="Results").locator("tbody tr")
+    expect(rows).to_have_count(20)
+    expect(rows.last).to_be_visible()
+    expect(page.get_by_role("checkbox")).to_have_count(0)
 
 
 def test_times_are_those_of_the_reader(visitor: Visitor) -> None:

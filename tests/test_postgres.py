@@ -23,6 +23,7 @@ from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
 from arangopipe.store.settings import absolute, place
 from arangopipe.store.sql import address, refusals, session
+from arangopipe.store.sql import store as store_module
 from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
@@ -153,12 +154,48 @@ def test_integers_and_floats_come_back_as_they_were(store: Store) -> None:
     assert [repr(v) for v in sorted(chunk["v"], key=repr)] == sorted(map(repr, values))
 
 
+ODD = {
+    "extra_float_digits": "0",
+    "bytea_output": "escape",
+    "datestyle": "'SQL, DMY'",
+    "timezone": "'Asia/Kolkata'",
+    "default_transaction_isolation": "serializable",
+    "search_path": "nowhere",
+    "enable_indexscan": "off",
+}
+
+
+def test_settings_of_the_database_change_no_answer(url: str, server18: Server) -> None:
+    for name, value in ODD.items():
+        server18.sql(f'alter database "{url.rpartition("/")[2]}" set {name} = {value}')
+    values = [1 / 3, 2**53 - 1, 123456789.12345679, "back\\slash", True, "0.1"]
+    with open_store(url) as store:
+        write(store, *(run(f"{i}", v=value) for i, value in enumerate(values)))
+        for value in values[:3]:
+            assert len(store.search("run", parse(f"v = {value}")).items) == 1
+        assert [chunk["v"] for chunk in store.columns("run", ["v"])] == [values]
+        assert list(store.check()) == []  # type: ignore[attr-defined]
+        assert verify_chain(store) == 1
+
+
 def test_a_text_that_does_not_fit_the_index_is_found_in_its_document(store: Store) -> None:
     long = "\U0001f600" * 700
     assert attributes.indexed("run", {"v": long}) == ([("v", long)], True)
     assert not POSTGRES.holds(long)
     write(store, run("1", v=long), run("2", v="short"))
     assert [node.key for node in store.search("run", parse(f"v = '{long}'")).items] == ["1"]
+
+
+def test_the_planner_knows_what_many_changes_brought(
+    url: str, server18: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MANY_CHANGES", 3)
+    known = "SELECT reltuples FROM pg_class WHERE oid = 'arangopipe.node'::regclass"
+    with open_store("memory://") as source, open_store(url) as target:
+        for i in range(6):
+            write(source, run(f"{i}"))
+            target.append(list(source.changes(i, entries=True)))  # type: ignore[attr-defined]
+            assert server18.sql(known, url.rpartition("/")[2]) == [(-1 if i < 2 else 3 if i < 5 else 6,)]
 
 
 # --- retries and errors ----------------------------------------------------------------------------

@@ -83,6 +83,37 @@ def test_no_role_of_the_page_is_a_superuser(roles: dict[str, str], server18: Ser
         assert said == [(False,)]
 
 
+# --- backups ---------------------------------------------------------------------------------------
+
+
+def test_a_dump_that_is_restored_verifies(server15: Server) -> None:
+    """Run the commands that the page shows."""
+    (shown,) = [block for block in blocks("sh") if "pg_dump" in block]
+    dump = server15.folder / "arangopipe.dump"
+    host = "arangopipe_owner@db.example.org"
+    server15.sql("create role arangopipe_owner login createdb")
+    try:
+        server15.sql("create database arangopipe owner arangopipe_owner")
+        with open_store(server15.url("arangopipe", "arangopipe_owner")) as store:
+            fill(store)
+            written = read_all(store)
+        for line in shown.splitlines():
+            program, *arguments = line.replace(host, f"arangopipe_owner@{server15.address}").split()
+            arguments = [argument.replace("arangopipe.dump", str(dump)) for argument in arguments]
+            if program == "arangopipe":
+                done = CliRunner().invoke(main, arguments)
+                assert done.exit_code == 0, done.output
+            else:
+                server15.run(program, *arguments)
+        with open_store(server15.url("restored", "arangopipe_owner")) as store:
+            assert read_all(store) == written
+            assert audit.verify(store).ok
+    finally:
+        for name in ("arangopipe", "restored"):
+            server15.sql(f"drop database if exists {name} with (force)")
+        server15.sql("drop role arangopipe_owner")
+
+
 # --- schemas ---------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -331,14 +332,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill_up(store: Store) -> int:
+def fill_up(store: Store, patience: float | None = None) -> int:
     """Write until there is no room; return how many runs were acknowledged."""
     for written in range(1_000):
         text = '{"x":"' + os.urandom(20_000).hex() + '"}'
         try:
-            store.write(Batch(uuid7(), (Put(Node("run", uuid7(), text=text)),)))
+            store.write(Batch(uuid7(), (Put(Node("run", uuid7(), text=text)),)), patience)
         except StoreUnavailable as refused:
-            if re.search("no room|disk|space", str(refused)) is None:
+            # Without room for its log a server stops.
+            if (
+                re.search("no room|disk|space" + "|reached|crashed" * (patience is not None), str(refused))
+                is None
+            ):
                 raise
             return written
     raise AssertionError("there was always room")
@@ -367,6 +372,33 @@ def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room(durable: Ser
         finally:
             durable.sql("drop database if exists full_disk with (force)")
             durable.sql("drop tablespace small")
+
+
+@pytest.mark.allowed_skip
+@pytest.mark.skipif(not THOROUGH or os.geteuid() != 0, reason="a part of make test-all, for root")
+def test_a_full_disk_of_the_log_stops_the_server_and_loses_nothing() -> None:
+    with Server(18, durable=True) as server, small_disk(server.folder / "wal", 200) as disk:
+        url = server.url("postgres")
+        with open_store(url) as store:
+            write_one(store)
+            server.stop()
+            log = server.data / "pg_wal"
+            subprocess.run(["cp", "-a", f"{log}/.", str(disk)], check=True)
+            shutil.rmtree(log)
+            log.symlink_to(disk)
+            server.start()
+            write_one(store)
+            filler = disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            written = fill_up(store, patience=1)
+            server.stop("immediate")
+            filler.unlink()
+            server.start()
+            write_one(store)
+            assert store.count("run") == {None: written + 3}
+            assert audit.verify(store).ok
 
 
 # --- processes that fork ---------------------------------------------------------------------------

@@ -189,6 +189,18 @@ def test_a_body_without_a_length_is_bounded_too(served: Serve) -> None:
     problem(http.post(url, content=iter([b"[" * 600, b"]" * 600])), 413)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/session", "/api/v1/setup", "/login"])
+def test_who_is_not_known_sends_no_large_body(served: Serve, path: str) -> None:
+    url = served(MemoryStore(), authentication=True)
+    large, small = (b'{"name": "' + b"x" * size + b'"}' for size in (70_000, 2_000))
+    for body in (large, iter([large])):
+        answer = http.post(url + path, content=body, headers={"Content-Type": "application/json"})
+        assert "65,536 bytes" in problem(answer, 413)["detail"]
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    problem(http.post(url + path, content=gzip.compress(large), headers=packed), 413)
+    assert http.post(url + path, content=small, headers=packed).status_code in (401, 422)
+
+
 def test_a_slow_body_is_given_up(served: Serve) -> None:
     url = served(MemoryStore(), limits=Limits(seconds=0.3))
     head = b"POST /api/v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
@@ -430,6 +442,16 @@ def test_requests_in_flight_are_finished(tmp_path: Path) -> None:
             connection.sendall(body[5:])
             assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
         assert server.stop()[0]["status"] == 200
+
+
+def test_openapi_is_sent_once_to_who_keeps_it(served: Serve) -> None:
+    url = f"{served(MemoryStore())}/openapi.json"
+    plain = http.get(url, headers={"Accept-Encoding": "identity"})
+    packed = http.get(url, headers={"Accept-Encoding": "gzip"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    assert plain.json() == packed.json() == create_app(MemoryStore()).openapi()
+    again = http.get(url, headers={"If-None-Match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_openapi_is_complete() -> None:

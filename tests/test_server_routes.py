@@ -102,6 +102,11 @@ def test_the_answer_says_where_it_is(api: httpx.Client) -> None:
     made = api.post("/datasets", json={"name": "a b"})
     assert given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
     assert given(api.get("/datasets/a%20b"))["key"] == made.json()["key"]
+    for path in ("/datasets", "/kinds/nodes"):
+        made = api.post(path, json={"name": "odd", **({"key": "%2f;@"} if path == "/datasets" else {})})
+        assert (
+            given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "odd"
+        )
 
 
 def test_a_taken_name(api: httpx.Client) -> None:
@@ -426,6 +431,11 @@ def test_the_audit(full: httpx.Client) -> None:
     assert min(change["time"] for change in later) == since
     of_kind = given(full.get("/audit/changes", params={"kind": "deployment"}))["items"]
     assert all("deployment" in change["things"] for change in of_kind)
+    of_thing = given(full.get("/audit/changes", params={"thing": "dataset:diabetes"}))["items"]
+    assert of_thing
+    assert all("datasets" in change["things"] for change in of_thing)
+    assert given(full.get("/audit/changes", params={"reason": "nobody said that"}))["items"] == []
+    refused(full.get("/audit/changes", params={"thing": "dataset:x"}), 404, "known by its id")
     assert given(full.get("/audit/verify"))["ok"] is True
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arangopipe.details import change_dict
+from arangopipe.errors import NotFound
 from arangopipe.model.graph import Change
 from arangopipe.references import When, moment_of
 from arangopipe.session import Session
@@ -43,6 +44,26 @@ class Wanted:
     as_of: When = None
     things: Sequence[str] | None = None
     reason: str | None = None
+
+
+def things(pipe: Session, text: str, as_of: When = None) -> list[str]:
+    """Return the ids of what a text names: an id, or all versions of a name, in any project.
+
+    Raises `NotFound` for a name that nothing has at that moment; what was deleted is known by its id.
+    """
+    references = pipe.references(as_of)
+    word, mark, name = text.partition(":")
+    if "/" in text or not mark:
+        return [references.any_id(text)]
+    kind = references.kind(word).name
+    moment = moment_of(as_of)
+    found = pipe.store.find(kind, name, None, moment)
+    known, versioned, version = name.rpartition("@")
+    if not found and versioned:
+        found = tuple(node for node in pipe.store.find(kind, known, None, moment) if node.version == version)
+    if not found:
+        raise NotFound(f"no {word} is called {name!r}: what was deleted is known by its id, such as {kind}/…")
+    return [node.id for node in found]
 
 
 def find(

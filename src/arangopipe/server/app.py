@@ -69,6 +69,7 @@ def create_app(
         version=__version__,
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
+        openapi_url=None,  # `openapi.install` serves it
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -38,6 +38,8 @@ OPEN: Mapping[str, tuple[str, ...]] = {
 """What is answered to everyone: paths and methods, and files below `/static/`."""
 
 HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
@@ -52,6 +54,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
 """What goes with each 401."""
 
 LARGEST_FORM = 65_536
+"""Bytes of a form, and of any body from someone who is not known."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 

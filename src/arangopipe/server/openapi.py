@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
@@ -70,14 +74,32 @@ def operation_id(route: APIRoute) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application describe itself."""
+    """Let an application describe itself at ``/openapi.json``."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = described(app)
         return app.openapi_schema
 
+    @cache
+    def packed() -> tuple[bytes, str]:
+        plain = json.dumps(app.openapi(), separators=(",", ":")).encode()
+        return gzip.compress(plain, mtime=0), f'"{sha256(plain).hexdigest()[:20]}"'
+
+    # It is open to everyone, and takes seconds to make: it is made once, and no other request waits for it.
+    def openapi(request: Request) -> Response:
+        body, tag = packed()
+        headers = {"ETag": tag, "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = gzip.decompress(body)
+        return Response(body, headers=headers, media_type="application/json")
+
     app.openapi = document  # type: ignore[method-assign]
+    app.add_api_route("/openapi.json", openapi, include_in_schema=False)
 
 
 def described(app: FastAPI) -> dict[str, Any]:

@@ -368,7 +368,7 @@ class Backup(ABC):
 
 
 class Scoped(ABC):
-    """Ability: show a part."""
+    """Ability: show a part, by projects, as if there were nothing else."""
 
     @abstractmethod
     def within(self, scope: Scope) -> Store:

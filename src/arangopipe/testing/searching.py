@@ -360,7 +360,9 @@ class Searching:
     def test_metrics_that_are_not_finite_are_no_texts(self, store: Store) -> None:
         """Treat NaN and the infinities in devperf and servingperf as numbers that compare with nothing."""
         execution, serving = run("01"), Node("servingperf", "s1", text='{"m":"-Infinity","n":"nan"}')
-        write(store, execution, owned("devperf", execution, {"m": "NaN", "n": "nan"}), serving)
+        served = Node("deployment", "d1", text="{}")
+        write(store, execution, owned("devperf", execution, {"m": "NaN", "n": "nan"}), served, serving)
+        write(store, edges=[edge("deployment_servingperf", served, serving)])
         for kind, path in (("run", "metrics."), ("servingperf", ""), ("devperf", "")):
             assert search(store, kind, f"{path}m like '%' or {path}m < 0").items == ()
             assert len(search(store, kind, f"{path}m is not null and {path}n = 'nan'").items) == 1

@@ -62,11 +62,19 @@ def ends(known: Vocabulary, edge: Edge) -> tuple[str, str]:
 
 
 def walk(
-    ask: Ask, starts: Sequence[Node], direction: Direction, depth: int | None, hidden: Collection[str] = ()
+    ask: Ask,
+    starts: Sequence[Node],
+    direction: Direction,
+    depth: int | None,
+    hidden: Collection[str] = (),
+    most: int | None = None,
 ) -> Reach:
-    """Walk from things, `depth` levels far (None: all the way); things of `hidden` kinds are no level."""
+    """Walk from things, `depth` levels far (None: all the way); things of `hidden` kinds are no level.
+
+    At most `most` things are looked at; where it is None, as many as a picture of that depth looks at.
+    """
     reach = Reach({node.id: node for node in starts}, {node.id: 0 for node in starts})
-    most = looked(depth)
+    most = looked(depth) if most is None else most
     steps = _Steps(ask, direction, reach, most)
     layer, level = [node.id for node in starts], 0
     while layer and (depth is None or level < depth) and len(reach.nodes) < most:
@@ -152,7 +160,9 @@ class _Steps:
             near = set(ids)
             names = dict.fromkeys((*forward, *backward))
             found = [edge for name in names for edge in self._read(ids, name)]
-            for edge in [*found, *self._unseen(ids)] if self._ask.store.restricted else found:
+            if self._ask.store.restricted and self._reach.cut.isdisjoint(map(standing, ids)):
+                found += self._unseen(ids)
+            for edge in found:
                 for start, end, follows in (
                     (edge.source, edge.target, edge.kind in forward),
                     (edge.target, edge.source, edge.kind in backward),

@@ -37,7 +37,8 @@ COLUMNS = {"key": "key", "name": "name", "version": "version", "project": "nulli
 class Condition:
     """A condition on ``n``; `members`, where known, selects the ids that meet it.
 
-    `span` says that trying it on one node is not one look-up.
+    `span` says that trying it on one node is not one look-up; `once`, that `members` are of the kind, and
+    each is selected once.
     """
 
     sql: str
@@ -46,6 +47,7 @@ class Condition:
     members: str | None = None
     member_params: list[Any] = field(default_factory=list)
     span: bool = False
+    once: bool = False
 
 
 MAX_ITEMS = 500
@@ -130,9 +132,11 @@ class Compiler:
         if not parts:
             return NONE
         members = " UNION ".join(parts)
+        # Of an array several elements may do.
+        once = len(parts) > 1 or self._reader.term(f"{kind}:{path_text(segments)}") is not None
         equal = isinstance(leaf, Compare) and leaf.op == "="
         sql = " OR ".join(each) if equal else self._within("n.id", members)
-        return Condition(sql, params, exact, members, params, span=not equal)
+        return Condition(sql, params, exact, members, params, span=not equal, once=once)
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""

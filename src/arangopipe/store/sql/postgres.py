@@ -75,8 +75,9 @@ class Postgres(Database):
         if not str(self._settings["connect_timeout"]).isdecimal():
             raise InvalidInput(f"{self.url}: connect_timeout must be a whole number of seconds")
         self.quoted = '"' + self.schema.replace('"', '""') + '"'
-        # A cursor is read to the end.
-        self._of_sessions = {"search_path": self.quoted, "cursor_tuple_fraction": "1.0", **self._bounds()}
+        # A cursor is read to the end, and numbers come whole whatever the database is set to.
+        fixed = {"cursor_tuple_fraction": "1.0", "extra_float_digits": "1"}
+        self._of_sessions = {"search_path": self.quoted, **fixed, **self._bounds()}
         level = self.address.isolation
         self._begin = "BEGIN" if level is None else f"BEGIN ISOLATION LEVEL {level.upper()}"
         self._adapters = adapters()
@@ -192,10 +193,17 @@ class Postgres(Database):
                 connection.close()
 
     def rewrite(self) -> None:
+        self._maintain("VACUUM")
+
+    def analyze(self) -> None:
+        """Have the server learn what the tables hold, as it does by itself some minutes later."""
+        self._maintain("ANALYZE")
+
+    def _maintain(self, command: str) -> None:
         # Without the right to do so the server says so in a notice, and does it by itself some time later.
         with self.work() as connection:
             for table in ("node", "node_past", "edge", "value", "point", "series"):
-                connection.execute(f"VACUUM {self.quoted}.{table}")
+                connection.execute(f"{command} {self.quoted}.{table}")
 
     def query(self, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Found:
         from arangopipe.store.sql import native_postgres

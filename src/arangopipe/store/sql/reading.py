@@ -268,7 +268,7 @@ class Reader:
             rows = self.many(sql, params)
             while len(found) < limit and (part := list(islice(rows, min(limit, PART)))):
                 found.update((edge.ref, edge) for edge in self.edges_of(part))
-        return tuple(islice(found.values(), limit))
+        return tuple(found.values())[:limit]
 
     def _terms_of(self, kinds: Iterable[str]) -> list[int]:
         found = (self.term(kind) for kind in kinds)

@@ -30,7 +30,7 @@ from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
 from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, indexed_paths, joined
 from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.loading import chunks, records
-from arangopipe.store.sql.reading import NODE, Reader, make_node, states
+from arangopipe.store.sql.reading import Reader, make_node
 from arangopipe.store.sql.shown import Shows
 
 WIDE = 50_000
@@ -48,6 +48,12 @@ N_NODE = (
 )
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
+
+HAS_WORD = {
+    "name": ("n.name IS NOT NULL", "n.name IS NULL"),
+    "project": ("n.project <> ''", "n.project = ''"),
+}
+"""Of own words with an index: tests whether a node has one, and whether it has none."""
 
 FIRST_ROWS = 104
 """So many rows are fetched at first where documents decide which of them are taken."""
@@ -89,7 +95,7 @@ class Search:
         self._term = reader.term(kind)
         self.compiler = Compiler(reader, vocabulary, kind)
         self._singly = Compiler(reader, vocabulary, kind, singly=True)
-        self.marked = self.compiler.marked(kind) if reader.at is None else []
+        self.marked = self.compiler.marked(kind)
         self._by_name = vocabulary.nodes[kind].identity == "name"
         self.of_kind = self._of_kind("n.kind")
 
@@ -119,24 +125,43 @@ class Search:
         if self._term is None:
             return iter(())
         if self.reader.at is not None:
-            rows = self.reader.many(states("node", NODE, "kind = ?", self.reader.at), [self._term] * 2)
-            return self._matching(rows if self.reader.shown is None else self._shown(rows), read)
+            rows = self.reader.many(*self._then(self.reader.at, self.size()))
+            return self._matching(self._shown(rows), read)
         condition = self.condition()
         rows = self.reader.many(*self._select(condition))
         return self._matching(rows, read, () if condition.exact else self._items)
 
     def _shown(self, rows: Iterator[Any]) -> Iterator[Any]:
-        for part in chunks(rows):
-            yield from self.reader.shown.rows(part) if self.reader.shown else part
+        shown = self.reader.shown
+        return rows if shown is None else (row for part in chunks(rows) for row in shown.rows(part))
 
     def count(self) -> int:
         """Return how many nodes match."""
         condition = self.condition()
         if self._term is None or self.reader.at is not None or not condition.exact:
             return sum(1 for _ in self.matching())
+        sql, params = self._counting() or self._counting_rows(condition)
+        return int(self.reader.cursor.execute(sql, params).fetchone()[0])
+
+    def _counting_rows(self, condition: Condition) -> tuple[str, list[Any]]:
         of_kind, params = self.of_kind
-        sql = f"SELECT count(*) FROM node n WHERE {of_kind} AND ({condition.sql})"
-        return int(self.reader.cursor.execute(sql, [*params, *condition.params]).fetchone()[0])
+        return f"SELECT count(*) FROM node n WHERE {of_kind} AND ({condition.sql})", [
+            *params,
+            *condition.params,
+        ]
+
+    def _counting(self) -> tuple[str, list[Any]] | None:
+        """Return SQL that counts in the value index alone, None where rows must be looked at."""
+        parts = [self.compiler.condition(item) for item in self._items]
+        if self.reader.shown or not parts or not all(part.exact and part.once for part in parts):
+            return None
+        # A list is made of each but the first, which is likely the longest.
+        first, *others = sorted(parts, key=lambda part: not part.span)
+        tests = [f"node IN ({part.members})" for part in others]
+        return (
+            f"SELECT count(*) FROM ({first.members}) AS member WHERE {' AND '.join(tests) or 'true'}",
+            [value for part in (first, *others) for value in part.member_params],
+        )
 
     def ids(self) -> Iterator[tuple[int, str]] | None:
         """Yield (integer id, id) of every match; None where it cannot be said without documents."""
@@ -172,8 +197,12 @@ class Search:
             return iter(())
         if self.reader.at is None and not self._order:
             return self._by_default(after, limit)
+        if self.reader.at is not None and not self._order and not self._by_name:
+            return self._by_key_then(self.reader.at, after, limit)
         if self.reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
             return self._by_value(self._order[0], after, limit)
+        if self.reader.at is None and len(self._order) == 1 and self._order[0].path.text in HAS_WORD:
+            return self._by_word(self._order[0], after, limit)
         return self._sorted(self.matching(key.path for key in self._order), after)
 
     def _is_indexed(self, path: Path) -> bool:
@@ -218,6 +247,68 @@ class Search:
                 sql, params = " AND n.key < ?", [after[2]]
         rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
         return (([], node, row[0]) for row, node in rows)
+
+    # In the order of names or projects that were asked for
+
+    def _by_word(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
+        """Yield what has the word in its order, then what has none, by creation."""
+        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
+        if driver is not None:
+            rare = self.reader.rows(*self._select(condition, driver))
+            return self._sorted(self._matching(rare, [key.path], undecided), after)
+        return self._worded(key, condition, undecided, after, limit)
+
+    def _worded(
+        self, key: OrderKey, condition: Condition, undecided: Sequence[Expression], after: After, limit: int
+    ) -> Iterator[Found]:
+        word = key.path.text
+        direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
+        missing = after is not None and bool(after[0][0][0])
+        for test, has in zip(HAS_WORD[word], (True, False), strict=True):
+            if missing and has:
+                continue
+            place = f"n.{word} {direction}, n.id {direction}" if has else f"n.id {direction}"
+            more, params = f" AND {test}", []
+            if after is not None and has != missing:
+                more += f" AND (n.{word}, n.id) {follows} (?, ?)" if has else f" AND n.id {follows} ?"
+                params = [after[0][0][-1], after[1]] if has else [after[1]]
+            sql = self._select(condition, None, more, params, place)
+            for row, node in self._first(limit, undecided, *sql):
+                yield [sort_key([getattr(node, word)]) if has else MISSING], node, row[0]
+
+    # As of a change
+
+    def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
+        """Yield what matched at a change, the newest first, as it is asked for."""
+        before = ("", []) if after is None else (" AND n.key < ?", [after[2]])
+        sql, params = self._then(at, limit, *before)
+        rows = self._shown(self.reader.first(max(limit, FIRST_ROWS), f"{sql} ORDER BY 3 DESC", params))
+        return (([], node, row[0]) for row, node in self._passing(rows, self._items))
+
+    def _then(self, at: int, limit: int, more: str = "", params: Sequence[Any] = ()) -> tuple[str, list[Any]]:
+        """Return the SQL of all states at a change that may match, and its parameters.
+
+        Of what has not changed since, the index knows what its own document says.
+        """
+        own = [item for item in self._items if all(map(self._is_own, paths(item)))]
+        condition, driver, _ = self._plan(own, limit, ROW_COST)
+        start, started = "", []
+        if driver is not None:
+            start = f" AND {self._dialect.starting('n.id', str(driver.members))}"
+            started = driver.member_params
+        kind = "n.kind" if driver is None else self._dialect.unindexed("n.kind")
+        # Most rows are as old as that: without the sign SQLite would read a table by its index on numbers.
+        return (
+            f"SELECT {N_NODE} FROM node n WHERE {kind} = ? AND ({condition.sql}){start} "
+            f"AND +n.revision <= {at:d}{more} UNION ALL SELECT {N_NODE} FROM node_past n "
+            f"WHERE n.kind = ? AND +n.revision <= {at:d} AND +n.closed > {at:d}{more}",
+            [self._term, *condition.params, *started, *params, self._term, *params],
+        )
+
+    def _is_own(self, path: Path) -> bool:
+        """Whether a node's own row says what stands at a path."""
+        of_run = self.kind == "run" and path.segments[0] in ("params", "metrics")
+        return not of_run and not hop_of(self.vocabulary, self.kind, path)
 
     # In the order of a searchable value
 

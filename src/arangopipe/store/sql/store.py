@@ -62,6 +62,9 @@ WINDOWS = 16
 
 T = TypeVar("T")
 
+MANY_CHANGES = 1_000
+"""So many taken over make the statistics of a server's planner old."""
+
 CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
@@ -420,13 +423,21 @@ class PostgresStore(SQLStore):
         from arangopipe.store.sql import founding
         from arangopipe.store.sql.postgres import Postgres
 
-        database = Postgres(url)
+        self._postgres = database = Postgres(url)
+        self._taken, self._enough = 0, MANY_CHANGES
         super().__init__(database)
         try:
             founding.ensure_schema(database)
         except BaseException:
             self.close()
             raise
+
+    def append(self, changes: Sequence[Change]) -> None:
+        super().append(changes)
+        self._taken += len(changes)
+        if self._taken >= self._enough:
+            self._enough = 2 * self._taken
+            self._postgres.analyze()
 
     @staticmethod
     def inspection(url: str) -> Inspection:
