@@ -295,6 +295,7 @@ READS: dict[str, Callable[[Store], Any]] = {
     "head": lambda store: [store.head(at) for at in (None, 3, 4, 7)],
     "get": lambda store: [store.get(IDS, at) for at in (None, 3, 4)],
     "owned": lambda store: [store.owned(["01", "02", "03"], at) for at in (None, 4)],
+    "called": lambda store: [store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "01")],
     "find": lambda store: [
         store.find(k, n, p)
         for k in THINGS
@@ -321,7 +322,7 @@ READS: dict[str, Callable[[Store], Any]] = {
     "changes": lambda store: [c for c in store.changes(entries=True) if "open" not in c.reason],
     "vocabulary": lambda store: store.vocabulary(reload=True),
 }
-ELSEWHERE = {"write", "close"}
+ELSEWHERE = {"write", "close", "one_moment"}
 ABILITIES: dict[str, Callable[[Any], Any]] = {
     "check": lambda store: store.check(),
     "erase": lambda store: store.erase([RUN.id], "eve", "x"),
