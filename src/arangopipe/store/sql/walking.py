@@ -143,7 +143,7 @@ class Walk:
     def at_once(self, start: Sequence[str], depth: int | None, limit: int) -> Graph | None:
         """Return a whole walk by one query; None where it must go step by step."""
         reader, statement = self._reader, self._reader.dialect.walk
-        bounded = len(start) > 1 or depth is not None or limit < AT_ONCE or reader.shown is not None
+        bounded = len(start) != 1 or depth is not None or limit < AT_ONCE or reader.shown is not None
         if statement is None or bounded:
             return None
         sides = self._sides(frozenset(self._vocabulary.nodes))
