@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,7 +20,7 @@ from arangopipe.errors import StoreUnavailable
 from arangopipe.model import times
 from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.ids import uuid7
-from arangopipe.server import access
+from arangopipe.server import access, door
 from arangopipe.server.access import Gate, Principal
 from arangopipe.server.attempts import Attempts, Seen, network
 from arangopipe.server.door import OPEN
@@ -452,10 +453,27 @@ def test_what_changes_anything_must_come_from_a_page_of_the_session(
         assert client.post("/tokens", data={"csrf_token": theirs, "name": "x"}).status_code == 403
         assert client.post("/tokens", data={"csrf_token": right, "x": "y" * 100_000}).status_code in (
             403,
-            422,
+            415,
         )
     with Client(url, token_of(admin, "ana")) as client:
         assert client.post("/tokens", **body).status_code == 201, "a token needs no such proof"
+
+
+def test_a_slow_form_is_given_up(
+    admin: ArangoPipeAdmin, served: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "FORM_SECONDS", 0.2)
+
+    def slowly() -> Iterator[bytes]:
+        yield b"csrf_token="
+        time.sleep(1.0)
+        yield b"x"
+
+    with Client(served(admin.store)) as client:
+        client.log_in("ana")
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        del client.headers["X-CSRF-Token"]
+        assert client.post("/tokens", content=slowly(), headers=kind).status_code == 408
 
 
 def test_headers_that_keep_browsers_safe(admin: ArangoPipeAdmin, served: Serve) -> None:

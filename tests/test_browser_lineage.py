@@ -313,7 +313,13 @@ def test_on_a_phone(chromium: Browser, site: str) -> None:
     page.get_by_role("button", name="Fit").click()
     expect(page.locator(".canvas .group")).to_be_in_viewport()
     page.locator(".canvas .group").click()
-    expect(page.get_by_role("region", name="Details")).to_contain_text("43 runs")
+    panel = page.get_by_role("region", name="Details")
+    expect(panel).to_contain_text("43 runs")
+    expect(panel.get_by_role("heading")).to_be_in_viewport()
+    around, close = panel.bounding_box(), panel.get_by_role("button", name="Close").bounding_box()
+    assert around
+    assert close
+    assert close["y"] > around["y"]
     visitor.fits()
     visitor.axe()
     visitor.close()

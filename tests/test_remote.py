@@ -47,6 +47,7 @@ from arangopipe.model.filters import parse, to_text
 from arangopipe.model.graph import Batch, Node, Page, Point, Points, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.model.wire import batch_dict, batch_from, batch_text, error_dict, error_from
+from arangopipe.server.limits import Limits
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
 from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
@@ -677,9 +678,15 @@ def test_a_stream_of_batches_is_answered_line_by_line(behind: Store, url: str) -
     assert [change.actor for change in behind.changes()] == ["ann"] * 300
 
 
-def test_a_body_beyond_the_limits_is_refused(behind: Store) -> None:
-    from arangopipe.server.limits import Limits
+def test_a_server_that_takes_no_more_is_heard(behind: Store) -> None:
+    """It says so, and closes, while much is still being sent."""
+    with serving(behind, limits=Limits(body=1_000_000)) as url, open_store(url) as store:
+        with pytest.raises(InvalidInput, match="larger than 1,000,000 bytes"):
+            store.get([f"run/{number:0200}" for number in range(150_000)])
+        assert store.head() is None
 
+
+def test_a_body_beyond_the_limits_is_refused(behind: Store) -> None:
     with serving(behind, limits=Limits(body=2_000, depth=10)) as url:
         at = f"{url}/api/v1/batches"
         big = {"id": "1", "reason": "x" * 3_000}

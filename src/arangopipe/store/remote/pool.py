@@ -6,6 +6,7 @@ which is more than the server needs to record a run.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import select
@@ -119,7 +120,9 @@ class Pool:
                 link.connect()
             link.sock.settimeout(timeout)
             sent = True
-            link.request(method, self._address.path + path, body, headers)
+            # A server that takes no more of a body may have said why.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                link.request(method, self._address.path + path, body, headers)
             self._await_answer(link.sock, time.monotonic() + timeout)
             return Answer(self, link, link.getresponse())
         except _DAMAGE as error:

@@ -39,6 +39,8 @@ export class Details {
     }
     this.panel.replaceChildren(close, ...content);
     this.panel.hidden = false;
+    // On a phone it stands below the picture.
+    this.panel.scrollIntoView({ block: "nearest" });
   }
 
   hide() {
