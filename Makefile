@@ -23,6 +23,7 @@ test: machine lint ## everything that a change must pass
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-all: export HYPOTHESIS_PROFILE := thorough
+test-all: export PYTEST_TIMEOUT := 3600
 test-all: test ## the same, with many more generated examples
 
 check: lint ## the fast loop, under two minutes

@@ -165,15 +165,23 @@ class Copier:
     def copy(self, numbers: range) -> None:
         """Add runs of these numbers."""
         self._connection.execute("BEGIN IMMEDIATE")
-        known = {(kind, 0): row["dataset_uuid"] for kind, row in self._datasets.items()}
-        for (kind, row), i in ((pair, i) for pair in self._datasets.items() for i in range(1, self._width)):
-            known[kind, i] = uuid.uuid4().hex
-            self._insert(
-                "datasets", [{**row, "dataset_uuid": known[kind, i], "name": f"{kind}_{i}", "digest": str(i)}]
-            )
+        known = {kind: self._known(row, f"{kind}_") for kind, row in self._datasets.items()}
         for i in numbers:
-            self._copy(i, {kind: known[kind, i % self._width] for kind in self._datasets})
+            self._copy(i, {kind: ids[i % self._width] for kind, ids in known.items()})
         self._connection.execute("COMMIT")
+
+    def _known(self, row: dict[str, Any], prefix: str) -> list[str]:
+        """Return the ids of all datasets of a sort; those that no run has used yet are added."""
+        there = {each["name"]: each["dataset_uuid"] for each in self._select("datasets", "true")}
+        ids = [there.get(f"{prefix}{i}") or uuid.uuid4().hex for i in range(self._width)]
+        added = [
+            {**row, "dataset_uuid": id, "name": f"{prefix}{i}", "digest": str(i)}
+            for i, id in enumerate(ids)
+            if f"{prefix}{i}" not in there
+        ]
+        if added:
+            self._insert("datasets", added)
+        return ids
 
     def _copy(self, i: int, datasets: dict[str, str]) -> None:
         new = uuid.uuid4().hex

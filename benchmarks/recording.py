@@ -43,7 +43,7 @@ def things(pipe: Any, width: int) -> workload.Things:
     )
 
 
-def make_lineage(pipe: Any, shape: workload.Shape) -> Any:
+def make_lineage(pipe: Any, shape: workload.Shape, project: str = workload.PROJECT) -> Any:
     """Record a lineage of a shape and return its dataset."""
     name = f"lineage_{shape.label}"
     dataset = pipe.register_dataset(name, location="s3://bench/lineage")
@@ -54,13 +54,17 @@ def make_lineage(pipe: Any, shape: workload.Shape) -> Any:
             for i in range(shape.featuresets)
         ],
         [
-            pipe.register_model(f"{name}_{i}", project=workload.PROJECT, technique="lineage")
+            pipe.register_model(f"{name}_{i}", project=project, technique="lineage")
             for i in range(shape.models)
         ],
     )
     first = 20_000_000
-    pipe.log_runs(workload.runs(first, shape.runs - shape.deployments, own))
+
+    def run(number: int) -> dict[str, Any]:
+        return {**workload.run(first + number, own), "project": project}
+
+    pipe.log_runs([run(i) for i in range(shape.runs - shape.deployments)])
     for i in range(shape.deployments):
-        served = pipe.log_run(**workload.run(first + shape.runs + i, own), capture=False)
+        served = pipe.log_run(**run(shape.runs + i), capture=False)
         pipe.admin.register_deployment(f"{name}_{i}", run=served)
     return dataset

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import recording
-import workload
+import team
 from context import Bench
 from coprocess import HERE, Coprocess, Failed
 from environments import MLFLOW_SERVER
 from result import COUNTING, Result
-from stores import OPTIONS, Stores
+from stores import checkpoint
 
 import arangopipe
 import served
+from arangopipe.store import open_store
 from visits import Asked, Visitor
 
 ALLOWED_KB = 300.0
@@ -32,9 +34,6 @@ RUNS = 5
 LIMIT = 50
 SEARCH = {"kind": "run", "q": "params.depth = 6 and metrics.acc > 0.5", "order": "metrics.acc desc"}
 PEER_FILTER = "params.depth = '6' and metrics.acc > 0.5"
-SHAPE = dataclasses.replace(workload.SHAPES[1], label="pages")
-"""A lineage of about a thousand nodes, and what is deployed, in the stores of all sizes."""
-
 Rounds = dict[tuple[str, int], list[tuple[float, float]]]
 """By what was asked for and the size of the store: milliseconds of it, and of a bare answer."""
 
@@ -67,22 +66,22 @@ class Side:
         return found
 
 
-def pages(bench: Bench, several: Sequence[Stores], peers_at: int) -> None:
+def pages(bench: Bench, sizes: Sequence[int], kept: Path | None, peers_at: int) -> None:
     """Measure the pages of stores of each size, then beside what a peer's page asks its server for."""
-    found = {stores.size: _pages(stores) for stores in several}
+    stores = {size: _store(bench, size, kept) for size in sizes}
+    found = {size: _pages(bench, path, size) for size, path in stores.items()}
     firsts: Rounds = defaultdict(list)
     for start in range(bench.effort.visits):
         with ExitStack() as stack:
             sides = []
-            for stores in several:
-                bench.tell(f"pages: a server on {stores.size:,} runs")
-                url = f"sqlite:///{stores.ours}"
-                server = stack.enter_context(served.ours(url, bench.folder / "http.log"))
+            for size, path in stores.items():
+                bench.tell(f"pages: a server on {size:,} runs")
+                server = stack.enter_context(served.ours(f"sqlite:///{path}", bench.folder / "http.log"))
                 visitor = Visitor(server.port, server.clock)
                 stack.callback(visitor.close)
-                sides.append(Side(stores.size, visitor, found[stores.size]))
-                for name, path in sides[-1].asked().items():
-                    firsts[name, stores.size].append(_pair(visitor, path))
+                sides.append(Side(size, visitor, found[size]))
+                for name, asked in sides[-1].asked().items():
+                    firsts[name, size].append(_pair(visitor, asked))
             if start == bench.effort.visits - 1:
                 bench.tell("pages, each store in turn")
                 _report(bench, _in_turns(bench, sides), firsts)
@@ -90,23 +89,42 @@ def pages(bench: Bench, several: Sequence[Stores], peers_at: int) -> None:
                 _against_peer(bench, [side for side in sides if side.size == peers_at], stack)
 
 
-def _pages(stores: Stores) -> dict[str, Page]:
-    """Record a lineage with deployments, and return the pages that are looked at."""
-    with arangopipe.connect(f"sqlite:///{stores.ours}", **OPTIONS) as pipe:
+def _store(bench: Bench, size: int, kept: Path | None) -> Path:
+    """Load a store, or go on with one that is kept; of that a copy is returned."""
+    path = (kept or bench.folder) / f"team-{size}.db"
+    for done in team.load(path, size, bench.effort.width):
+        bench.tell(f"pages: load {done:,} of {size:,} runs")
+    checkpoint(path)
+    return Path(shutil.copy(path, bench.folder)) if kept else path
+
+
+def _pages(bench: Bench, path: Path, size: int) -> dict[str, Page]:
+    """Record what is not bulk, and return the pages that are looked at."""
+    shape = bench.effort.shapes[-1]
+    with open_store(f"sqlite:///{path}") as store:
+        loaded = store.head().number
+    dataset = team.live(path, size, bench.effort.width, shape)
+    with arangopipe.connect(f"sqlite:///{path}") as pipe:
         newest = [run.key for run in pipe.search("run", limit=RUNS)]
-        dataset = recording.make_lineage(pipe, SHAPE)
+        model = pipe.lookup_model("model_0", project="project_00").key
+        used = pipe.lookup_dataset("dataset_0").key
     run, compared = newest[0], urlencode({"run": newest}, doseq=True)
     search = {name: SEARCH[name] for name in ("kind", "q")}
     return {
         "home": Page("/", counting={"counts": "/home/counts"}),
+        "all runs": Page("/search"),
         "search": Page(
             f"/search?{urlencode(SEARCH)}",
             {"names": "/search/attributes?kind=run"},
             {"facets": f"/search/facets?{urlencode(search)}"},
         ),
+        "search as of a change": Page(f"/search?{urlencode({'q': SEARCH['q'], 'as_of': loaded})}"),
+        "find": Page("/find/names?text=dataset_1"),
         "run": Page(f"/entity/run/{run}", {"curves": f"/entity/run/{run}/points.json"}),
+        "dataset of many runs": Page(f"/entity/datasets/{used}"),
         "lineage of a run": Page(f"/lineage/run/{run}"),
-        f"lineage, {SHAPE.nodes:,} nodes": Page(f"/lineage/datasets/{dataset.key}?depth=all"),
+        "lineage of a model": Page(f"/lineage/models/{model}"),
+        f"lineage, {shape.nodes:,} nodes": Page(f"/lineage/datasets/{dataset.key}?depth=all"),
         f"compare {RUNS} runs": Page(
             f"/compare?{compared}",
             {"plots": f"/compare/values.json?{compared}", "curves": f"/compare/points.json?{compared}"},
@@ -117,13 +135,10 @@ def _pages(stores: Stores) -> dict[str, Page]:
             {"answer": "/questions/leaderboard/answer?metric=acc&task=bench"},
         ),
         "deployments": Page(
-            "/deployments",
-            {
-                "serving": f"/deployments/serving?tag=lineage_{SHAPE.label}_0",
-                "impact": "/deployments/impact",
-            },
+            "/deployments", {"serving": "/deployments/serving?tag=prod-0", "impact": "/deployments/impact"}
         ),
         "audit": Page("/audit"),
+        "administration": Page("/admin/deployments"),
     }
 
 

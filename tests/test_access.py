@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,9 +20,9 @@ from arangopipe.errors import StoreUnavailable
 from arangopipe.model import times
 from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.ids import uuid7
-from arangopipe.server import access
+from arangopipe.server import access, door
 from arangopipe.server.access import Gate, Principal
-from arangopipe.server.attempts import Attempts, network
+from arangopipe.server.attempts import Attempts, Seen, network
 from arangopipe.server.door import OPEN
 from arangopipe.server.guard import GuardedStore
 from arangopipe.store import open_store
@@ -368,6 +369,35 @@ def test_who_guesses_is_slowed_down(admin: ArangoPipeAdmin, served: Serve) -> No
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert client.log_in("ana").status_code == 429, "the right password too"
         assert client.log_in("bob").is_success
+        client.headers["X-Forwarded-For"] = "10.0.0.2"
+        assert client.log_in("ana").is_success, "who guesses elsewhere keeps nobody out"
+
+
+@pytest.mark.parametrize(
+    ("guess", "free", "longest"),
+    [
+        # One name from many addresses, and many names from one address.
+        (lambda number: ("ana", f"10.0.{number}.1"), 100, 60),
+        (lambda number: (f"name-{number}", "10.1.0.1"), 20, 300),
+    ],
+)
+def test_guesses_count_together(
+    admin: ArangoPipeAdmin, served: Serve, guess: Callable[[int], tuple[str, str]], free: int, longest: int
+) -> None:
+    with Client(served(admin.store)) as client:
+
+        def log_in(name: str, address: str, password: str = PASSWORD) -> httpx.Response:
+            client.headers["X-Forwarded-For"] = address
+            client.cookies.clear()
+            return client.log_in(name, password)
+
+        assert log_in("ana", "10.1.0.1").is_success
+        answers = [log_in(*guess(number), "wrong") for number in range(free + 1)]
+        assert [answer.status_code for answer in answers] == [401] * free + [429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= longest
+        assert log_in(*guess(free + 2)).status_code == 429, "the right password too"
+        assert log_in("ana", "10.1.0.1").is_success, "she has come in from there before"
+        assert log_in("bob", "10.2.0.1").is_success
 
 
 def test_attempts_wait_longer_and_longer_and_are_forgotten() -> None:
@@ -388,6 +418,10 @@ def test_attempts_wait_longer_and_longer_and_are_forgotten() -> None:
     for key in "bcdefg":
         attempts.begin(key)
     assert len(attempts) == 3
+    seen = Seen(2)
+    for key in "abac":
+        seen.add(key)
+    assert [key in seen for key in "abc"] == [True, False, True]
     assert network("2001:db8::1") == network("2001:db8::2") != network("2001:db8:1::1")
     assert (network("10.0.0.1"), network("testclient")) == ("10.0.0.1", "testclient")
 
@@ -415,14 +449,31 @@ def test_what_changes_anything_must_come_from_a_page_of_the_session(
             assert answer.status_code == 403
             assert client.post("/session", headers={"Origin": origin}, json={}).status_code == 403
         form = client.post("/tokens", data={"csrf_token": right, "name": "x"})
-        assert form.status_code == 422, "the form is let in, and is then no JSON"
+        assert form.status_code == 415, "the form is let in, and is then no JSON"
         assert client.post("/tokens", data={"csrf_token": theirs, "name": "x"}).status_code == 403
         assert client.post("/tokens", data={"csrf_token": right, "x": "y" * 100_000}).status_code in (
             403,
-            422,
+            415,
         )
     with Client(url, token_of(admin, "ana")) as client:
         assert client.post("/tokens", **body).status_code == 201, "a token needs no such proof"
+
+
+def test_a_slow_form_is_given_up(
+    admin: ArangoPipeAdmin, served: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "FORM_SECONDS", 0.2)
+
+    def slowly() -> Iterator[bytes]:
+        yield b"csrf_token="
+        time.sleep(1.0)
+        yield b"x"
+
+    with Client(served(admin.store)) as client:
+        client.log_in("ana")
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        del client.headers["X-CSRF-Token"]
+        assert client.post("/tokens", content=slowly(), headers=kind).status_code == 408
 
 
 def test_headers_that_keep_browsers_safe(admin: ArangoPipeAdmin, served: Serve) -> None:
@@ -433,6 +484,8 @@ def test_headers_that_keep_browsers_safe(admin: ArangoPipeAdmin, served: Serve) 
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert {"private", "no-store"} & {*headers["cache-control"].split(", ")}
         assert headers["referrer-policy"]
     page = httpx.get(f"{url}/runs?q=x%20y", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["location"]) == (303, "/login?next=%2Fruns%3Fq%3Dx%2520y")

@@ -16,8 +16,8 @@ import pytest
 
 import arangopipe
 from arangopipe.analysis.answers import Answer
-from arangopipe.analysis.directions import HIGHER, LOWER, direction, known_direction
 from arangopipe.errors import InvalidInput, NotFound
+from arangopipe.model.directions import HIGHER, LOWER, direction, known_direction
 from arangopipe.pipe import ArangoPipe
 from places import empty_store
 

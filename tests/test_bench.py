@@ -44,7 +44,7 @@ def test_a_tiny_run_measures_every_group_and_writes_its_page(tmp_path: Path) -> 
     assert locked["points"] == locked["steps"] > 0
 
     weights = [line for line in results["results"] if line["name"].startswith("weight of ")]
-    assert len(weights) == 9
+    assert len(weights) == 15
     assert all(line["reached"] for line in weights)
 
     written = page.read_text()

@@ -106,6 +106,101 @@ def test_attributes_are_completed_while_one_types(visitor: Visitor) -> None:
     visitor.axe()
 
 
+def test_values_are_completed_too(visitor: Visitor) -> None:
+    page = visitor.open("/search")
+    box = page.get_by_label("Condition")
+    box.press_sequentially("model.technique = 'for")
+    page.get_by_role("option", name="forest").click()
+    expect(box).to_have_value("model.technique = 'forest' ")
+    box.press_sequentially("and status = ")
+    box.press("ArrowDown")
+    box.press("Enter")
+    assert re.search(r"and status = 'finished' $", box.input_value())
+
+
+def test_names_are_offered_while_one_types(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.keyboard.press("/")
+    page.locator("#find").press_sequentially("pati")
+    expect(page.get_by_role("option", name="patients@2")).to_be_visible()
+    visitor.axe()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/entity/datasets/"))
+    visitor.settled()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("patients")
+
+
+def test_the_best_run_is_two_clicks_away(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    runs = page.get_by_role("region", name="Results")
+    runs.get_by_role("link", name="rmse", exact=True).click()
+    visitor.settled()
+    page.get_by_role("region", name="Results").locator("tbody tr").first.get_by_role("link").click()
+    visitor.settled()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("base+s5")
+
+
+def test_rows_are_chosen_with_keys(visitor: Visitor) -> None:
+    page = visitor.open("/search?q=tag+%3D+%27sweep%27")
+    for key in ("j", "x", "j", "j", "k", "x"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Compare the chosen")).to_have_text("Compare the chosen (2)")
+    page.keyboard.press("c")
+    page.wait_for_url(re.compile("/compare"))
+    visitor.settled()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 runs")
+    page.go_back()
+    visitor.settled()
+    expect(page.locator("tbody input:checked")).to_have_count(2)
+
+
+def test_a_text_is_copied_without_a_clipboard_too(visitor: Visitor) -> None:
+    # Browsers have none where a page does not come over TLS.
+    visitor.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page = visitor.open("/entity/run/net-0")
+    button = page.get_by_role("button", name="Copy the id")
+    button.click()
+    expect(button).to_have_text("Copied")
+    page.locator("#find").focus()
+    page.keyboard.press("Control+v")
+    expect(page.locator("#find")).to_have_value("run/net-0")
+
+
+def test_what_is_recent_is_told_from_now(chromium: Browser) -> None:
+    store = MemoryStore()
+    ArangoPipe(store, capture=False).log_run(name="fresh", metrics={"rmse": 1.0})
+    with serving(store) as address:
+        visitor = Visitor(chromium, address)
+        page = visitor.open("/search")
+        start = page.locator("tbody time")
+        expect(start).to_have_text("just now")
+        assert re.fullmatch(r"\d+ \w+ \d{4}, \d\d:\d\d \(.* UTC\)", start.get_attribute("title") or "")
+        page.emulate_media(media="print")
+        expect(start).to_have_text(re.compile(r"\d{4}, \d\d:\d\d"))
+        visitor.close()
+
+
+def test_a_run_that_goes_on_is_followed(chromium: Browser) -> None:
+    store = MemoryStore()
+    pipe = ArangoPipe(store, capture=False)
+    with serving(store) as address, pipe.start_run(name="going") as run:
+        run.log_metric("loss", 1.0, step=0)
+        run.flush()
+        visitor = Visitor(chromium, address)
+        visitor.page.clock.install()
+        page = visitor.open(f"/entity/{run.id}")
+        chart = page.locator("#curves svg").first
+        expect(chart).to_be_visible()
+        before = chart.inner_html()
+        run.log_metric("loss", 0.25, step=400)
+        run.flush()
+        page.clock.fast_forward(11_000)
+        expect(page.locator("#curves")).to_contain_text("400")
+        assert chart.inner_html() != before
+        visitor.close()
+
+
 def test_a_condition_without_the_language(visitor: Visitor) -> None:
     page = visitor.open("/search")
     page.get_by_text("Add a condition without typing the language").click()
@@ -219,13 +314,20 @@ def test_what_is_printed_is_what_was_recorded(visitor: Visitor) -> None:
     expect(page.get_by_role("button")).to_have_count(0)
     expect(page.locator("#curves svg").first).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 35, 44)"
+    page.emulate_media(media="screen")
+    visitor.open("/search?q=tag+%3D+%27sweep%27&limit=20")
+    page.emulate_media(media="print")
+    rows = page.get_by_role("region", name="Results").locator("tbody tr")
+    expect(rows).to_have_count(20)
+    expect(rows.last).to_be_visible()
+    expect(page.get_by_role("checkbox")).to_have_count(0)
 
 
 def test_times_are_those_of_the_reader(visitor: Visitor) -> None:
     page = visitor.open("/entity/run/net-0")
     started = page.locator("time[datetime^='2026-10-01T08:00']").first
     expect(started).to_have_text("1 Oct 2026, 10:00")
-    expect(started).to_have_attribute("title", "2026-10-01 08:00:00 UTC")
+    expect(started).to_have_attribute("title", "1 Oct 2026, 10:00 (2026-10-01 08:00:00 UTC)")
 
 
 def test_a_part_that_fails_says_so(chromium: Browser, site: str) -> None:

@@ -107,6 +107,55 @@ def test_boxes_are_opened_and_closed_again(visitor: Visitor) -> None:
     assert "down=" not in page.url
 
 
+def test_what_is_open_outlives_the_page(visitor: Visitor) -> None:
+    page = visitor.open("/lineage/run/net-0?direction=upstream&depth=1")
+    start = len(places(page))
+    # What was opened upstream stands on something that was opened downstream.
+    box(page, "base+s5").locator("[data-way=downstream]").click()
+    expect(page.locator(".canvas .group")).to_have_count(1)
+    trial = page.locator(".canvas .box[data-id='deployment/prod-1']")
+    trial.locator("[data-way=upstream]").click()
+    expect(page.get_by_role("status")).to_contain_text("what prod came from")
+    drawn = places(page)
+    page.reload()
+    visitor.settled()
+    again = places(page)
+    assert again.keys() == drawn.keys()
+    apart = {each: [a - b for a, b in zip(again[each], drawn[each], strict=True)] for each in drawn}
+    first = apart["run/net-0"]
+    assert all(shift == pytest.approx(first, abs=1) for shift in apart.values())
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Mermaid").click()
+    text = saved.value.path().read_text("utf-8")
+    assert text.count("[") - text.count("[[") == len(drawn)
+    box(page, "base+s5").locator("[data-way=downstream]").click()
+    expect(page.locator(".canvas .group")).to_have_count(0)
+    assert len(places(page)) == start
+    assert "up=" not in page.url
+    assert "down=" not in page.url
+
+
+def test_names_fit_their_boxes_and_keep_both_ends(chromium: Browser) -> None:
+    store = MemoryStore()
+    pipe = arangopipe.connect(store, capture=False)
+    long = "übermäßig-langer-name-" + "日本語" * 40 + "-7"
+    data = [pipe.register_dataset(name) for name in (long, "W" * 180, "short")]
+    pipe.log_run(datasets={"training": data}, name="i" * 200, key="long")
+    with serving(store) as address:
+        visitor = Visitor(chromium, address)
+        page = visitor.open("/lineage/run/long")
+        shown = page.locator(".canvas .name").all_text_contents()
+        assert any(name.startswith("über") and "…" in name and name.endswith("-7") for name in shown)
+        wide = page.evaluate(
+            """() => [...document.querySelectorAll('.canvas .box')].map((box) =>
+              box.querySelector('.name').getComputedTextLength()
+              / box.querySelector('.frame').getBBox().width)"""
+        )
+        assert max(wide) < 1
+        assert sum(each > 0.7 for each in wide) == 3
+        visitor.close()
+
+
 def test_the_path_under_the_pointer_stands_out(visitor: Visitor) -> None:
     page = visitor.open("/lineage/deployment/prod-2")
     box(page, "base+s5").hover()
@@ -145,7 +194,7 @@ def test_by_keys_alone(visitor: Visitor) -> None:
     page = visitor.open("/lineage/deployment/prod-2")
     focused = page.locator(".body:focus title")
     page.locator(".canvas a[tabindex='0']").focus()
-    expect(focused).to_have_text("deployment prod, live, start")
+    expect(focused).to_have_text("deployment prod, 20 Oct 2026, live, start")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(focused).to_contain_text("before")
@@ -264,7 +313,13 @@ def test_on_a_phone(chromium: Browser, site: str) -> None:
     page.get_by_role("button", name="Fit").click()
     expect(page.locator(".canvas .group")).to_be_in_viewport()
     page.locator(".canvas .group").click()
-    expect(page.get_by_role("region", name="Details")).to_contain_text("43 runs")
+    panel = page.get_by_role("region", name="Details")
+    expect(panel).to_contain_text("43 runs")
+    expect(panel.get_by_role("heading")).to_be_in_viewport()
+    around, close = panel.bounding_box(), panel.get_by_role("button", name="Close").bounding_box()
+    assert around
+    assert close
+    assert close["y"] > around["y"]
     visitor.fits()
     visitor.axe()
     visitor.close()
@@ -294,10 +349,11 @@ def test_what_does_not_arrive_is_said(chromium: Browser, site: str) -> None:
     visitor = Visitor(chromium, site)
     visitor.expect(503)
     page = visitor.open("/lineage/deployment/prod-2")
-    page.route("**/lineage/models/**", lambda route: route.fulfill(status=503, body='{"detail": "away"}'))
+    page.route("**/lineage/deployment/**", lambda route: route.fulfill(status=503, body="<main><p>away</p>"))
     box(page, "forest").locator("[data-way=upstream]").click()
     expect(page.get_by_role("status")).to_contain_text("away")
-    page.unroute("**/lineage/models/**")
+    assert "up=" not in page.url
+    page.unroute("**/lineage/deployment/**")
     box(page, "forest").locator("[data-way=upstream]").click()
     expect(page.locator(".canvas .group")).to_have_count(1)
     visitor.close()

@@ -41,6 +41,11 @@ def test_an_example_a_query_of_ones_own_and_back(visitor: Visitor) -> None:
     page.wait_for_url(re.compile("DELETE"))
     expect(page.get_by_role("alert")).to_contain_text("may only read")
     expect(editor).to_have_value("DELETE FROM node")
+    editor.fill("SELECT number\nFROM chang")
+    page.get_by_role("button", name="Run").click()
+    page.wait_for_url(re.compile(r"FROM\+chang\b"))
+    expect(page.get_by_role("alert")).to_contain_text("line 2")
+    expect(page.get_by_role("alert").locator(".caret")).to_have_text("FROM chang\n     ^^^^^")
     editor.fill(MANY)
     page.get_by_role("button", name="Run").click()
     page.wait_for_url(re.compile("RECURSIVE"))
@@ -53,7 +58,7 @@ def test_an_example_a_query_of_ones_own_and_back(visitor: Visitor) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename == "query.csv"
-    page.go_back()
-    page.go_back()
+    for _ in range(3):
+        page.go_back()
     visitor.settled()
     expect(found).to_contain_text("featuresets")

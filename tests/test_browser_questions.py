@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import arangopipe
+import story
 from arangopipe.store.memory import MemoryStore
 from browser import PHONE, Visitor
 from served import serving
@@ -103,6 +104,40 @@ def test_each_question_is_answered_and_drawn(visitor: Visitor, path: str, said: 
     visitor.fits()
 
 
+def test_a_table_that_is_whole_sorts_by_its_headings(visitor: Visitor) -> None:
+    page = visitor.open("/questions/leaderboard?metric=rmse&limit=20")
+    table = page.get_by_role("region", name="Table of the answer")
+    ranks = table.locator("tbody tr td:first-child")
+    heading = table.get_by_role("columnheader", name="rmse")
+    heading.get_by_role("button").click()
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    expect(ranks).to_have_text([str(rank) for rank in range(20, 0, -1)])
+    heading.get_by_role("button").click()
+    expect(ranks.first).to_have_text("1")
+    table.get_by_role("columnheader", name="technique").get_by_role("button").click()
+    techniques = table.locator("tbody tr td:nth-child(4)").all_inner_texts()
+    assert techniques == sorted(techniques)
+    visitor.axe()
+
+
+def test_of_several_tasks_one_is_chosen_with_a_click(chromium: Browser) -> None:
+    store = MemoryStore()
+    pipe = arangopipe.connect(store, capture=False)
+    for task in ("rain", "snow"):
+        model = pipe.register_model(f"of {task}", task=task, technique="ridge")
+        pipe.log_runs(
+            [{"model": model, "name": f"{task}-{i}", "metrics": {"rmse": i + 1.0}} for i in range(3)]
+        )
+    with serving(store) as address:
+        visitor = Visitor(chromium, address)
+        visitor.expect(422)
+        page = visitor.open("/questions/leaderboard?metric=rmse")
+        page.get_by_role("alert").get_by_role("link", name="snow").click()
+        visitor.settled()
+        expect(page.locator("#answer")).to_contain_text("snow-0 leads the runs of snow")
+        visitor.close()
+
+
 def test_who_was_live_in_october(visitor: Visitor) -> None:
     page = visitor.open("/")
     page.get_by_role("link", name="Deployments", exact=True).click()
@@ -117,8 +152,7 @@ def test_who_was_live_in_october(visitor: Visitor) -> None:
         "then by diabetes-forest-base+s5-0 from 20 October 2026"
     )
     expect(said.locator("tbody tr")).to_have_count(3)
-    timeline = page.get_by_role("img", name=re.compile("Who was live when"))
-    expect(timeline.locator("svg")).to_contain_text("asked")
+    expect(page.get_by_role("group", name="Who was live when")).to_contain_text("asked")
     page.get_by_role("link", name="Nov 2026").click()
     visitor.settled()
     expect(page.locator("#answer")).to_contain_text("In November 2026, prod was served by")
@@ -133,15 +167,25 @@ def test_who_was_live_in_october(visitor: Visitor) -> None:
 
 def test_the_timeline_is_a_way_to_ask(visitor: Visitor) -> None:
     page = visitor.open("/deployments?tag=prod")
-    timeline = page.get_by_role("img", name=re.compile("Who was live when"))
-    box = timeline.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 28)
-    page.wait_for_url(re.compile(r"at=2026-\d\d-\d\d"))
+    timeline = page.get_by_role("group", name="Who was live when")
+    bars = timeline.get_by_role("link").filter(has_not_text=re.compile("^prod$"))
+    first, second, planned = (bars.nth(place).bounding_box() for place in range(3))
+    assert first
+    assert second
+    assert planned
+    assert first["x"] + first["width"] == pytest.approx(second["x"], abs=1)
+    assert planned["x"] > second["x"] + second["width"]
+    lane = timeline.locator(".track").first.bounding_box()
+    assert lane is not None
+    page.mouse.click((second["x"] + second["width"] + planned["x"]) / 2, lane["y"] + 4)
+    page.wait_for_url(re.compile(r"at=2026-1\d-\d\d"))
     visitor.settled()
     expect(page.locator("#answer")).to_contain_text(re.compile("On [0-9]+ .* 2026, prod was served by"))
-    bar = page.get_by_role("img", name=re.compile("Who was live when")).get_by_text(re.compile("s5-1"))
-    bar.click(force=True)
+    timeline.get_by_role("link", name="prod", exact=True).focus()
+    page.keyboard.press("Tab")
+    served = f"prod, {story.BEST[:-1]}1, model forest, 1 Oct 2026 – 20 Oct 2026, archived"
+    expect(page.get_by_role("region", name="Who was live when")).to_contain_text(served)
+    page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/entity/deployment/prod-1"))
 
 

@@ -438,6 +438,11 @@ def test_audit_log(store: Path) -> None:
         {"deployment": 1}, {"deployment": 2}, {"deployment": 1}
     ]  # fmt: skip
     assert given("audit", "log", "--actor", "nobody")["items"] == []
+    assert [item["action"] for item in given("audit", "log", "--reason", "by MISTAKE")["items"]] == ["delete"]
+    deployed = given("audit", "log", "--thing", "deployment:prod")["items"]
+    assert deployed
+    assert all("deployment" in item["things"] for item in deployed)
+    call("audit", "log", "--thing", "dataset:nowhere", code=3)
     assert [item["change"] for item in given("audit", "log", "--since", "3", "--until", "4")["items"]] == [
         4,
         3,

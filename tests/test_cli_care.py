@@ -129,6 +129,15 @@ def test_settings_that_matter_are_told(store: Path, monkeypatch: pytest.MonkeyPa
     assert states()["settings"] == "warn"
 
 
+def test_no_secret_is_among_the_settings(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARANGOPIPE_URL", "postgresql://ann:sesame@127.0.0.1:1/db?password=sesame&schema=s")
+    monkeypatch.setenv("ARANGOPIPE_TOKEN", "sesame")
+    monkeypatch.setenv("ARANGOPIPE_ADMIN_PASSWORD", "sesame")
+    text = call("doctor", "--store", str(store)).stdout
+    assert "ARANGOPIPE_URL=postgresql://127.0.0.1:1/db?schema=s," in " ".join(text.split())
+    assert "sesame" not in text
+
+
 def test_what_waits_in_the_spool_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with arangopipe.connect(f"sqlite:///{store}", capture=False) as pipe:
 

@@ -9,11 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -26,7 +24,7 @@ from arangopipe.store.base import Store
 from arangopipe.testing import StoreContract, StoreMachine, store_machine, verify_chain
 from arangopipe.testing.build import every, run, write
 from served import serving_in_turn
-from servers import Server
+from servers import Server, emptying
 
 SHORT = settings(
     settings.default,
@@ -65,6 +63,9 @@ def serve() -> Iterator[Callable[[Store], str]]:
 @pytest.mark.slow
 @pytest.mark.xdist_group("served-memory")
 class TestServedMemory(StoreContract):
+    # Nobody serves a store in memory but tests: those of a file and of PostgreSQL say what matters.
+    __test__ = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
     @pytest.fixture
     def store(self, serve: Callable[[Store], str]) -> Iterator[Store]:
         with open_store("memory://") as behind, open_store(serve(behind)) as store:
@@ -85,7 +86,7 @@ class TestServedSQLite(StoreContract):
         return open_store(store.url)
 
 
-Shared = tuple[str, Callable[[], None]]
+Shared = tuple[str, Callable[[], object]]
 """The address of a store that tests share, one after the other, and what empties it."""
 
 
@@ -120,38 +121,6 @@ class OnPostgreSQL(StoreContract):
         return open_store(store.url)
 
 
-EMPTY = """
-DO $$
-DECLARE
-    name regclass;
-BEGIN
-    FOR name IN
-        SELECT oid FROM pg_class WHERE relnamespace = 'arangopipe'::regnamespace AND relkind = 'r'
-        AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0
-    LOOP
-        -- To truncate makes new files, which takes ten times as long as to delete a few rows.
-        IF pg_relation_size(name) > 200000 THEN
-            EXECUTE format('TRUNCATE %s', name);
-        ELSE
-            EXECUTE format('DELETE FROM %s', name);
-        END IF;
-    END LOOP;
-END
-$$
-"""
-
-
-@contextmanager
-def emptying(address: str) -> Iterator[Callable[[], None]]:
-    """Give what empties every table of a store in PostgreSQL."""
-    with psycopg.connect(address, autocommit=True) as connection:
-
-        def empty() -> None:
-            connection.execute(EMPTY)
-
-        yield empty
-
-
 @pytest.mark.slow
 @pytest.mark.xdist_group("postgres 15")
 class TestPostgreSQL15(OnPostgreSQL):
@@ -173,6 +142,21 @@ class TestPostgreSQL15Serializable(OnPostgreSQL):
 class TestPostgreSQL18(OnPostgreSQL):
     __test__ = True
     version = 18
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres 18")
+class TestServedPostgreSQL(StoreContract):
+    @pytest.fixture
+    def store(self, serve: Callable[[Store], str], one_store18: Shared) -> Iterator[Store]:
+        address, empty = one_store18
+        with open_store(address) as behind, open_store(serve(behind)) as store:
+            yield store
+        empty()
+
+    def reopen(self, store: Store) -> Store:
+        store.close()
+        return open_store(store.url)
 
 
 def machine_test(make: type[StoreMachine], examples: int) -> type:

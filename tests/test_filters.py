@@ -391,6 +391,12 @@ def test_chains_may_be_long(word: str, kind: Any) -> None:
     assert matches(expression, lambda path: list(range(5_000)))
 
 
+def test_a_text_may_not_be_endless() -> None:
+    with pytest.raises(FilterSyntaxError, match="300,008 characters, and 200,000 are the most") as caught:
+        parse(f"x in ({'1, ' * 100_000}1)")
+    assert len(str(caught.value)) < 300
+
+
 def test_whole_numbers_may_have_4000_digits() -> None:
     for number in (10**4000 - 1, 1 - 10**4000):
         assert parse(f"x = {number}") == Compare(X, "=", number)

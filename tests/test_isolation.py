@@ -6,7 +6,7 @@ import gzip
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -132,12 +132,17 @@ class Asking:
         self.routes = routes(app)
         self.sent: set[str] = set()
 
-    def variants(self, route: str) -> Iterator[dict[str, Any]]:
-        """Yield the request of a route, and it with each parameter of it asking for the other project."""
+    def variants(self, route: str, only: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield the request of a route, and it with each parameter of it asking for the other project.
+
+        `only`: with no other parameters than these.
+        """
         call = call_of(route)
         plain = request(route, call, self.documents)
         yield plain
         found = parameters(self.routes[route])
+        if only:
+            found = {place: [name for name in names if name in only] for place, names in found.items()}
         for name in found["path"]:
             for value in ASKED.get(name, ()):
                 yield request(route, call, self.documents, {name: value})
@@ -155,7 +160,7 @@ class Asking:
                         **plain,
                         "json": {"kind": "datasets", "name": "zebra-diabetes", "project": project},
                     }
-            for name in schema["properties"]:
+            for name in (name for name in schema["properties"] if not only or name in only):
                 for value in ASKED.get(name, ()):
                     yield {**plain, "json": {**plain["json"], name: value}}
 
@@ -254,3 +259,31 @@ def test_the_other_project_is_there_to_be_told_of(viewer: Asking) -> None:
                 break
     silent = {route.removesuffix(".json") for route in READS if route not in shown}
     assert silent == SILENT, " | ".join(sorted(silent ^ SILENT))
+
+
+NAMING = ("ref", "key", "run", "deployment", "project", "node", "thing", "dataset", "user", "ids", "start")
+"""Parameters that name a thing."""
+
+
+def of_nothing(asked: Any) -> Any:
+    """Return a request with what names things of the other project in it naming what never was."""
+    if isinstance(asked, str):
+        return re.sub(r"\bz-", "y-", asked.replace(ZEBRA, "yebra"))
+    if isinstance(asked, dict):
+        return {name: of_nothing(value) for name, value in asked.items()}
+    return [of_nothing(each) for each in asked] if isinstance(asked, (list, tuple)) else asked
+
+
+def without_names(text: str) -> str:
+    return re.sub(r"\b[zy]-", "?-", re.sub("[zy]ebra", "?ebra", plainly(text)))
+
+
+@pytest.mark.parametrize("route", [route for route in READS if "/api/v1/" in route])
+def test_what_is_hidden_is_answered_as_what_never_was(viewer: Asking, route: str) -> None:
+    headers = {"Authorization": f"Bearer {viewer.tokens['viewer']}"}
+    for asked in viewer.variants(route, NAMING):
+        if (other := of_nothing(asked)) != asked:
+            hidden, nothing = (viewer.client.request(**each, headers=headers) for each in (asked, other))
+            assert hidden.status_code == nothing.status_code, asked
+            assert without_names(hidden.text) == without_names(nothing.text), asked
+            assert hidden.headers.get("etag") == nothing.headers.get("etag"), asked

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from arangopipe.server.guard import GuardedStore
 from arangopipe.server.pages import PAGES, curves, finding, static
 from arangopipe.server.pages.rendering import Entry
 from arangopipe.store.memory import MemoryStore
+from commands import given
 from served import serving
 from visits import HTML, page, view, visiting
 
@@ -155,6 +157,19 @@ def test_things_of_every_kind_have_a_page(client: httpx.Client, pipe: ArangoPipe
         found = view(client, f"/entity/{thing.id}")
         assert found["thing"]["document"] == thing.document
         assert thing.key in page(client, f"/entity/{thing.id}")
+
+
+@pytest.mark.parametrize("place", ["entity", "lineage"])
+def test_a_key_may_end_like_the_address_of_json(client: httpx.Client, pipe: ArangoPipe, place: str) -> None:
+    key = f"{place}.json"
+    pipe.log_run(key=key, name="odd", metrics={"rmse": 1.0})
+    page = client.get(f"/{place}/run/{key}")
+    assert page.headers["content-type"].startswith("text/html")
+    assert key in page.text
+    assert client.get(f"/{place}/run/{key}.json").headers["content-type"] == "application/json"
+    missing = client.get(f"/{place}/run/none.json")
+    assert (missing.status_code, "none.json" in missing.json()["detail"]) == (404, False)
+    pipe.admin.delete(f"run/{key}")
 
 
 def test_navigation_leads_to_pages_that_are_there(client: httpx.Client) -> None:
@@ -372,6 +387,49 @@ def test_search_shows_the_columns_that_are_chosen(client: httpx.Client) -> None:
     assert found["items"][0]["cells"] == ["forest", 0.001]
 
 
+def test_a_click_on_a_metric_brings_the_best_to_the_top(client: httpx.Client) -> None:
+    def orders(order: str) -> dict[str, str]:
+        found = view(client, "/search", q="tag = 'sweep'", order=order)
+        return {column["path"]: column["order"] for column in found["columns"]}
+
+    assert orders("")["metrics.r2"] == "metrics.r2 desc"
+    assert orders("")["metrics.rmse"] == "metrics.rmse"
+    assert orders("metrics.r2 desc")["metrics.r2"] == "metrics.r2"
+    assert orders("metrics.r2")["metrics.r2"] == ""
+
+
+def test_usual_columns_are_those_that_say_something(client: httpx.Client) -> None:
+    sweep = [column["path"] for column in view(client, "/search", q="tag = 'sweep'")["columns"]]
+    assert {"params.alpha", "params.depth"} < set(sweep)
+    assert "params.loss" not in sweep, "the same in all runs"
+    broken = view(client, "/search", q="name = 'broken'")
+    assert "tag" not in [column["path"] for column in broken["columns"]]
+    assert len(broken["items"][0]["cells"]) == len(broken["columns"])
+
+
+def test_a_search_that_finds_nothing_says_what_may_be_meant(client: httpx.Client) -> None:
+    found = view(client, "/search", q="rmse < 55 and not (model.technik = 'ridge')")
+    assert found["items"] == []
+    assert [
+        (each["path"], each["instead"][0]["path"], each["instead"][0]["q"]) for each in found["meant"]
+    ] == [
+        ("rmse", "metrics.rmse", "metrics.rmse < 55 and not model.technik = 'ridge'"),
+        ("model.technik", "model.technique", "rmse < 55 and not model.technique = 'ridge'"),
+    ]
+    assert view(client, "/search", q="metrics.rmse < 0")["meant"] == []
+
+
+def test_each_part_of_a_condition_can_be_left_out(client: httpx.Client) -> None:
+    found = view(client, "/search", q="tag = 'sweep' and (seed = 1 or seed = 2) and status = 'finished'")
+    assert [part["text"] for part in found["parts"]] == [
+        "tag = 'sweep'",
+        "seed = 1 or seed = 2",
+        "status = 'finished'",
+    ]
+    assert found["parts"][0]["without"] == "(seed = 1 or seed = 2) and status = 'finished'"
+    assert view(client, "/search", q="tag = 'sweep'")["parts"][0]["without"] == ""
+
+
 def test_facets_divide_what_is_found(client: httpx.Client) -> None:
     found = view(client, "/search/facets", kind="run", q="tag = 'sweep'")
     assert found["total"] == 40
@@ -386,6 +444,13 @@ def test_facets_divide_what_is_found(client: httpx.Client) -> None:
 def test_attributes_that_may_be_named(client: httpx.Client) -> None:
     found = view(client, "/search/attributes", kind="run")["attributes"]
     assert {"metrics.rmse", "params.alpha", "status", "model.technique", "dataset.name"} <= set(found)
+
+
+def test_values_that_may_be_asked_for(client: httpx.Client) -> None:
+    values = view(client, "/search/attributes", kind="run")["values"]
+    assert set(values["model.technique"]) == set(story.TECHNIQUES)
+    assert {"finished", "failed"} == set(values["status"])
+    assert "metrics.rmse" not in values
 
 
 @pytest.mark.parametrize(
@@ -455,6 +520,18 @@ def test_the_box_shows_what_may_be_meant(client: httpx.Client) -> None:
     assert "Nothing is called that" in page(client, "/find", text="nobody")
 
 
+def test_a_part_of_a_name_or_a_slip_is_enough(client: httpx.Client) -> None:
+    runs = view(client, "/find/names", text="forest-base+s5")["groups"]
+    assert [group["kind"] for group in runs] == ["run"]
+    near = view(client, "/find/names", text="pateints")["near"]
+    assert near[0]["name"] == "patients"
+
+
+def test_what_is_not_there_leads_to_what_may_be_meant(client: httpx.Client) -> None:
+    assert 'Did you mean <a href="/search">Search</a>?' in client.get("/serach").text
+    assert 'href="/find?text=net-9"' in client.get("/entity/run/net-9").text
+
+
 # --- entities ----------------------------------------------------------------------------------
 
 
@@ -500,6 +577,24 @@ def test_the_same_thing_elsewhere(client: httpx.Client, pipe: ArangoPipe) -> Non
     assert same["Command line"].startswith("arangopipe show run/net-0 --store http://")
 
 
+def test_the_same_search_elsewhere(client: httpx.Client, pipe: ArangoPipe) -> None:
+    query = {"q": "tag = 'sweep' and name != 'it''s'", "order": "metrics.rmse", "columns": ["metrics.rmse"]}
+    found = view(client, "/search", **query)
+    ids = [item["id"] for item in found["items"]]
+    address = shlex.split(found["same"]["HTTP"])[1]
+    answer = client.get(address, headers={"Accept": "application/json"})
+    assert [item["id"] for item in answer.json()["items"]][: len(ids)] == ids
+    names: dict[str, Any] = {"connect": lambda _: pipe}
+    exec(
+        found["same"]["Python"].replace("arangopipe.connect", "connect").replace("import arangopipe\n", ""),
+        names,
+    )
+    assert [row["id"] for row in names["rows"]][: len(ids)] == ids
+    said = shlex.split(found["same"]["Command line"])[1:]
+    said[said.index("--store") + 1] = str(client.base_url)
+    assert len(given(*said)["items"]) == 25
+
+
 def test_what_was_deleted_is_shown_as_it_was() -> None:
     pipe = arangopipe.connect("memory://", capture=False)
     data = pipe.register_dataset("gone", source="here")
@@ -524,6 +619,17 @@ def test_a_run_shows_all_that_was_recorded(client: httpx.Client) -> None:
     assert {each["name"] for each in found["siblings"]} == {"net-1", "net-2"}
     text = page(client, "/entity/run/broken")
     assert "Input X contains NaN" in text
+
+
+def test_a_run_that_goes_on_shows_what_it_measured_last() -> None:
+    pipe = arangopipe.connect("memory://", capture=False)
+    with visiting(pipe.store) as client, pipe.start_run(name="going") as run:
+        for step in range(3):
+            run.log_metric("loss", 1 / (step + 1), step=step)
+        run.flush()
+        found = view(client, f"/entity/{run.id}")
+        assert found["status"] == "running"
+        assert found["metrics"] == {"loss": 1 / 3}
 
 
 def test_curves_of_several_runs(client: httpx.Client) -> None:

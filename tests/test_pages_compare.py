@@ -12,6 +12,7 @@ import pytest
 
 import arangopipe
 import story
+from arangopipe.model.directions import known_direction
 from arangopipe.pipe import ArangoPipe
 from arangopipe.server.pages import compare, comparing
 from arangopipe.server.pages.comparing import Column
@@ -88,7 +89,7 @@ def test_the_best_of_each_metric_is_marked(client: httpx.Client, pipe: ArangoPip
     ],
 )
 def test_what_is_best(name: str, values: tuple[Any, ...], best: list[int]) -> None:
-    assert Column("metrics", name, values).best(comparing.better(name)) == best
+    assert Column("metrics", name, values).best(known_direction(name)) == best
 
 
 def test_true_is_not_one() -> None:

@@ -199,6 +199,14 @@ def test_names_are_text_in_mermaid_too() -> None:
         assert "Nothing is recorded of what it came from" in shown
 
 
+def test_boxes_of_one_name_differ(client: httpx.Client, data: str) -> None:
+    found = view(client, f"/lineage/{data}", depth=3)
+    notes = {box["id"]: box["note"] for box in found["boxes"]}
+    assert (notes["deployment/prod-1"], notes["deployment/prod-2"]) == ("1 Oct 2026", "20 Oct 2026")
+    assert notes[data] == "442 rows"
+    assert {"8 Oct – 14 Oct 2026", "22 Oct – 28 Oct 2026"} <= labels(found).keys()
+
+
 def test_an_edge_shows_what_it_holds(client: httpx.Client, data: str) -> None:
     found = view(client, "/lineage/edges", of=["run/net-0", data])
     (edge,) = found["edges"]
@@ -307,14 +315,16 @@ def test_no_more_is_read_of_a_hub_than_is_shown(monkeypatch: pytest.MonkeyPatch)
     pipe = arangopipe.connect(store, capture=False)
     data = pipe.register_dataset("hub")
     features = pipe.register_featureset("f", dataset=data, columns={"a": "float64"})
-    pipe.log_runs([{"dataset": data, "name": f"r{i}"} for i in range(60)])
+    model = pipe.register_model("m")
+    pipe.log_runs([{"dataset": data, "model": model, "name": f"r{i}"} for i in range(60)])
     pipe.log_run(dataset=data, featureset=features, name="other", key="other")
     with visiting(store) as client:
         found = view(client, f"/lineage/{data.id}")
         assert store.most == 20
         assert found["cut"]
-        assert "f" in labels(found)
-        assert any(label.startswith("more than") for label in labels(found))
+        # The many runs neither hide the few of another kind, nor what comes after them.
+        assert {"f", "m"} <= labels(found).keys()
+        assert [label for label in labels(found) if label.startswith("more than")] == ["more than 16 runs"]
         near = view(client, "/lineage/run/other")
         assert labels(near) == {"other": 0, "f": -1, "hub": -1}
         (edge,) = view(client, "/lineage/edges", of=["run/other", data.id])["edges"]

@@ -7,26 +7,28 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from arangopipe import InvalidInput, StoreError, StoreUnavailable, connect
+from arangopipe import ArangoPipe, InvalidInput, NotFound, StoreError, StoreUnavailable, connect
 from arangopipe.errors import PermissionDenied, SchemaMismatch
 from arangopipe.model import attributes
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Put
 from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
-from arangopipe.store.settings import place
-from arangopipe.store.sql import address, refusals
+from arangopipe.store.settings import absolute, place
+from arangopipe.store.sql import address, refusals, session
+from arangopipe.store.sql import store as store_module
 from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
-from arangopipe.testing.build import run, write
+from arangopipe.testing.build import edge, edge_kind, named, node_kind, run, write
 from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]
@@ -71,7 +73,17 @@ def test_what_is_not_ours_goes_to_libpq_and_secrets_are_not_shown(given: str, li
 
 @pytest.mark.parametrize(
     "options",
-    ["schema=", "schema=pg_x", "schema=" + "x" * 64, "isolation=chaos", "connections=0", "connections=many"],
+    [
+        "timeout=-1",
+        "timeout=soon",
+        "connect_timeout=soon",
+        "schema=",
+        "schema=pg_x",
+        "schema=" + "x" * 64,
+        "isolation=chaos",
+        "connections=0",
+        "connections=many",
+    ],
 )
 def test_options_that_cannot_be_are_named(options: str) -> None:
     with pytest.raises(InvalidInput, match=options.partition("=")[0]):
@@ -81,6 +93,22 @@ def test_options_that_cannot_be_are_named(options: str) -> None:
 def test_an_option_that_nobody_knows_is_named() -> None:
     with pytest.raises(InvalidInput, match="shcema"):
         open_store("postgresql://127.0.0.1/db?shcema=x")
+
+
+@pytest.mark.parametrize("password", ["sesame@open", "open/sesame", "open?sesame", "open%sesame", "a:sesame"])
+def test_a_password_that_is_not_written_as_it_must_be_is_not_shown(password: str) -> None:
+    url = f"postgresql://ann:{password}@127.0.0.1:1/db"
+    assert "sesame" not in absolute(url)
+    with pytest.raises((InvalidInput, StoreUnavailable)) as raised:
+        open_store(url)
+    assert "sesame" not in str(raised.value)
+    assert "%40" in str(raised.value) or password == "a:sesame"
+
+
+def test_the_value_of_an_unknown_option_is_not_shown() -> None:
+    with pytest.raises(InvalidInput, match="pasword") as raised:
+        open_store("postgresql://ann@127.0.0.1:1/db?pasword=sesame")
+    assert "sesame" not in str(raised.value)
 
 
 def test_two_schemas_are_two_places_whatever_else_an_address_says() -> None:
@@ -126,12 +154,48 @@ def test_integers_and_floats_come_back_as_they_were(store: Store) -> None:
     assert [repr(v) for v in sorted(chunk["v"], key=repr)] == sorted(map(repr, values))
 
 
+ODD = {
+    "extra_float_digits": "0",
+    "bytea_output": "escape",
+    "datestyle": "'SQL, DMY'",
+    "timezone": "'Asia/Kolkata'",
+    "default_transaction_isolation": "serializable",
+    "search_path": "nowhere",
+    "enable_indexscan": "off",
+}
+
+
+def test_settings_of_the_database_change_no_answer(url: str, server18: Server) -> None:
+    for name, value in ODD.items():
+        server18.sql(f'alter database "{url.rpartition("/")[2]}" set {name} = {value}')
+    values = [1 / 3, 2**53 - 1, 123456789.12345679, "back\\slash", True, "0.1"]
+    with open_store(url) as store:
+        write(store, *(run(f"{i}", v=value) for i, value in enumerate(values)))
+        for value in values[:3]:
+            assert len(store.search("run", parse(f"v = {value}")).items) == 1
+        assert [chunk["v"] for chunk in store.columns("run", ["v"])] == [values]
+        assert list(store.check()) == []  # type: ignore[attr-defined]
+        assert verify_chain(store) == 1
+
+
 def test_a_text_that_does_not_fit_the_index_is_found_in_its_document(store: Store) -> None:
     long = "\U0001f600" * 700
     assert attributes.indexed("run", {"v": long}) == ([("v", long)], True)
     assert not POSTGRES.holds(long)
     write(store, run("1", v=long), run("2", v="short"))
     assert [node.key for node in store.search("run", parse(f"v = '{long}'")).items] == ["1"]
+
+
+def test_the_planner_knows_what_many_changes_brought(
+    url: str, server18: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MANY_CHANGES", 3)
+    known = "SELECT reltuples FROM pg_class WHERE oid = 'arangopipe.node'::regclass"
+    with open_store("memory://") as source, open_store(url) as target:
+        for i in range(6):
+            write(source, run(f"{i}"))
+            target.append(list(source.changes(i, entries=True)))  # type: ignore[attr-defined]
+            assert server18.sql(known, url.rpartition("/")[2]) == [(-1 if i < 2 else 3 if i < 5 else 6,)]
 
 
 # --- retries and errors ----------------------------------------------------------------------------
@@ -263,6 +327,29 @@ def test_readers_see_one_moment_while_others_write(url: str) -> None:
     assert set(seen) <= {0}
 
 
+def test_behind_a_pooler_each_transaction_brings_its_settings(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As PgBouncer does, which gives clients numbers of processes of its own.
+    monkeypatch.setattr(session, "INTRODUCE", session.INTRODUCE.replace("= $1", "= -$1"))
+    schemas = ["say%20%22x%22", "it%27s"]
+    stores = [open_store(f"{url}?schema={schema}&timeout=9") for schema in schemas]
+    for number, store in enumerate(stores, 1):
+        store.write(Batch(f"{number}", tuple(Put(run(f"{i}", x=i)) for i in range(number))), patience=3)
+    for number, store in enumerate(stores, 1):
+        assert store.count("run") == {None: number}
+        assert len(store.get([f"run/{i}" for i in range(3)])) == 3
+        assert store.get(["run/0"]) != (None,)
+        assert len(store.search("run", parse("x = 0")).items) == 1
+        assert [len(chunk["x"]) for chunk in store.columns("run", ["x"])] == [number]
+        assert store.query("SELECT count(*) FROM node").rows == ((number,),)  # type: ignore[attr-defined]
+        with store._database.lent() as driver:  # type: ignore[attr-defined]
+            for name in ("pg_prepared_statements", "pg_settings WHERE source = 'session'"):
+                found = driver.execute(f"SELECT * FROM {name}".encode()).fetchall()
+                assert [row[0] for row in found if "client_encoding" not in row] == []
+        store.close()
+
+
 # --- schemas ---------------------------------------------------------------------------------------
 
 ADDED = """
@@ -278,6 +365,65 @@ ALTER TABLE arangopipe.change DROP COLUMN origin; UPDATE arangopipe.alembic_vers
 INDEXES = (
     "SELECT string_agg(indexdef, ';' ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'arangopipe'"
 )
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_what_is_read_within_is_of_one_moment(place: str, url: str, tmp_path: Path) -> None:
+    with open_store(url if place == "server" else f"sqlite:///{tmp_path / 'it.db'}") as store:
+        write(store, run("01"))
+        with store.one_moment():
+            before = store.count("run"), store.head()
+            write(store, run("02"))
+            with store.one_moment():
+                assert (store.count("run"), store.head()) == before
+            assert store.get(["run/02"]) == (None,)
+            assert store.head(as_of=2) == before[1]
+        assert store.count("run") == {None: 2}
+
+
+def test_a_walk_that_rests_on_what_was_is_walked_again(url: str) -> None:
+    report, data = named("reports", "r"), named("datasets", "d")
+    with open_store(url) as store, open_store(url) as other:
+        write(other, data)
+        for _ in range(2):
+            assert store.traverse([data.id], "downstream").depths == {data.id: 0}
+        write(other, node_kind("reports"), edge_kind("cites", "reports", "datasets", "from"))
+        write(other, report, edges=[edge("cites", report, data)])
+        assert store.traverse([data.id], "downstream").depths == {data.id: 0, report.id: 1}
+        with pytest.raises(NotFound):
+            store.traverse(["reports/none"], "downstream")
+
+
+DATA = named("datasets", "d")
+ROUNDS: dict[str, tuple[int, Callable[[ArangoPipe], Any]]] = {
+    "run by name": (2, lambda pipe: pipe.lookup_run("trained")),
+    "dataset by name": (1, lambda pipe: pipe.lookup_dataset("d")),
+    "downstream": (1, lambda pipe: pipe.downstream(DATA)),
+    "lineage": (3, lambda pipe: pipe.lineage(DATA)),
+    "page of a search": (
+        4,
+        lambda pipe: pipe.search("run", "params.alpha = 1", order_by="metrics.rmse", limit=50),
+    ),
+}
+"""How often a question waits for the server: each statement is one round trip."""
+
+
+@pytest.mark.parametrize("question", ROUNDS)
+def test_a_question_is_a_few_statements(question: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, ask = ROUNDS[question]
+    with connect(url, capture=False) as pipe:
+        data = pipe.register_dataset("d")
+        for i in range(60):
+            pipe.log_run(name=f"r{i}", dataset=data, params={"alpha": 1}, metrics={"rmse": i / 60})
+        pipe.log_run(name="trained", dataset=data, params={"alpha": 2}, metrics={"rmse": 0.5})
+        ask(pipe)
+        asked: list[str] = []
+        execute = Session.execute
+        monkeypatch.setattr(
+            Session, "execute", lambda self, sql, *given: (asked.append(sql), execute(self, sql, *given))[1]
+        )
+        ask(pipe)
+    assert len(asked) == number, "\n".join(asked)
 
 
 def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -80,6 +83,37 @@ def test_no_role_of_the_page_is_a_superuser(roles: dict[str, str], server18: Ser
         assert said == [(False,)]
 
 
+# --- backups ---------------------------------------------------------------------------------------
+
+
+def test_a_dump_that_is_restored_verifies(server15: Server) -> None:
+    """Run the commands that the page shows."""
+    (shown,) = [block for block in blocks("sh") if "pg_dump" in block]
+    dump = server15.folder / "arangopipe.dump"
+    host = "arangopipe_owner@db.example.org"
+    server15.sql("create role arangopipe_owner login createdb")
+    try:
+        server15.sql("create database arangopipe owner arangopipe_owner")
+        with open_store(server15.url("arangopipe", "arangopipe_owner")) as store:
+            fill(store)
+            written = read_all(store)
+        for line in shown.splitlines():
+            program, *arguments = line.replace(host, f"arangopipe_owner@{server15.address}").split()
+            arguments = [argument.replace("arangopipe.dump", str(dump)) for argument in arguments]
+            if program == "arangopipe":
+                done = CliRunner().invoke(main, arguments)
+                assert done.exit_code == 0, done.output
+            else:
+                server15.run(program, *arguments)
+        with open_store(server15.url("restored", "arangopipe_owner")) as store:
+            assert read_all(store) == written
+            assert audit.verify(store).ok
+    finally:
+        for name in ("arangopipe", "restored"):
+            server15.sql(f"drop database if exists {name} with (force)")
+        server15.sql("drop role arangopipe_owner")
+
+
 # --- schemas ---------------------------------------------------------------------------------------
 
 
@@ -128,6 +162,12 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     return made, key
 
 
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
 @pytest.fixture(scope="module")
 def secure() -> Iterator[Server]:
     """A server that takes only connections with TLS."""
@@ -140,8 +180,14 @@ def secure() -> Iterator[Server]:
         key.chmod(0o600)
         if os.geteuid() == 0:
             os.chown(key, NOBODY, NOBODY)
-        (server.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
-        server.configure({"ssl": "on", "ssl_cert_file": made, "ssl_key_file": key})
+        (server.data / "pg_hba.conf").write_text(
+            "local all all trust\nhostssl all ann 127.0.0.1/32 scram-sha-256\n"
+            "hostssl all all 127.0.0.1/32 trust\nhostssl all all ::1/128 trust\n"
+        )
+        listens = "127.0.0.1,::1" if has_ipv6() else "127.0.0.1"
+        server.configure(
+            {"ssl": "on", "ssl_cert_file": made, "ssl_key_file": key, "listen_addresses": listens}
+        )
         server.restart()
         yield server
 
@@ -158,3 +204,59 @@ def test_tls_is_asked_for_in_the_address(secure: Server, tmp_path: Path) -> None
         open_store(secure.url("postgres", sslmode="disable"))
     with pytest.raises(ArangopipeError, match="sslmode"):
         open_store(secure.url("postgres", sslmode="never"))
+
+
+# --- passwords -------------------------------------------------------------------------------------
+
+PASSWORD = "se@sa/me:?#% \\ü'"
+
+
+@pytest.fixture
+def ann(secure: Server) -> Iterator[str]:
+    """The address of a store whose user has a password, without it."""
+    secure.sql(f"create role ann login password '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
+    with secure.database() as name:
+        secure.sql(f'grant create on database "{name}" to ann')
+        yield secure.url(name, "ann")
+    secure.sql("drop role ann")
+
+
+def test_a_password_is_taken_from_where_libpq_looks(
+    ann: str, secure: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    database = ann.rpartition("/")[2]
+    kept = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
+    files = {
+        "PGPASSFILE": f"127.0.0.1:*:*:ann:{kept}\n",
+        "PGSERVICEFILE": f"[ml]\nhost=127.0.0.1\nport={secure.port}\ndbname={database}\nuser=ann\n"
+        f"password={PASSWORD}\n",
+        "PGPASSWORD": PASSWORD,
+    }
+    for name, text in files.items():
+        with monkeypatch.context() as patch:
+            file = tmp_path / name
+            file.write_text(text)
+            file.chmod(0o600)
+            patch.setenv(name, text if name == "PGPASSWORD" else str(file))
+            url = "postgresql:///?service=ml" if name == "PGSERVICEFILE" else ann
+            with open_store(url) as store:
+                store.head()
+    for url in (ann.replace("ann@", f"ann:{quote(PASSWORD, safe='')}@"), f"{ann}?password={quote(PASSWORD)}"):
+        with open_store(url) as store:
+            assert store.url == ann
+    wrong = ann.replace("ann@", "ann:wr%40ng@")
+    with pytest.raises(PermissionDenied, match="does not accept this user or password") as refused:
+        open_store(wrong)
+    assert "wr@ng" not in str(refused.value)
+    with pytest.raises(PermissionDenied, match=r"keep it in ~/\.pgpass"):
+        open_store(ann)
+
+
+@pytest.mark.allowed_skip
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_a_server_is_reached_by_ipv6(secure: Server) -> None:
+    with open_store(
+        f"postgresql://postgres@[::1]:{secure.port}/postgres?schema=six&sslmode=require"
+    ) as store:
+        fill(store)
+        assert "[::1]" in store.url

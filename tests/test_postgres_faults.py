@@ -6,11 +6,12 @@ import contextlib
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
 from arangopipe.store.base import Store
-from arangopipe.store.sql import session
+from arangopipe.store.sql import postgres, session
 from proxies import Proxy
 from servers import NOBODY, Server
 
@@ -209,6 +210,61 @@ def test_a_server_that_hangs_is_given_up_by_writes_and_reads(
         assert store.count("run") == {None: 2}
 
 
+def test_a_server_that_falls_silent_in_the_midst_of_a_statement_is_given_up(
+    durable: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 0.2)
+    with Proxy(durable.port) as proxy:
+        address = url.replace(str(durable.port), str(proxy.port))
+        with open_store(f"{address}?timeout=0.3") as store:
+            write_one(store)
+            head, columns = store.head, lambda: list(store.columns("run", ["x"]))
+            for ask in (head, columns, lambda: store.write(large_batch(), patience=0.1)):
+                with monkeypatch.context() as patch:
+                    # To begin is answered at once: the silence comes later.
+                    patch.setattr(session.Session, "_named", silent_from_now(proxy))
+                    with pytest.raises(StoreUnavailable, match=r"has not answered for 0\.5 s"):
+                        ask()
+                proxy.go_on()
+                proxy.cut()
+            write_one(store)
+            assert store.count("run") == {None: 2}
+            assert audit.verify(store).ok
+
+
+def large_batch() -> Batch:
+    return Batch(uuid7(), tuple(Put(Node("run", uuid7())) for _ in range(3)))
+
+
+def silent_from_now(proxy: Proxy) -> Callable[..., None]:
+    def unnamed(self: object, statement: object) -> None:
+        proxy.stop()
+
+    return unnamed
+
+
+def test_what_takes_too_long_is_ended_by_the_server(url: str) -> None:
+    with open_store(f"{url}?timeout=0.3") as store, psycopg.connect(url) as other:
+        write_one(store)
+        other.execute("lock table arangopipe.change in access exclusive mode")
+        with pytest.raises(StoreUnavailable, match=r"timeout=SECONDS"):
+            store.head()
+        other.rollback()
+        assert store.head().number == 1  # type: ignore[union-attr]
+
+
+def test_a_writer_that_was_stopped_lets_others_write(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = session.LOCK.replace(f"{session.IDLE_SECONDS}s", "300ms")
+    monkeypatch.setattr(session, "LOCK", words)
+    with open_store(url) as store, open_store(url) as other:
+        with store._database._pool.lent(1) as stopped:  # type: ignore[attr-defined]
+            stopped.begin("BEGIN", 1)
+            write_one(other, patience=30)
+            with pytest.raises(psycopg.Error, match="idle"):
+                stopped.execute("SELECT 1")
+        assert store.count("run") == {None: 1}
+
+
 # --- others are in the way -------------------------------------------------------------------------
 
 
@@ -276,14 +332,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill_up(store: Store) -> int:
+def fill_up(store: Store, patience: float | None = None) -> int:
     """Write until there is no room; return how many runs were acknowledged."""
     for written in range(1_000):
         text = '{"x":"' + os.urandom(20_000).hex() + '"}'
         try:
-            store.write(Batch(uuid7(), (Put(Node("run", uuid7(), text=text)),)))
+            store.write(Batch(uuid7(), (Put(Node("run", uuid7(), text=text)),)), patience)
         except StoreUnavailable as refused:
-            if re.search("no room|disk|space", str(refused)) is None:
+            # Without room for its log a server stops.
+            if (
+                re.search("no room|disk|space" + "|reached|crashed" * (patience is not None), str(refused))
+                is None
+            ):
                 raise
             return written
     raise AssertionError("there was always room")
@@ -312,6 +372,33 @@ def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room(durable: Ser
         finally:
             durable.sql("drop database if exists full_disk with (force)")
             durable.sql("drop tablespace small")
+
+
+@pytest.mark.allowed_skip
+@pytest.mark.skipif(not THOROUGH or os.geteuid() != 0, reason="a part of make test-all, for root")
+def test_a_full_disk_of_the_log_stops_the_server_and_loses_nothing() -> None:
+    with Server(18, durable=True) as server, small_disk(server.folder / "wal", 200) as disk:
+        url = server.url("postgres")
+        with open_store(url) as store:
+            write_one(store)
+            server.stop()
+            log = server.data / "pg_wal"
+            subprocess.run(["cp", "-a", f"{log}/.", str(disk)], check=True)
+            shutil.rmtree(log)
+            log.symlink_to(disk)
+            server.start()
+            write_one(store)
+            filler = disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            written = fill_up(store, patience=1)
+            server.stop("immediate")
+            filler.unlink()
+            server.start()
+            write_one(store)
+            assert store.count("run") == {None: written + 3}
+            assert audit.verify(store).ok
 
 
 # --- processes that fork ---------------------------------------------------------------------------

@@ -47,10 +47,12 @@ from arangopipe.model.filters import parse, to_text
 from arangopipe.model.graph import Batch, Node, Page, Point, Points, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.model.wire import batch_dict, batch_from, batch_text, error_dict, error_from
+from arangopipe.server.limits import Limits
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
 from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
 from arangopipe.store.offline import OfflineStore
+from arangopipe.store.remote import pool
 from arangopipe.store.remote.address import address_of
 from arangopipe.store.sql import SQLiteStore
 from arangopipe.testing import strategies
@@ -547,6 +549,24 @@ def test_who_cannot_be_reached_is_named_in_the_end(flaky: Flaky) -> None:
             store.write(Batch(uuid7(), (Put(Node("run", "01")),)), patience=0.2)
 
 
+def test_a_server_that_hangs_is_told_from_one_that_takes_long(
+    behind: Store, flaky: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "QUIET", 0.2)
+    monkeypatch.setattr(pool, "LIVES", 0.5)
+    with open_store(flaky.url) as store:
+        write(store, run("01"))
+        flaky.plan.append("slow")
+        assert store.head().number == 1, "it takes two seconds, and says meanwhile that it lives"
+        assert "good /health" in flaky.seen
+        flaky.mode = "hang"
+        with pytest.raises(StoreUnavailable, match="nor say that it lives"):
+            store.head()
+        assert sum("store/head" in line for line in flaky.seen if "hang" in line) == 1
+        flaky.heal()
+        assert store.head().number == 1
+
+
 def train(pipe: arangopipe.ArangoPipe, then: Callable[[], object] = lambda: None) -> None:
     with pipe.start_run(key="first") as active:
         then()
@@ -658,9 +678,15 @@ def test_a_stream_of_batches_is_answered_line_by_line(behind: Store, url: str) -
     assert [change.actor for change in behind.changes()] == ["ann"] * 300
 
 
-def test_a_body_beyond_the_limits_is_refused(behind: Store) -> None:
-    from arangopipe.server.limits import Limits
+def test_a_server_that_takes_no_more_is_heard(behind: Store) -> None:
+    """It says so, and closes, while much is still being sent."""
+    with serving(behind, limits=Limits(body=1_000_000)) as url, open_store(url) as store:
+        with pytest.raises(InvalidInput, match="larger than 1,000,000 bytes"):
+            store.get([f"run/{number:0200}" for number in range(150_000)])
+        assert store.head() is None
 
+
+def test_a_body_beyond_the_limits_is_refused(behind: Store) -> None:
     with serving(behind, limits=Limits(body=2_000, depth=10)) as url:
         at = f"{url}/api/v1/batches"
         big = {"id": "1", "reason": "x" * 3_000}

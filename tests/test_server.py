@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,44 @@ def test_every_error_is_a_problem(
     assert found == title
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/openapi.json", "/api/v1/datasets", "/api/v1/export"])
+def test_head_is_get_without_the_body(served: Serve, path: str) -> None:
+    url = served(open_store("memory://"))
+    plain = {"Accept-Encoding": "identity"}
+    got, asked = (http.request(method, url + path, headers=plain) for method in ("GET", "HEAD"))
+    assert (asked.status_code, asked.content) == (200, b"")
+    same = ("content-type", "content-length", "cache-control", "x-frame-options")
+    assert [asked.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/health", "GET, HEAD, OPTIONS"),
+        ("/api/v1/batches", "POST, OPTIONS"),
+        ("/api/v1/datasets", "GET, HEAD, POST, OPTIONS"),
+        ("/api/v1/datasets/x", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+    ],
+)
+def test_a_path_says_which_methods_it_takes(served: Serve, path: str, methods: str) -> None:
+    url = served(MemoryStore())
+    answer = http.request("PUT", url + path)
+    assert methods in problem(answer, 405)["detail"]
+    assert answer.headers["allow"] == methods
+    asked = http.request("OPTIONS", url + path)
+    assert (asked.status_code, asked.headers["allow"]) == (204, methods)
+    problem(http.request("OPTIONS", f"{url}/nothing"), 404)
+
+
+def test_what_is_not_said_to_be_json_is_told_how(served: Serve) -> None:
+    url = f"{served(MemoryStore())}/api/v1/datasets"
+    assert (
+        "Content-Type: application/json" in problem(http.post(url, content=b'{"name": "x"}'), 415)["detail"]
+    )
+    bad = http.post(url, content=b'{"name": ', headers={"Content-Type": "application/json"})
+    assert problem(bad, 422)["detail"] == "body.9: JSON decode error: Expecting value"
+
+
 class Broken(MemoryStore):
     def write(self, *_: Any, **__: Any) -> Change:
         raise RuntimeError("the password is hunter2")
@@ -150,6 +189,18 @@ def test_a_body_without_a_length_is_bounded_too(served: Serve) -> None:
     problem(http.post(url, content=iter([b"[" * 600, b"]" * 600])), 413)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/session", "/api/v1/setup", "/login"])
+def test_who_is_not_known_sends_no_large_body(served: Serve, path: str) -> None:
+    url = served(MemoryStore(), authentication=True)
+    large, small = (b'{"name": "' + b"x" * size + b'"}' for size in (70_000, 2_000))
+    for body in (large, iter([large])):
+        answer = http.post(url + path, content=body, headers={"Content-Type": "application/json"})
+        assert "65,536 bytes" in problem(answer, 413)["detail"]
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    problem(http.post(url + path, content=gzip.compress(large), headers=packed), 413)
+    assert http.post(url + path, content=small, headers=packed).status_code in (401, 422)
+
+
 def test_a_slow_body_is_given_up(served: Serve) -> None:
     url = served(MemoryStore(), limits=Limits(seconds=0.3))
     head = b"POST /api/v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
@@ -171,10 +222,25 @@ def test_a_slow_head_is_given_up(served: Serve) -> None:
         assert connection.recv(1_000).startswith(b"HTTP/1.1 408")
 
 
-def test_what_is_no_http_gets_a_problem(served: Serve) -> None:
-    answer = raw(served(MemoryStore()), b"GARBAGE\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 400
+@pytest.mark.parametrize(
+    ("data", "status", "detail"),
+    [
+        (b"GARBAGE\r\n\r\n", 400, "illegal request line"),
+        (b"GET / HTTP/1.1\r\nAuthorization : Bearer hunter2\r\n\r\n", 400, "illegal header line"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "Missing mandatory Host: header"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 66_000, 431, "head of the request"),
+    ],
+    ids=["garbage", "blank before colon", "no host", "large"],
+)
+def test_what_is_no_http_gets_a_problem(served: Serve, data: bytes, status: int, detail: str) -> None:
+    head, _, body = raw(served(MemoryStore()), data).decode().partition("\r\n\r\n")
+    said = json.loads(body)
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert said["status"] == status
+    assert detail in said["detail"]
+    assert "hunter2" not in body
+    assert "X-Request-ID: " in head
+    assert "X-Frame-Options: DENY" in head
 
 
 def test_connections_are_bounded(served: Serve) -> None:
@@ -192,6 +258,40 @@ def test_connections_are_bounded(served: Serve) -> None:
     finally:
         for connection in held:
             connection.close()
+
+
+class Endless(MemoryStore):
+    """A store whose changes never end, and which notes when nobody reads them any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
+        first = next(super().changes(0, 1, entries))
+        try:
+            while limit != 1:
+                yield first._replace(reason=os.urandom(5_000).hex())  # what packs well fills no piece
+            yield first
+        finally:
+            if limit != 1:
+                self.let_go.set()
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["goes away", "does not read"])
+@pytest.mark.parametrize("line", ["POST /api/v1/store/changes", "GET /api/v1/export"])
+def test_an_answer_that_nobody_takes_is_let_go(served: Serve, line: str, goes: bool) -> None:
+    store = Endless()
+    url = served(store, limits=Limits(seconds=60.0 if goes else 0.5))
+    for name in ("b-1", "b-2"):  # of one change there is an end
+        assert http.post(f"{url}/api/v1/batches", json=batch(name)).is_success
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
+        connection.sendall(f"{line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+        assert not store.let_go.is_set()
+        assert goes or store.let_go.wait(SECONDS)
+    assert store.let_go.wait(SECONDS)
 
 
 def test_no_piece_of_an_answer_waits(monkeypatch: pytest.MonkeyPatch, served: Serve) -> None:
@@ -294,13 +394,31 @@ def test_it_logs_each_request_and_no_secret(tmp_path: Path) -> None:
         named = {"X-Request-ID": "first", "Authorization": "Bearer hunter2"}
         assert http.get(f"{server.url}/health?token=hunter2", headers=named).status_code == 200
         assert http.get(f"{server.url}/nothing").status_code == 404
+        refused = raw(server.url, b"GARBAGE\r\n\r\n").decode()
         log = server.stop()
-    first, second = log
+    first, second, warning, third = log
+    assert warning["level"] == "warning"
+    assert third["status"] == 400
+    assert f"X-Request-ID: {third['request_id']}\r\n" in refused
     assert first.keys() >= {"time", "user", "ms", "client"}
     shown = {key: first[key] for key in ("method", "path", "status", "bytes", "request_id")}
     assert shown == {"method": "GET", "path": "/health", "status": 200, "bytes": 15, "request_id": "first"}
     assert second["status"] == 404
     assert "hunter2" not in json.dumps(log)
+
+
+def test_its_bounds_are_options(tmp_path: Path) -> None:
+    store = str(tmp_path / "runs.db")
+    with program(
+        "--store", store, "--max-body", "1", "--max-connections", "1", "--head-timeout", "1"
+    ) as server:
+        kind = {"Content-Type": "application/json"}
+        answer = http.post(f"{server.url}/api/v1/batches", content=b" " * 1_000_001, headers=kind)
+        assert "1,000,000 bytes" in problem(answer, 413)["detail"]
+        parts = urlsplit(server.url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
+            assert raw(server.url, b"").startswith(b"HTTP/1.1 503")
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 408")
 
 
 def test_the_access_log_can_be_switched_off(tmp_path: Path) -> None:
@@ -324,6 +442,16 @@ def test_requests_in_flight_are_finished(tmp_path: Path) -> None:
             connection.sendall(body[5:])
             assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
         assert server.stop()[0]["status"] == 200
+
+
+def test_openapi_is_sent_once_to_who_keeps_it(served: Serve) -> None:
+    url = f"{served(MemoryStore())}/openapi.json"
+    plain = http.get(url, headers={"Accept-Encoding": "identity"})
+    packed = http.get(url, headers={"Accept-Encoding": "gzip"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    assert plain.json() == packed.json() == create_app(MemoryStore()).openapi()
+    again = http.get(url, headers={"If-None-Match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_openapi_is_complete() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from arangopipe.cli import main
 from arangopipe.cli.serve import serve
-from arangopipe.server import create_app, forms
+from arangopipe.model.filters import MAX_TEXT
+from arangopipe.server import create_app, forms, wire, wire_users
+from arangopipe.server.door import OPEN
 from arangopipe.server.limits import Limits
 from arangopipe.server.wire import Strict
 from arangopipe.store.memory import MemoryStore
@@ -60,15 +62,47 @@ def test_examples_of_bodies_fit_their_models() -> None:
     assert examples > 10
 
 
-def test_every_body_has_an_example() -> None:
+def test_every_body_of_json_has_an_example_that_fits_it() -> None:
     document = create_app(MemoryStore()).openapi()
     schemas = document["components"]["schemas"]
+    models = {**vars(forms), **vars(wire), **vars(wire_users)}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-            name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
-            if name in vars(forms):
-                assert schemas[name]["examples"], f"{method} {path}"
+            bodies = [operation.get("requestBody", {})]
+            bodies += [said for status, said in operation["responses"].items() if status.startswith("2")]
+            for body in bodies:
+                content = body.get("content", {}).get("application/json")
+                name = (content or {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if not name:
+                    continue
+                example = content.get("example", schemas[name].get("examples", [None])[0])
+                assert example is not None, f"{method} {path} {name}"
+                models[name].model_validate(example)
+
+
+def test_the_document_says_what_proves_who_one_is() -> None:
+    document = create_app(MemoryStore()).openapi()
+    assert document["components"]["securitySchemes"].keys() == {"token", "session"}
+    assert document["security"] == [{}, {"token": []}, {"session": []}]
+    free = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if operation.get("security") == []
+    }
+    assert free == set(OPEN) - {"/login", "/openapi.json"}
+
+
+def test_every_answer_says_what_it_is() -> None:
+    document = create_app(MemoryStore()).openapi()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert all(each.get("description") for each in operation.get("parameters", ())), (
+                f"{method} {path}"
+            )
+            for status, said in operation["responses"].items():
+                if status not in ("204", "304"):
+                    assert all(body["schema"] is not None for body in said["content"].values()), path
 
 
 def test_the_page_names_the_real_bounds() -> None:
@@ -78,8 +112,20 @@ def test_the_page_names_the_real_bounds() -> None:
     assert f"| time for the head of a request | {limits.head_seconds:g} s |" in page
     assert f"| time for a body; between two pieces of a bundle | {limits.seconds:g} s |" in page
     assert f"({limits.body:,} bytes)" in page
+    assert f"| time between two requests on a connection | {limits.idle_seconds:g} s |" in page
+    assert f"| time to finish requests once it stops | {limits.stop_seconds:g} s |" in page
+    assert f"| text of a search | {MAX_TEXT:,} characters |" in page
     assert f"| levels of JSON | {limits.depth} |" in page
     assert f"for up to {limits.stop_seconds:g}\nseconds" in page
+
+
+def test_the_options_have_the_bounds_of_the_server() -> None:
+    by_name = {parameter.name: parameter.default for parameter in serve.params}
+    limits = Limits()
+    assert by_name["max_body"] * 1_000_000 == limits.body
+    assert by_name["max_connections"] == limits.connections
+    found = [by_name[f"{name}_timeout"] for name in ("head", "body", "idle", "stop")]
+    assert found == [limits.head_seconds, limits.seconds, limits.idle_seconds, limits.stop_seconds]
 
 
 def test_the_page_names_every_option() -> None:

@@ -102,6 +102,11 @@ def test_the_answer_says_where_it_is(api: httpx.Client) -> None:
     made = api.post("/datasets", json={"name": "a b"})
     assert given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "a b"
     assert given(api.get("/datasets/a%20b"))["key"] == made.json()["key"]
+    for path in ("/datasets", "/kinds/nodes"):
+        made = api.post(path, json={"name": "odd", **({"key": "%2f;@"} if path == "/datasets" else {})})
+        assert (
+            given(http.get(f"{api.base_url.copy_with(path='')}{made.headers['location']}"))["name"] == "odd"
+        )
 
 
 def test_a_taken_name(api: httpx.Client) -> None:
@@ -360,6 +365,16 @@ def test_users_have_routes_of_their_own(full: httpx.Client, path: str) -> None:
         refused(full.get(f"/{path}/{kind}{'/ann' if path == 'things' else ''}"), 422, "below /api/v1/")
 
 
+@pytest.mark.parametrize("as_of", [None, 1])
+@pytest.mark.parametrize(
+    "path", ["/links", "/graph/upstream", "/graph/downstream", "/graph/lineage", "/graph/impact"]
+)
+def test_what_is_not_there_has_no_surroundings(full: httpx.Client, path: str, as_of: int | None) -> None:
+    for ref in ("datasets/nothing", "dataset:nothing", "run/nothing"):
+        answer = full.get(path, params={"ref": ref, **({} if as_of is None else {"as_of": as_of})})
+        assert answer.status_code == 404, answer.text
+
+
 def test_counts(full: httpx.Client) -> None:
     assert given(full.get("/count/run", params={"where": "tag = 'sweep'"})) == {"count": 12}
     by = given(full.get("/count/run", params={"by": "status"}))
@@ -416,6 +431,11 @@ def test_the_audit(full: httpx.Client) -> None:
     assert min(change["time"] for change in later) == since
     of_kind = given(full.get("/audit/changes", params={"kind": "deployment"}))["items"]
     assert all("deployment" in change["things"] for change in of_kind)
+    of_thing = given(full.get("/audit/changes", params={"thing": "dataset:diabetes"}))["items"]
+    assert of_thing
+    assert all("datasets" in change["things"] for change in of_thing)
+    assert given(full.get("/audit/changes", params={"reason": "nobody said that"}))["items"] == []
+    refused(full.get("/audit/changes", params={"thing": "dataset:x"}), 404, "known by its id")
     assert given(full.get("/audit/verify"))["ok"] is True
 
 

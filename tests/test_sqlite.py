@@ -365,6 +365,7 @@ def test_options_take_effect_on_every_connection(
         def check() -> None:
             put(store, uuid7())
             assert (pragma(store, "journal_mode"), pragma(store, "synchronous")) == (journal, synchronous)
+            assert pragma(store, "soft_heap_limit") == sqlite.ALL_CACHES_KIB * 1_024
 
         check()
         writers.in_threads(8, check)
@@ -492,6 +493,27 @@ def test_a_local_file_system_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sqlite, "file_system", lambda _: system)
     with store_at(tmp_path / "a.db") as store:
         assert pragma(store, "journal_mode") == "wal"
+
+
+def test_a_long_log_is_emptied_unless_someone_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LONG_LOG", 200_000)
+    monkeypatch.setattr(sqlite, "EMPTY_SECONDS", 0.01)
+    log = tmp_path / "a.db-wal"
+    with store_at(tmp_path / "a.db") as store, closing(sqlite3.connect(tmp_path / "a.db")) as reader:
+        for number in range(40):
+            put(store, f"first {number}")
+            assert log.stat().st_size < 400_000
+        reader.execute("BEGIN")
+        before = reader.execute("SELECT count(*) FROM node").fetchone()
+        for number in range(40):
+            put(store, f"second {number}")
+        assert log.stat().st_size > 600_000
+        assert reader.execute("SELECT count(*) FROM node").fetchone() == before
+        reader.rollback()
+        for number in range(40):
+            put(store, f"third {number}")
+        assert log.stat().st_size < 400_000
+        assert len(names(store)) == 120
 
 
 # --- full disks ----------------------------------------------------------------------------------
@@ -798,6 +820,20 @@ QUESTIONS: dict[str, tuple[Callable[[Store], Any], str]] = {
     "tag": (lambda store: store.search("run", parse("tags.who = 'ana'")), ONE_VALUE),
     "range": (lambda store: store.search("run", parse("metrics.rmse < 1")), "PRIMARY KEY (path=? AND value"),
     "newest": (lambda store: store.search("run", limit=2), "INDEX node_key"),
+    "by name": (
+        lambda store: store.search("run", order=parse_order("name desc"), limit=2),
+        "INDEX node_name",
+    ),
+    "by project": (
+        lambda store: store.search("run", order=parse_order("project"), limit=2),
+        "INDEX node_project",
+    ),
+    "newest as of": (lambda store: store.search("run", limit=2, as_of=9), "MERGE (UNION ALL)"),
+    "tag as of": (lambda store: store.search("run", parse("tags.who = 'ana'"), as_of=9), ONE_VALUE),
+    "count": (
+        lambda store: store.count("run", parse("params.depth = 2 and metrics.rmse < 1")),
+        "PRIMARY KEY (path=? AND value<",
+    ),
     "edges": (lambda store: store.edges(["run/r-1"]), "INDEX edge_target"),
     "walk up": (lambda store: store.traverse(["run/r-1"], "upstream"), "PRIMARY KEY (source=?"),
     "walk down": (lambda store: store.traverse([DATA.id], "downstream"), "INDEX edge_target (target=?"),

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arangopipe import ArangoPipeAdmin, credentials, roles, users
+from arangopipe.audit import verify
 from arangopipe.errors import (
     AlreadyExists,
     ArangopipeError,
@@ -148,6 +149,36 @@ def test_passwords(admin: ArangoPipeAdmin) -> None:
     admin.disable_user("ana")
     assert users.password_of(admin.store, "ana") is None
     assert users.password_of(admin.store, "nobody") is None
+
+
+def test_an_old_hash_is_erased(admin: ArangoPipeAdmin) -> None:
+    admin.register_user("ana", password=PASSWORD)
+    kept = []
+    for number in range(3):
+        kept.append(users.password_of(admin.store, "ana"))
+        admin.set_password("ana", f"{PASSWORD} {number}")
+    last = users.password_of(admin.store, "ana")
+    assert credentials.verify_password(f"{PASSWORD} 2", last)
+    said = everything(admin)
+    assert last in said
+    assert len({*kept, last}) == 4
+    assert not [old for old in kept if old in said]
+    assert verify(admin.store).ok
+
+
+def test_of_two_new_passwords_one_stays(small: ArangoPipeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another password is set between one's taking the place of the old one and its erasing."""
+    small.register_user("ana", password=PASSWORD)
+    erase, store = users.Users._erase_closed, small.store
+
+    def late(self: users.Users, *given: Any) -> None:
+        monkeypatch.setattr(users.Users, "_erase_closed", erase)
+        users.Users(store, actor="root").set_password("ana", "the second one")
+        erase(self, *given)
+
+    monkeypatch.setattr(users.Users, "_erase_closed", late)
+    small.set_password("ana", "the first one")
+    assert credentials.verify_password("the second one", users.password_of(store, "ana"))
 
 
 def test_a_hash_is_costly(small: ArangoPipeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:

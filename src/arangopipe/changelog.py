@@ -9,15 +9,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from arangopipe.details import change_dict
+from arangopipe.errors import NotFound
 from arangopipe.model.graph import Change
 from arangopipe.references import When, moment_of
 from arangopipe.session import Session
+from arangopipe.store.base import Store
 from arangopipe.touched import touched
 
 BULK = frozenset({"log runs", "merge", "retain"})
 """Actions that touch thousands of things, which need not be read to be listed."""
 
 _STEP = 500
+
+
+def unless_bulk(store: Store, change: Change) -> Change:
+    """Return a change with its rows; one of `BULK` as it is, without them."""
+    return change if change.action in BULK else _whole(store, change)
+
+
+def _whole(store: Store, change: Change) -> Change:
+    return next(store.changes(change.number - 1, limit=1, entries=True), change)
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,26 @@ class Wanted:
     as_of: When = None
     things: Sequence[str] | None = None
     reason: str | None = None
+
+
+def things(pipe: Session, text: str, as_of: When = None) -> list[str]:
+    """Return the ids of what a text names: an id, or all versions of a name, in any project.
+
+    Raises `NotFound` for a name that nothing has at that moment; what was deleted is known by its id.
+    """
+    references = pipe.references(as_of)
+    word, mark, name = text.partition(":")
+    if "/" in text or not mark:
+        return [references.any_id(text)]
+    kind = references.kind(word).name
+    moment = moment_of(as_of)
+    found = pipe.store.find(kind, name, None, moment)
+    known, versioned, version = name.rpartition("@")
+    if not found and versioned:
+        found = tuple(node for node in pipe.store.find(kind, known, None, moment) if node.version == version)
+    if not found:
+        raise NotFound(f"no {word} is called {name!r}: what was deleted is known by its id, such as {kind}/…")
+    return [node.id for node in found]
 
 
 def find(
@@ -52,9 +83,8 @@ def find(
         if _fits(change, wanted):
             if len(found) == limit:
                 return found, found[-1].number
-            whole = change
-            if bulk or kind is not None or change.action not in BULK:
-                whole = next(pipe.store.changes(change.number - 1, limit=1, entries=True), change)
+            every = bulk or kind is not None
+            whole = _whole(pipe.store, change) if every else unless_bulk(pipe.store, change)
             if kind is None or any(thing.kind == kind for thing in touched(whole)):
                 found.append(whole)
         if time.monotonic() > end and change.number > 1:

@@ -120,16 +120,13 @@ class Reader(Session):
         >>> [found.metrics["rmse"] for found in page]
         [54.2]
         """
-        found = self.store.search(
-            self.references().kind(kind).name,
-            _expression(where),
-            parse_order(order_by) if order_by is not None else (),
-            limit,
-            cursor,
-            moment_of(as_of),
-        )
+        name, expression = self.references().kind(kind).name, _expression(where)
+        order = parse_order(order_by) if order_by is not None else ()
+        with self.store.one_moment():
+            found = self.store.search(name, expression, order, limit, cursor, moment_of(as_of))
+            entities = self.entities(found.items, as_of)
         return Page(
-            self.entities(found.items, as_of),
+            entities,
             found.cursor,
             lambda after: self.search(kind, where, order_by=order_by, limit=limit, cursor=after, as_of=as_of),
         )
@@ -175,8 +172,9 @@ class Reader(Session):
 
         Both walks go `depth` edges far and visit up to `limit` nodes each.
         """
-        upstream = self._walk(ref, "upstream", depth, limit, as_of)
-        return upstream.merge(self._walk(ref, "downstream", depth, limit, as_of))
+        with self.store.one_moment():
+            upstream = self._walk(ref, "upstream", depth, limit, as_of)
+            return upstream.merge(self._walk(ref, "downstream", depth, limit, as_of))
 
     def impact(self, ref: Ref, *, as_of: When = None) -> Impact:
         """Return what depends on a thing, and the deployments among it that serve or are to."""
@@ -207,10 +205,13 @@ class Reader(Session):
     def edges(
         self, ref: Ref, kinds: Sequence[str] = (), *, limit: int = MAX_PAGE, as_of: When = None
     ) -> tuple[Edge, ...]:
-        """Return the edges that touch a thing, of all kinds or of some."""
+        """Return the edges that touch a thing, of all kinds or of some; `NotFound` where it is not there."""
         references = self.references(as_of)
         names = [references.edge_kind(kind).name for kind in texts(kinds)]
-        return self.store.edges([references.any_id(ref)], names, limit, moment_of(as_of))
+        found = self.store.edges([references.any_id(ref)], names, limit, moment_of(as_of))
+        if not found:
+            references.any_node(ref)  # what is not there has none either, and is said to be not there
+        return found
 
     def _walk(self, ref: Ref, direction: Direction, depth: int | None, limit: int, as_of: When) -> Graph:
         start = self.references(as_of).any_id(ref)

@@ -247,10 +247,7 @@ class References:
 
     def _event(self, kind: NodeKind, text: str, scope: str) -> Node | None:
         """Return the one event of that key or name; the active one of a deployment's tag."""
-        (node,) = self.store.get([f"{kind.name}/{text}"], self.as_of)
-        if node is not None:
-            return node
-        nodes = self.store.find(kind.name, text, as_of=self.as_of)
+        nodes = self.store.called(kind.name, text, self.as_of)
         nodes = tuple(node for node in nodes if node.project == scope) or nodes
         if kind.name == "deployment" and len(nodes) > 1:
             active = [node for node in nodes if node.document.get("status") == "active"]

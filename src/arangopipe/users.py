@@ -1,8 +1,8 @@
 """Users and what proves who they are, as data of the store: each act is one audited batch.
 
 A user is a node of kind ``users``, a role an edge ``user_project`` from it to a project. Tokens, sessions and
-passwords are nodes of kind ``tokens`` that hold nothing but a hash; a password stands under the key of its
-user. So nothing that a store, its history or a bundle holds lets anyone in.
+passwords are nodes of kind ``tokens`` that hold nothing but a hash. So nothing that a store, its history or a
+bundle holds lets anyone in. A new password stands beside the old one, so that the old hash can be erased.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from arangopipe.model.vocabulary import near
 from arangopipe.references import Ref, listed, several
 from arangopipe.roles import Principal, Role, check_role, scoped
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Store, check_switch
+from arangopipe.store.base import MAX_PAGE, Maintenance, Store, check_switch
 
 TOKEN_DAYS = 90
 SESSION_HOURS = 12
@@ -138,7 +138,10 @@ class Users(Session):
                 what = "a user" if _is_ours(old) else "a thing of this store's own kind 'users'"
                 raise AlreadyExists(f"{what} is called {name!r} already: use another name")
             edges = [self._grant(node, project, role) for project, role in granted.items()]
-            puts = [Put(node), *([] if kept is None else [Put(_password(node, kept), "any")])]
+            puts = [
+                Put(node),
+                *([] if kept is None else [Put(_password(node, kept, _password_ids(node.id)[0]), "any")]),
+            ]
             closes = [each.id for each in _nodes(self.store, name) if kept is None or each.key != node.key]
             rest: dict[str, Any] = {"unchanged": ["users"], "since": since}
             return self.batch("register user", puts=puts, edges=edges, closes=closes, **rest)
@@ -155,15 +158,42 @@ class Users(Session):
         return tuple(self._user(node) for node in _every(self.store, "users"))
 
     def set_password(self, user: str, password: str) -> Change:
-        """Give a user a password instead of the old one; it ends their sessions, not their tokens."""
+        """Give a user a password instead of the old one, whose hash is erased.
+
+        It ends their sessions, not their tokens.
+        """
         kept = credentials.hash_password(password)
+        old: list[str] = []
 
         def change() -> Batch:
+            since = guards.head(self.store)
             node = self._user_node(user)
-            closes = [old.id for old in _nodes(self.store, user, "session")]
-            return self.batch("set password", puts=[Put(_password(node, kept), "any")], closes=closes)
+            places = _password_ids(node.id)
+            old[:] = [kept.id for kept in self.store.get(places) if kept is not None]
+            free = next(place for place in places if place not in old)
+            ended = [session.id for session in _nodes(self.store, user, "session")]
+            puts = [Put(_password(node, kept, free), "any")]
+            rest: dict[str, Any] = {"unchanged": ["tokens"], "since": since}
+            return self.batch("set password", puts=puts, closes=[*old, *ended], **rest)
 
-        return self.retried(change, self.store.write)
+        made = self.retried(change, self.store.write)
+        if old and isinstance(self.store, Maintenance):
+            self._erase_closed(old, self.store)
+        return made
+
+    def _erase_closed(self, ids: Sequence[str], store: Maintenance) -> None:
+        """Erase what was closed, unless it is there again."""
+
+        def closed() -> tuple[list[str], int]:
+            since = guards.head(self.store)
+            return [id for id, node in zip(ids, self.store.get(ids), strict=True) if node is None], since
+
+        def erase(found: tuple[list[str], int]) -> None:
+            gone, since = found
+            if gone:
+                store.erase(gone, self.actor, "there is a new password", ["tokens"], since)
+
+        self.retried(closed, erase)
 
     def disable_user(self, user: str, *, reason: str = "") -> User:
         """Keep a user out, and end their tokens and sessions; what they recorded stays.
@@ -362,7 +392,8 @@ def principal_of(store: Store, user: Node, token: Token | None = None) -> Princi
 def password_of(store: Store, name: str) -> str | None:
     """Return the hash of a user's password, None where there is no such user or none that may come in."""
     user = user_id(name)
-    node, kept = store.get([user, user.replace("users/", "tokens/")])
+    node, *places = store.get([user, *_password_ids(user)])
+    kept = next(filter(None, places), None)
     if node is None or kept is None or node.document.get("disabled"):
         return None
     return str(kept.document["secret"]["argon2"])
@@ -404,9 +435,15 @@ def _token_node(token: Token, digest: str) -> Node:
     return Node("tokens", token.key, token.name, text=documents.dump(document))
 
 
-def _password(user: Node, kept: str) -> Node:
+def _password_ids(user: str) -> tuple[str, str]:
+    """Return under which ids, one or the other, the password of a user (an id) stands."""
+    key = user.partition("/")[2]
+    return f"tokens/{key}", f"tokens/{key}-"
+
+
+def _password(user: Node, kept: str, place: str) -> Node:
     document = {"user": user.name, "purpose": "password", "secret": {"argon2": kept}}
-    return Node("tokens", user.key, text=documents.dump(document))
+    return Node("tokens", place.partition("/")[2], text=documents.dump(document))
 
 
 def _new(name: str, admin: bool, attributes: Mapping[str, Any]) -> Node:

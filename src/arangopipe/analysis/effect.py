@@ -10,13 +10,13 @@ import numpy as np
 
 from arangopipe.analysis.answers import Answer, frame, listed, several, signed
 from arangopipe.analysis.codes import Floats, coded
-from arangopipe.analysis.directions import Better
 from arangopipe.analysis.factors import Contrast, Factor
 from arangopipe.analysis.inference import CONFIDENCE
 from arangopipe.analysis.matching import Pairs, pair_up
 from arangopipe.analysis.material import Material
 from arangopipe.analysis.obstacles import narrowed, obstacles, with_params
 from arangopipe.analysis.verdicts import judged
+from arangopipe.model.directions import Better
 
 if TYPE_CHECKING:
     import pandas

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arangopipe.analysis.answers import Answer, number, several
-from arangopipe.analysis.directions import Better
 from arangopipe.analysis.facts import USED
 from arangopipe.analysis.runs import (
     NO_TASK,
@@ -20,6 +19,7 @@ from arangopipe.analysis.runs import (
 )
 from arangopipe.analysis.scope import Scope
 from arangopipe.errors import NotFound
+from arangopipe.model.directions import Better
 from arangopipe.model.entities import Model
 from arangopipe.model.expressions import And, Compare, Expression, In, Not, OrderKey, Path
 from arangopipe.model.filters import parse_path

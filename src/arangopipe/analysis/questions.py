@@ -7,7 +7,6 @@ from typing import Any
 
 from arangopipe.analysis.comparison import Comparison, compare
 from arangopipe.analysis.data import DatasetsUsed, datasets_used
-from arangopipe.analysis.directions import HIGHER, LOWER, direction, known_direction
 from arangopipe.analysis.effect import Effect, effect
 from arangopipe.analysis.explanation import Explanation, explain
 from arangopipe.analysis.extraction import FeatureTechniques, feature_techniques
@@ -31,6 +30,7 @@ from arangopipe.analysis.techniques import Techniques, techniques
 from arangopipe.analysis.useful import UsefulFeatures, useful_features
 from arangopipe.analysis.wear import TestSetWear, wear
 from arangopipe.errors import InvalidInput, NotFound
+from arangopipe.model.directions import HIGHER, LOWER, direction, known_direction
 from arangopipe.model.entities import Run
 from arangopipe.model.graph import kind_of
 from arangopipe.reader import Reader, Where

@@ -10,8 +10,8 @@ import numpy as np
 
 from arangopipe.analysis.answers import Answer, number, several
 from arangopipe.analysis.codes import Ints, grouped
-from arangopipe.analysis.directions import Better
 from arangopipe.analysis.runs import Measured, Runs
+from arangopipe.model.directions import Better
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

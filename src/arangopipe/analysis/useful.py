@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from arangopipe.analysis.answers import Answer, cell, listed, several, signed
-from arangopipe.analysis.directions import Better
 from arangopipe.analysis.effect import Effect, effect
 from arangopipe.analysis.factors import Attribute, Factor, Transformation
 from arangopipe.analysis.inference import LEVEL, adjusted
 from arangopipe.analysis.material import Material
+from arangopipe.model.directions import Better
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

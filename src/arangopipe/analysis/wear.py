@@ -10,11 +10,11 @@ import numpy as np
 
 from arangopipe.analysis.answers import Answer, number, several
 from arangopipe.analysis.codes import Floats, Ints, combined
-from arangopipe.analysis.directions import Better
 from arangopipe.analysis.material import Material
 from arangopipe.analysis.runs import Runs
 from arangopipe.analysis.techniques import period
 from arangopipe.analysis.winners import Estimate, Noise, honest, repeats_noise, share_noise
+from arangopipe.model.directions import Better
 from arangopipe.model.entities import Dataset
 
 if TYPE_CHECKING:

@@ -66,10 +66,9 @@ class Cut:
     def changes(self, changes: Iterable[Change]) -> Iterator[Change]:
         """Yield what is left of changes; those of which nothing is left are passed over."""
         for change in changes:
-            note, *entries = change.entries
-            kept = [entry for entry in entries if self._belongs(entry)]
+            kept = [entry for entry in change.entries[1:] if self._belongs(entry)]
             if kept:
-                yield change._replace(entries=(note, *kept))
+                yield change._replace(entries=(change.entries[0], *kept))
 
     def _belongs(self, entry: Entry) -> bool:
         value = _value(entry)

@@ -23,6 +23,7 @@ def audit() -> None:
     "log",
     "arangopipe audit log",
     "arangopipe audit log --kind deployment",
+    "arangopipe audit log --thing model:ridge --reason reviewed",
     "arangopipe audit log --since 2026-01-01 --limit 5 --json",
     csv=True,
     see=("history", "audit verify"),
@@ -40,12 +41,19 @@ def audit() -> None:
     help="Only changes of this action, such as 'log run'.",
 )
 @click.option(
+    "--thing",
+    metavar="REF",
+    shell_complete=lazily("references"),
+    help="Only changes of this thing, such as model:ridge (all its versions), or of an id.",
+)
+@click.option("--reason", metavar="TEXT", help="Only changes whose reason holds this text.")
+@click.option(
     "--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="How many at most."
 )
 @click.option("--cursor", type=click.IntRange(1), metavar="N", help="Go on where an earlier page ended.")
 @AS_OF
 @pass_terminal
-def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
+def log(terminal: Terminal, limit: int, thing: str | None, **wanted: Any) -> None:
     """List the changes of the store, the newest first.
 
     Shows the number of each, its time, who made it, what it changed, and why. --as-of is the same as --until.
@@ -54,7 +62,8 @@ def log(terminal: Terminal, limit: int, **wanted: Any) -> None:
     from arangopipe.cli import changes
 
     with terminal.pipe() as pipe:
-        found, cursor = changelog.find(pipe, limit, changelog.Wanted(**wanted))
+        things = changelog.things(pipe, thing, wanted["as_of"]) if thing else None
+        found, cursor = changelog.find(pipe, limit, changelog.Wanted(**wanted, things=things))
         if terminal.as_json:
             terminal.give({"items": [changelog.as_json(change) for change in found], "cursor": cursor})
         elif terminal.as_csv:

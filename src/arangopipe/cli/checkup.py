@@ -29,7 +29,7 @@ from arangopipe.spool.files import files
 from arangopipe.spool.overview import summary
 from arangopipe.store import inspection
 from arangopipe.store.base import Condition, Maintenance
-from arangopipe.store.settings import SETTINGS, disabled
+from arangopipe.store.settings import SETTINGS, absolute, disabled
 from arangopipe.words import count, short_key
 
 if TYPE_CHECKING:
@@ -83,10 +83,15 @@ def _installed(name: str) -> bool:
     return True
 
 
+def _shown(name: str, value: str) -> str:
+    """Return a setting as anyone may read it."""
+    if name.endswith(("_TOKEN", "_PASSWORD")):
+        return "…"
+    return absolute(value) if name.endswith("_URL") and "://" in value else value
+
+
 def _settings() -> Condition:
-    set_ = [
-        f"{name}={'…' if 'TOKEN' in name else os.environ[name]}" for name in SETTINGS if os.environ.get(name)
-    ]
+    set_ = [f"{name}={_shown(name, os.environ[name])}" for name in SETTINGS if os.environ.get(name)]
     said = ", ".join(map(clean, set_)) or "none is set"
     if disabled():
         return Condition("settings", "warn", said, "unset ARANGOPIPE_DISABLED: nothing is recorded")

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
-from arangopipe.cli.options import verb
+from arangopipe.cli.options import add_options, verb
 from arangopipe.cli.terminal import Terminal, pass_terminal
 from arangopipe.errors import MissingExtra
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _bound(name: str, default: int, unit: str, help: str) -> Callable[[F], F]:
+    whole = click.IntRange(1, 1_000_000)
+    return click.option(name, type=whole, default=default, show_default=True, metavar=unit, help=help)
+
+
+BOUNDS = (
+    _bound("--max-body", 32, "MB", "How large a body may be, also unpacked; bundles may be of any size."),
+    _bound("--max-connections", 512, "N", "How many connections may be open at once."),
+    _bound("--head-timeout", 15, "SECONDS", "How long the head of a request may take to arrive."),
+    _bound(
+        "--body-timeout",
+        60,
+        "SECONDS",
+        "How long a body may take, the next piece of a bundle, and a client that takes no answer.",
+    ),
+    _bound("--idle-timeout", 5, "SECONDS", "How long a connection stays open for another request."),
+    _bound("--stop-timeout", 30, "SECONDS", "How long requests in flight may take once it is told to stop."),
+)
 
 
 @verb(
@@ -14,6 +39,7 @@ from arangopipe.errors import MissingExtra
     "arangopipe serve",
     "arangopipe serve --store runs.db --port 9000",
     "arangopipe serve --host 0.0.0.0 --log-level warning --no-access-log",
+    "arangopipe serve --max-body 100 --max-connections 2000",
     see=("init", "doctor"),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
@@ -46,6 +72,7 @@ from arangopipe.errors import MissingExtra
 @click.option(
     "--access-log/--no-access-log", default=True, show_default=True, help="Whether to log each request."
 )
+@add_options(BOUNDS)
 @pass_terminal
 def serve(
     terminal: Terminal,
@@ -55,6 +82,7 @@ def serve(
     hosts: tuple[str, ...],
     log_level: str,
     access_log: bool,
+    **bounds: int,
 ) -> None:
     """Serve the store over HTTP, for any language.
 
@@ -64,6 +92,7 @@ def serve(
     """
     try:
         from arangopipe.server import logs, running
+        from arangopipe.server.limits import Limits
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("arangopipe"):
             raise
@@ -86,7 +115,22 @@ def serve(
                     click.echo("There are no users yet. Make the first administrator, once:\n")
                     click.echo(_first(url, setup))
 
-        running.run(pipe.store, listening, authentication=authentication, hosts=hosts, started=started)
+        limits = Limits(
+            body=bounds["max_body"] * 1_000_000,
+            connections=bounds["max_connections"],
+            head_seconds=bounds["head_timeout"],
+            seconds=bounds["body_timeout"],
+            idle_seconds=bounds["idle_timeout"],
+            stop_seconds=bounds["stop_timeout"],
+        )
+        running.run(
+            pipe.store,
+            listening,
+            authentication=authentication,
+            limits=limits,
+            hosts=hosts,
+            started=started,
+        )
 
 
 def _first(url: str, setup: str) -> str:

@@ -74,6 +74,8 @@ __all__ = [
     "to_text",
 ]
 
+MAX_TEXT = 200_000
+"""Characters of a search: reading one takes seconds for each million."""
 MAX_DEPTH = 100
 MAX_DIGITS = 4_000
 
@@ -123,6 +125,9 @@ def _meaning(text: str, start: str) -> Any:
     """Return what a text says, or None if it is blank."""
     if not isinstance(text, str):
         raise InvalidInput(f"a {start} is written as text, not {type(text).__name__} ({text!r})")
+    if len(text) > MAX_TEXT:
+        shown = f"{text[:_SHOWN]}…"
+        raise FilterSyntaxError(f"{len(text):,} characters, and {MAX_TEXT:,} are the most", shown, _SHOWN)
     if not text.strip():
         return None
     try:

@@ -32,6 +32,7 @@ from arangopipe.server.access import Gate
 from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
+from arangopipe.server.methods import Methods
 from arangopipe.server.straight import PACKED, Straight, shortcuts
 from arangopipe.server.threads import Threads
 from arangopipe.store.base import Store
@@ -68,6 +69,7 @@ def create_app(
         version=__version__,
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
+        openapi_url=None,  # `openapi.install` serves it
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -87,6 +89,7 @@ def create_app(
         app.include_router(router, prefix=API)
     pages.install(app)
     openapi.install(app)
+    app.add_middleware(Methods)
     packed = partial(GZipMiddleware, minimum_size=PACKED, compresslevel=1)
     app.add_middleware(packed)
     app.add_middleware(Straight, endpoints=shortcuts(API, routers), packed=packed)

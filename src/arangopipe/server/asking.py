@@ -97,6 +97,10 @@ By = Annotated[str | None, _query("An attribute whose values are counted.", "mod
 Actor = Annotated[str | None, _query("Only what this user changed.", "ann")]
 Action = Annotated[str | None, _query("Only changes of this action.", "log run")]
 OfKind = Annotated[str | None, _query("Only changes of this kind of thing.", "deployment")]
+OfThing = Annotated[
+    str | None, _query("Only changes of this thing: an id, or a name with its kind.", "model:ridge")
+]
+InReason = Annotated[str | None, _query("Only changes whose reason holds this text.", "reviewed")]
 Since = Annotated[str | None, _query("From this time or change on.", "2026-01-01")]
 Until = Annotated[str | None, _query("Up to this time or change.", "1200")]
 Older = Annotated[int | None, Query(description="Where an earlier page ended.", ge=1, lt=_MAX_CHANGE)]

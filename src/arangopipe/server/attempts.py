@@ -58,6 +58,26 @@ class Attempts:
         return min(self.longest, 2.0 ** min(count - self.free, 60)) if count >= self.free else 0.0
 
 
+class Seen:
+    """The last `most` keys that were added."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self.most = most
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def add(self, key: str) -> None:
+        """Add a key, and forget the oldest of too many."""
+        with self._lock:
+            self._keys[key] = None
+            self._keys.move_to_end(key)
+            if len(self._keys) > self.most:
+                self._keys.popitem(last=False)
+
+
 def network(address: str) -> str:
     """Return what counts as one client: an address, of IPv6 its network of 64 bits."""
     try:

@@ -10,7 +10,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from arangopipe.errors import ArangopipeError, InvalidInput, PermissionDenied, StoreError
@@ -22,6 +22,7 @@ from arangopipe.server.contract import replica_of
 from arangopipe.server.limits import streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
+from arangopipe.server.streaming import Stream
 from arangopipe.server.threads import Threads
 from arangopipe.store.base import Store
 
@@ -92,7 +93,7 @@ async def _stream(request: Request, store: Store, actor: Principal | None, patie
     except BaseException:
         answers.close()
         raise
-    return StreamingResponse(_read(answers), media_type=LINES)
+    return Stream(_read(answers), media_type=LINES)
 
 
 def _read(answers: IO[bytes]) -> Iterator[bytes]:
@@ -162,7 +163,20 @@ _BATCH: dict[str, Any] = {
                 },
             },
         },
-        "closes": {"type": "array", "description": "Ids of nodes, and edges as kind, from and to."},
+        "closes": {
+            "type": "array",
+            "description": "Ids of nodes, and edges as kind, from and to.",
+            "items": {
+                "oneOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "required": ["kind", "from", "to"],
+                        "properties": {name: {"type": "string"} for name in ("kind", "from", "to")},
+                    },
+                ]
+            },
+        },
         "points": {
             "type": "array",
             "items": {
@@ -173,7 +187,13 @@ _BATCH: dict[str, Any] = {
                     "name": {"type": "string"},
                     "points": {
                         "type": "array",
-                        "items": {"type": "array", "description": "[step, microseconds since 1970, value]"},
+                        "items": {
+                            "type": "array",
+                            "description": "[step, microseconds since 1970, value]",
+                            "items": {"type": ["number", "string"]},
+                            "minItems": 3,
+                            "maxItems": 3,
+                        },
                     },
                 },
             },
@@ -184,6 +204,31 @@ _BATCH: dict[str, Any] = {
         "unchanged": {"type": "array", "items": {"type": "string"}},
         "since": {"type": "integer"},
     },
+}
+
+_RECORDED: dict[str, Any] = {
+    "type": "object",
+    "description": "The change that the batch made, now or when it was sent first.",
+    "required": ["change", "time", "actor", "action", "reason", "batch", "digest", "chain"],
+    "properties": {
+        "change": {"type": "integer"},
+        **{
+            name: {"type": "string"}
+            for name in ("time", "actor", "action", "reason", "batch", "digest", "chain")
+        },
+    },
+}
+
+_CHANGE = {
+    "change": 31,
+    "time": "2026-11-23T09:30:00.000000Z",
+    "actor": "ana",
+    "action": "log_run",
+    "reason": "",
+    "batch": "0192f0c4-7a5c-7cc0-8000-000000000001",
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "chain": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    "entries": [],
 }
 
 _EXAMPLE = {
@@ -206,7 +251,15 @@ router.add_api_route(
     streamed(write),
     methods=["POST"],
     response_class=Response,
-    responses=may(400, 404, 409, 501),
+    responses={
+        **may(400, 404, 409, 501),
+        200: {
+            "content": {
+                "application/json": {"schema": _RECORDED, "example": _CHANGE},
+                LINES: {"schema": {"type": "string", "description": "A change or a problem a line."}},
+            }
+        },
+    },
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import HTTPException, Request
-from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from arangopipe.errors import ArangopipeError, InvalidInput
 from arangopipe.server import problems
 from arangopipe.server.limits import Limits, depth_of
+from arangopipe.server.streaming import Stream
 
 LINES = "application/x-ndjson"
 _PIECE = 2**20
@@ -93,7 +93,7 @@ def json_of(body: bytes, depth: int | None = None) -> Any:
         raise InvalidInput(f"the body is no JSON ({error}): {body[:80]!r}") from error
 
 
-def streamed(items: Iterator[Any]) -> StreamingResponse:
+def streamed(items: Iterator[Any]) -> Stream:
     """Return an answer of lines ``{"items": […]}`` and at last ``{"end": how many}``.
 
     What fails in the midst of it stands as ``{"problem": …}``, and there is no end. The first line is
@@ -101,7 +101,7 @@ def streamed(items: Iterator[Any]) -> StreamingResponse:
     """
     lines = _lines(items)
     first = next(lines)
-    return StreamingResponse(_all(first, lines), media_type=LINES)
+    return Stream(_all(first, lines), media_type=LINES)
 
 
 def _all(first: str, lines: Iterator[str]) -> Iterator[str]:

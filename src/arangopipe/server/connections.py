@@ -1,20 +1,28 @@
-"""Connections as the server keeps them: so many at once, and none that never says what it wants."""
+"""Connections as the server keeps them: so many at once, and none that neither speaks nor listens."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import sys
+from http import HTTPStatus
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from arangopipe.server import problems
+from arangopipe.server import door, logs, problems
 from arangopipe.server.limits import Limits
+
+_SENT = re.compile(r""": (?:bytearray\()?b['"]""")
+"""Where a message begins to repeat what was sent."""
 
 
 class Connection(H11Protocol):
-    """One connection; refused where there are too many, closed where the head of a request does not come."""
+    """One connection; refused where there are too many, closed where nothing comes or nothing is taken."""
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     @property
     def limits(self) -> Limits:
@@ -29,7 +37,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
             detail = f"{self.limits.connections} connections are open, as many as the server keeps"
-            self._refuse(503, "Service Unavailable", problems.encoded(503, detail))
+            self._refuse(503, detail)
         else:
             self._await_head()
 
@@ -45,11 +53,30 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
         self._head_came()
+        self._taken()
         super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        """Wait until the client takes what it was sent, but not for ever: a read of the store stays open."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on, since the client has taken something."""
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        self._refuse(400, "Bad Request", problems.encoded(400, msg))
+        """Answer what is not HTTP, or has too large a head."""
+        error = sys.exc_info()[1]
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        detail = f"this is not HTTP as it should be: {_SENT.split(str(error))[0]}"
+        self._refuse(status, problems.MEANING[431] if status == 431 else detail)
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(self.limits.head_seconds, self._give_up)
@@ -61,15 +88,25 @@ class Connection(H11Protocol):
 
     def _give_up(self) -> None:
         self._timer = None
-        detail = f"no request came within {self.limits.head_seconds:g} seconds"
-        self._refuse(408, "Request Timeout", problems.encoded(408, detail))
+        self._refuse(408, f"no request came within {self.limits.head_seconds:g} seconds")
 
-    def _refuse(self, status: int, phrase: str, body: bytes) -> None:
-        head = (
-            f"HTTP/1.1 {status} {phrase}\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n"
-            + (f"Retry-After: {problems.RETRY_SECONDS}\r\n" if status == 503 else "")
-            + "\r\n"
-        )
-        self.transport.write(head.encode() + body)
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer what no application sees, and close the connection."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(self._refusal(status, detail))
         self.transport.close()
+
+    def _refusal(self, status: int, detail: str) -> bytes:
+        body = problems.encoded(status, detail)
+        headers = {
+            "Content-Type": problems.MEDIA_TYPE,
+            "Content-Length": len(body),
+            "Connection": "close",
+            "X-Request-ID": logs.refused(self.client, status, len(body)),
+            **door.HEADERS,
+            **({"Retry-After": problems.RETRY_SECONDS} if status == 503 else {}),
+        }
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        head += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*head, "\r\n"]).encode() + body

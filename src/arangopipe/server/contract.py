@@ -21,7 +21,7 @@ from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Change, Edge, EdgeRef, Node, Points
 from arangopipe.model.wire import batch_from, change_dict, points_from
 from arangopipe.server.access import AskedStore, asking
-from arangopipe.server.bodies import encode, json_of, streamed
+from arangopipe.server.bodies import LINES, encode, json_of, streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
 from arangopipe.server.threads import Threads
@@ -83,6 +83,7 @@ TEXTS = Kind({"type": "array", "items": {"type": "string"}}, _texts)
 NUMBER = Kind({"type": "integer"}, _of(int, "a whole number"))
 SWITCH = Kind({"type": "boolean"}, _of(bool, "true or false"))
 OBJECTS = Kind({"type": "array", "items": {"type": "object"}}, _of(list, "a list"))
+OBJECT = {"type": "object"}
 MOMENT = Kind({"oneOf": [{"type": "integer"}, {"type": "string", "format": "date-time"}]}, _moment)
 WHERE = Kind({"type": "string", "description": "A search such as `metrics.rmse < 55`."}, parse)
 ORDER = Kind(TEXTS.schema, lambda value: parse_order(_texts(value)))
@@ -143,13 +144,17 @@ def asked(route: str, example: dict[str, Any], /, **kinds: Kind) -> Callable[[An
             "additionalProperties": False,
         }
         content = {"application/json": {"schema": schema, "example": example}}
+        in_lines = (function.__doc__ or "").startswith("Stream")
+        answer = (
+            {LINES: {"schema": {"type": "string"}}} if in_lines else {"application/json": {"schema": OBJECT}}
+        )
         router.add_api_route(
             f"/store/{route}",
             endpoint,
             methods=["POST"],
             name=f"store_{route.replace('-', '_')}",
             response_class=Response,
-            responses=may(404, 409, 501),
+            responses={**may(404, 409, 501), 200: {"content": answer}},
             openapi_extra={"requestBody": {"content": content, "required": bool(needed)}},
         )
         return function

@@ -6,6 +6,7 @@ such a request changes must prove that it comes from a page of this server.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 from collections.abc import Collection, Mapping
@@ -38,6 +39,8 @@ OPEN: Mapping[str, tuple[str, ...]] = {
 """What is answered to everyone: paths and methods, and files below `/static/`."""
 
 HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
@@ -52,6 +55,10 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arangopipe"'}
 """What goes with each 401."""
 
 LARGEST_FORM = 65_536
+"""Bytes of a form, and of any body from someone who is not known."""
+
+FORM_SECONDS = 60.0
+"""For a form to arrive that is looked at here."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -176,7 +183,11 @@ async def _forged(headers: Headers, receive: Receive, expected: str) -> tuple[Re
     """Return the refusal of what does not prove that it comes from a page of this session."""
     given = headers.get(CSRF_HEADER)
     if given is None and headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        body, receive = await _read(receive)
+        try:
+            body, receive = await asyncio.wait_for(_read(receive), FORM_SECONDS)
+        except asyncio.TimeoutError:
+            said = "the form did not arrive in time"
+            return problems.problem(408, said, headers={"Connection": "close"}), receive
         given = parse_qs(body.decode(errors="replace")).get(CSRF_FIELD, [""])[0]
     if hmac.compare_digest((given or "").encode(), expected.encode()):
         return None, receive

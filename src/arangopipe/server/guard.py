@@ -1,9 +1,10 @@
 """A store restricted to what one principal may see and write.
 
 Every route, page and client reads and writes through it, so isolation holds for each of them: `visible` says
-what is seen, `permits` what may be written, `redacting` what is shown in part, `searching` how searches are
-answered that lead over an edge. What a principal may not see is as if it were not there. Administrators have
-the store itself.
+what is seen, `permits` what may be written, `redacting` how changes are told. Searches, counts and walks are
+the engine's own, within the scope of the principal's projects (`store.scope`); users and tokens, which no
+scope shows, are few. What a principal may not see is as if it were not there. Administrators have the store
+itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from arangopipe.errors import (
 )
 from arangopipe.model import documents as json_texts
 from arangopipe.model.expressions import Expression, OrderKey
-from arangopipe.model.filters import parse_path
 from arangopipe.model.graph import (
     Batch,
     Change,
@@ -39,9 +39,8 @@ from arangopipe.model.graph import (
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.roles import Principal, may
 from arangopipe.server.permits import Permit
-from arangopipe.server.redacting import Ledger, Walk, plain
-from arangopipe.server.searching import Question
-from arangopipe.server.visible import Sight
+from arangopipe.server.redacting import Ledger, plain
+from arangopipe.server.visible import GRANT, Sight
 from arangopipe.store.base import (
     MAX_NODES,
     MAX_PAGE,
@@ -59,9 +58,8 @@ from arangopipe.store.base import (
     Size,
     Store,
     check_bound,
-    check_page,
 )
-from arangopipe.store.records import tally
+from arangopipe.store.scope import PERSONAL
 
 T = TypeVar("T")
 
@@ -82,11 +80,12 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         self.exports = tuple(name for name in principal.roles if may(principal, "export", name))
         self._store = store
         self._sight = Sight(store, principal)
+        self._part = self._sight.scoped.within(self._sight.scope)
         self._ledger = Ledger(self._sight)
 
     def close(self) -> None:
         """Close this view of the store, and leave the store open: it is everyone's."""
-        self._store = self._sight.store = _Closed(self.url)  # type: ignore[assignment]
+        self._store = self._part = self._sight.store = _Closed(self.url)  # type: ignore[assignment]
 
     def vocabulary(self, reload: bool = False) -> Vocabulary:
         return self._store.vocabulary(reload)
@@ -156,11 +155,12 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         cursor: str | None = None,
         as_of: AsOf = None,
     ) -> Page:
-        check_page(limit)
-        question = Question(self._sight, kind, where, self._moment(as_of))
-        if question.by_engine([key.path for key in order]):
-            return self._store.search(kind, question.whole, order, limit, cursor, as_of)
-        return question.page(order, limit, cursor)
+        if not self._is_personal(kind):
+            return self._part.search(kind, where, order, limit, cursor, as_of)
+        with self._sight.personal(kind, as_of) as few:
+            page = few.search(kind, where, order, limit, cursor)
+            found = self.get([node.id for node in page.items], as_of)
+            return Page(tuple(node for node in found if node is not None), page.cursor)
 
     def columns(
         self,
@@ -171,36 +171,21 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         links: Sequence[str] = (),
         documents: bool = False,
     ) -> Iterator[dict[str, list[Any]]]:
-        question = Question(self._sight, kind, where, moment := self._moment(as_of))
-        if question.by_engine([parse_path(path) for path in paths]):
-            chunks = self._store.columns(kind, paths, question.whole, as_of, links, documents)
-        else:
-            chunks = question.rows(paths, links, documents)
-        return self._with_visible_links(chunks, links, moment) if links else chunks
-
-    def _with_visible_links(
-        self, chunks: Iterator[dict[str, list[Any]]], links: Sequence[str], as_of: AsOf
-    ) -> Iterator[dict[str, list[Any]]]:
-        for chunk in chunks:
-            cells = [cell for name in dict.fromkeys(links) for cell in chunk[name]]
-            ends = {end for cell in cells for end, _ in cell}
-            seen = self._sight.nodes([*ends, *chunk["id"]], as_of)
-            for name in dict.fromkeys(links):
-                chunk[name] = [
-                    tuple(link for link in cell if self._sight.joins(EdgeRef(name, near, link[0]), seen))
-                    for near, cell in zip(chunk["id"], chunk[name], strict=True)
-                ]
-            yield chunk
+        if not self._is_personal(kind):
+            return self._part.columns(kind, paths, where, as_of, links, documents)
+        with self._sight.personal(kind, as_of) as few:
+            return few.columns(kind, paths, where, None, links, documents)
 
     def count(
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
     ) -> dict[Any, int]:
-        question = Question(self._sight, kind, where, self._moment(as_of))
-        if question.by_engine([] if by is None else [parse_path(by)]):
-            return self._store.count(kind, question.whole, by, as_of)
-        if by is None:
-            return {None: sum(1 for _ in question.values(None))}
-        return tally(question.values(by))
+        if not self._is_personal(kind):
+            return self._part.count(kind, where, by, as_of)
+        with self._sight.personal(kind, as_of) as few:
+            return few.count(kind, where, by)
+
+    def _is_personal(self, kind: str) -> bool:
+        return self.vocabulary().node_kind(kind).name in PERSONAL
 
     def edges(
         self,
@@ -210,15 +195,9 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
         check_bound("limit", limit, 1)
-        seen = self._sight.nodes(ids, as_of)
-        asked = [node_id for node_id in dict.fromkeys(ids) if node_id in seen]
-        wide = limit
-        while True:
-            found = self._store.edges(asked, kinds, wide, as_of) if asked else ()
-            visible = self._sight.edges(found, as_of)
-            if len(visible) >= limit or len(found) < wide:
-                return tuple(visible[:limit])
-            wide *= 4
+        found = self._part.edges(ids, kinds, limit, as_of)
+        grants = self._sight.grants_of(ids, as_of) if not kinds or GRANT in kinds else []
+        return (*found, *grants)[:limit]
 
     def traverse(
         self,
@@ -228,13 +207,7 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         limit: int = MAX_NODES,
         as_of: AsOf = None,
     ) -> Graph:
-        check_bound("limit", limit, 1)
-        check_bound("depth", 0 if depth is None else depth, 0)
-        moment = self._moment(as_of)
-        if not isinstance(moment, int):
-            last = self._store.head()
-            moment = 0 if last is None else last.number
-        return Walk(self._sight, self.vocabulary(reload=True), direction, moment).run(start, depth, limit)
+        return self._part.traverse(start, direction, depth, limit, as_of)
 
     def points(self, run: str, name: str | None = None, as_of: AsOf = None) -> dict[str, list[Point]]:
         return self._store.points(run, name, as_of) if self._sight.nodes([run], as_of) else {}
@@ -268,13 +241,6 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
     def changes(self, after: int = 0, limit: int | None = None, entries: bool = False) -> Iterator[Change]:
         check_bound("after", after, 0)
         return self._ledger.changes(after, limit, entries)
-
-    def _moment(self, as_of: AsOf) -> AsOf:
-        """Return the change that a moment means, so that all parts of a read mean the same."""
-        if as_of is None or type(as_of) is int:
-            return as_of
-        last = self._store.head(as_of)
-        return 0 if last is None else last.number
 
     # Abilities: of administrators
 

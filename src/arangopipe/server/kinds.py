@@ -57,7 +57,7 @@ def list_kinds(pipe: AskedPipe) -> Response:
 def register_node_kind(pipe: AskedPipe, body: forms.NewNodeKind) -> Response:
     """Make an own kind of named things known."""
     made = pipe.admin.register_node_kind(body.name, body.records, exist_ok=body.exist_ok)
-    return created(made, "/api/v1/kinds")
+    return created(made, "/api/v1/things/kinds")
 
 
 @router.post(
@@ -67,7 +67,7 @@ def register_edge_kind(pipe: AskedPipe, body: forms.NewEdgeKind) -> Response:
     """Make an own kind of edge known."""
     given: Any = {"records": body.records, "exist_ok": body.exist_ok}
     made = pipe.admin.register_edge_kind(body.name, body.source, body.target, body.depends, **given)
-    return created(made, "/api/v1/kinds")
+    return created(made, "/api/v1/things/kinds")
 
 
 @router.delete("/kinds/{name}", response_model=wire.Made, responses=may(404, 409), tags=["kinds"])

@@ -11,10 +11,14 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arangopipe.server import problems
+from arangopipe.server.door import LARGEST_FORM, is_open, path_of
+
+_LARGE = 100_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,9 +28,10 @@ class Limits:
     """What a server bounds.
 
     `body`: bytes of a body, also unpacked, and of a line of a stream. `depth`: levels of JSON. `seconds`:
-    for a whole body to arrive, and between two pieces of a stream. `connections`: open at once.
-    `head_seconds`: for the head of a request to arrive. `stop_seconds`: for requests in flight
-    to end when the server stops.
+    for a whole body to arrive, between two pieces of a stream, and for a client that takes nothing of an
+    answer. `connections`: open at once.
+    `head_seconds`: for the head of a request to arrive. `idle_seconds`: that a connection stays open for
+    another request. `stop_seconds`: for requests in flight to end when the server stops.
     """
 
     body: int = 32_000_000
@@ -34,6 +39,7 @@ class Limits:
     seconds: float = 60.0
     connections: int = 512
     head_seconds: float = 15.0
+    idle_seconds: float = 5.0
     stop_seconds: float = 30.0
 
 
@@ -74,17 +80,20 @@ class Bounds:
         elif scope["path"] in self.streams:
             await self._stream(scope, receive, send)
         else:
+            # Someone who is not known has no large body sent, kept and looked through.
+            known = not is_open(scope["method"], path_of(scope))
+            most = self.limits.body if known else min(LARGEST_FORM, self.limits.body)
             try:
-                body = await self._whole(headers, receive)
+                body = await self._whole(headers, receive, most)
             except _Refused as refused:
                 await refused.answer()(scope, receive, send)
             else:
                 await self.app(scope, _again(body, receive), send)
 
-    async def _whole(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _whole(self, headers: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self.limits.body:
-            raise self._too_large()
+        if not length.isdigit() or int(length) > most:
+            raise _too_large(most)
         pieces: list[bytes] = []
         size, more = 0, True
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
@@ -95,11 +104,17 @@ class Bounds:
             pieces.append(message.get("body", b""))
             more = message.get("more_body", False)
             size += len(pieces[-1])
-            if size > self.limits.body:
-                raise self._too_large()
+            if size > most:
+                raise _too_large(most)
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if encoding := headers.get(b"content-encoding"):
-            body = self._unpacked(body, encoding)
+        encoding = headers.get(b"content-encoding", b"")
+        if encoding or size > _LARGE:  # so that no other request waits for a large one to be looked through
+            return await run_in_threadpool(self._checked, body, encoding, most)
+        return self._checked(body, encoding, most)
+
+    def _checked(self, body: bytes, encoding: bytes, most: int) -> bytes:
+        if encoding:
+            body = _unpacked(body, encoding, most)
         if depth_of(body, self.limits.depth) > self.limits.depth:
             raise _Refused(422, f"the body is nested deeper than {self.limits.depth} levels")
         return body
@@ -122,25 +137,6 @@ class Bounds:
                 raise
             await refused.answer()(scope, receive, send)
 
-    def _unpacked(self, body: bytes, encoding: bytes) -> bytes:
-        if encoding.lower() == b"identity":
-            return body
-        if encoding.lower() != b"gzip":
-            raise _Refused(415, "the body may be sent as it is, or with Content-Encoding: gzip")
-        unpacking = zlib.decompressobj(31)
-        try:
-            found = unpacking.decompress(body, self.limits.body + 1)
-        except zlib.error as error:
-            raise _Refused(422, f"the body is not gzip as its Content-Encoding says ({error})") from error
-        if len(found) > self.limits.body:
-            raise self._too_large()
-        if not unpacking.eof:
-            raise _Refused(422, "the body is gzip that was cut short")
-        return found
-
-    def _too_large(self) -> _Refused:
-        return _Refused(413, f"the body is larger than {self.limits.body:,} bytes: send it in parts")
-
 
 class _Refused(Exception):
     """A body that is not taken."""
@@ -153,6 +149,27 @@ class _Refused(Exception):
         """Return what says so; the connection ends, since the rest of the body may still come."""
         error = "InvalidInput" if self.status == 422 else ""
         return problems.problem(self.status, str(self), error=error, headers={"Connection": "close"})
+
+
+def _unpacked(body: bytes, encoding: bytes, most: int) -> bytes:
+    if encoding.lower() == b"identity":
+        return body
+    if encoding.lower() != b"gzip":
+        raise _Refused(415, "the body may be sent as it is, or with Content-Encoding: gzip")
+    unpacking = zlib.decompressobj(31)
+    try:
+        found = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise _Refused(422, f"the body is not gzip as its Content-Encoding says ({error})") from error
+    if len(found) > most:
+        raise _too_large(most)
+    if not unpacking.eof:
+        raise _Refused(422, "the body is gzip that was cut short")
+    return found
+
+
+def _too_large(most: int) -> _Refused:
+    return _Refused(413, f"the body is larger than {most:,} bytes: send it in parts")
 
 
 async def _before(deadline: float, receive: Receive) -> Message:

@@ -15,7 +15,7 @@ from arangopipe import credentials, users
 from arangopipe.errors import InvalidInput, PermissionDenied
 from arangopipe.roles import Principal
 from arangopipe.server.access import Asker, Gate
-from arangopipe.server.attempts import Attempts, network
+from arangopipe.server.attempts import Attempts, Seen, network
 from arangopipe.server.door import CHALLENGE, COOKIE
 from arangopipe.server.problems import may
 from arangopipe.server.wire_users import Login, Me, Passwords, Setup
@@ -26,6 +26,12 @@ router = APIRouter(tags=["login"])
 FREE_BY_ADDRESS = 20
 """Attempts from one address that are not slowed down: many people may share it."""
 
+FREE_BY_NAME = 100
+"""Attempts under one name, from wherever, that are not slowed down."""
+
+LONGEST_BY_NAME = 60.0
+"""Seconds to wait at the most because others have guessed: they shall not keep anybody out."""
+
 AT_ONCE = 2
 """Passwords that are hashed at a time: each takes 64 MiB."""
 
@@ -33,25 +39,36 @@ _WRONG = "the name or the password is wrong"
 
 
 class Desk:
-    """Checks passwords, a few at a time, and slows down who guesses."""
+    """Checks passwords, a few at a time, and slows down who guesses.
+
+    What counts is the name with the address: who guesses elsewhere keeps nobody out. Guesses from one
+    address at many names, and at one name from many addresses, count too, but not for whom it has let in
+    from there.
+    """
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.names = Attempts()
+        self.pairs = Attempts()
+        self.names = Attempts(FREE_BY_NAME, LONGEST_BY_NAME)
         self.addresses = Attempts(FREE_BY_ADDRESS)
+        self._let_in = Seen()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def check(self, request: Request, name: str, password: str) -> None:
         """Raise 401 for a wrong name or password, the same for both, and 429 for too many of them."""
         address = client(request)
-        self.count(self.names, name)
-        self.count(self.addresses, address)
+        pair = f"{address} {name}"
+        self.count(self.pairs, pair)
+        if pair not in self._let_in:
+            self.count(self.addresses, address)
+            self.count(self.names, name)
         async with self._turns:
             right = await run_in_threadpool(self._verify, name, password)
         if not right:
             raise HTTPException(401, _WRONG, CHALLENGE)
-        self.names.succeeded(name)
-        self.addresses.succeeded(address)
+        self._let_in.add(pair)
+        for attempts, key in ((self.pairs, pair), (self.addresses, address), (self.names, name)):
+            attempts.succeeded(key)
 
     @staticmethod
     def count(attempts: Attempts, key: str) -> None:

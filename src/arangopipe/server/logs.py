@@ -65,6 +65,15 @@ class Journal:
                 ACCESS.info("", extra={"request": _line(scope, state, status, size, began)})
 
 
+def refused(client: tuple[str, int] | None, status: int, size: int) -> str:
+    """Write the line of what was refused before it was a request, and return the name it is given."""
+    scope = {"client": client, "method": "", "path": ""}
+    state = {"request_id": uuid7()}
+    if ACCESS.isEnabledFor(logging.INFO):
+        ACCESS.info("", extra={"request": _line(scope, state, status, size, perf_counter())})
+    return state["request_id"]
+
+
 def _name(scope: Scope) -> bytes:
     for header, value in scope["headers"]:
         if header == b"x-request-id" and _REQUEST_ID.fullmatch(value):

@@ -22,6 +22,7 @@ from arangopipe.server.asking import Administrator, AskedPipe
 from arangopipe.server.limits import streamed
 from arangopipe.server.problems import may
 from arangopipe.server.replies import of_change, reply
+from arangopipe.server.streaming import Stream
 
 router = APIRouter(tags=["administration"])
 
@@ -56,7 +57,7 @@ def export_bundle(
     project: asking.Project = None,
     since: asking.Since = None,
     until: asking.Until = None,
-) -> StreamingResponse:
+) -> Stream:
     """Return the store, the part of a project or a span of changes as a bundle, piece by piece.
 
     For administrators; a maintainer of `project` is given that, and of what it depends on whatever they may
@@ -71,7 +72,7 @@ def export_bundle(
         require(asker, "export", project)
     pieces = stream(pipe.store, project=project, since=first, until=last)
     headers = {"Content-Disposition": 'attachment; filename="arangopipe.bundle"'}
-    return StreamingResponse(pieces, media_type=BUNDLE, headers=headers)
+    return Stream(pieces, media_type=BUNDLE, headers=headers)
 
 
 @router.post(

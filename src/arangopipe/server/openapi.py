@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from arangopipe.server import problems
+from arangopipe.server import door, examples, problems
 from arangopipe.server.wire import Problem
 
 DESCRIPTION = """\
@@ -48,6 +52,21 @@ ALWAYS = (413, 421, 422, 429, 500, 503)
 
 _BODY = (408, 413, 415)
 
+PROOFS = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token, as `arangopipe token create` or `POST /api/v1/tokens` makes it.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": door.COOKIE,
+        "description": "A session of a browser; what changes anything needs the header X-CSRF-Token besides.",
+    },
+}
+"""By what one proves who one is; a server without users asks for nothing."""
+
 
 def operation_id(route: APIRoute) -> str:
     """Return the name of an operation: that of its function."""
@@ -55,14 +74,32 @@ def operation_id(route: APIRoute) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application describe itself."""
+    """Let an application describe itself at ``/openapi.json``."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = described(app)
         return app.openapi_schema
 
+    @cache
+    def packed() -> tuple[bytes, str]:
+        plain = json.dumps(app.openapi(), separators=(",", ":")).encode()
+        return gzip.compress(plain, mtime=0), f'"{sha256(plain).hexdigest()[:20]}"'
+
+    # It is open to everyone, and takes seconds to make: it is made once, and no other request waits for it.
+    def openapi(request: Request) -> Response:
+        body, tag = packed()
+        headers = {"ETag": tag, "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = gzip.decompress(body)
+        return Response(body, headers=headers, media_type="application/json")
+
     app.openapi = document  # type: ignore[method-assign]
+    app.add_api_route("/openapi.json", openapi, include_in_schema=False)
 
 
 def described(app: FastAPI) -> dict[str, Any]:
@@ -79,6 +116,8 @@ def described(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs", {}), "Problem": problem}
+    document["components"]["securitySchemes"] = PROOFS
+    document["security"] = [{}, *({name: []} for name in PROOFS)]
     for path, operations in document.get("paths", {}).items():
         for method, operation in operations.items():
             _complete(path, method, operation)
@@ -87,6 +126,10 @@ def described(app: FastAPI) -> dict[str, Any]:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
+    if door.is_open(method.upper(), path):
+        operation["security"] = []
+    for said in (operation.get("requestBody", {}), *responses.values()):
+        _exemplify(operation["operationId"], said.get("content", {}).get("application/json", {}))
     responses.pop("422", None)
     statuses = {int(status) for status in responses if re.fullmatch("[45]..", status)}
     if path.startswith("/api/"):
@@ -97,3 +140,11 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         said["description"] = responses.get(str(status), said)["description"]
         responses[str(status)] = said
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _exemplify(operation: str, content: dict[str, Any]) -> None:
+    """Give a body of JSON its example."""
+    model = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    example = examples.OF_OPERATIONS.get(operation) if model == "Answered" else examples.OF_MODELS.get(model)
+    if example is not None:
+        content["example"] = example

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from arangopipe.errors import InvalidInput, NotFound, PermissionDenied
 from arangopipe.model.graph import Node
@@ -28,6 +28,9 @@ def registry(request: Request, asker: Asker) -> People:
 
 
 Registry = Annotated[People, Depends(registry)]
+Key = Annotated[str, Path(description="The key of a token, which its list shows.")]
+Name = Annotated[str, Path(description="The name of a user.", examples=["ana"])]
+Project = Annotated[str, Path(description="The name of a project.", examples=["diabetes"])]
 
 # --- users ---------------------------------------------------------------------------------------
 
@@ -53,7 +56,7 @@ def register_user(user: wire.NewUser, asker: Asker, people: Registry) -> wire.Us
 
 
 @router.get("/users/{name}", tags=["users"], response_model=wire.UserOut, responses=may(404))
-def get_user(name: str, asker: Asker, people: Registry) -> wire.UserOut:
+def get_user(name: Name, asker: Asker, people: Registry) -> wire.UserOut:
     """Return one user."""
     seen = _as_seen(people.user(name), asker) if name == asker.user or _grants(asker) else None
     if seen is None:
@@ -62,7 +65,7 @@ def get_user(name: str, asker: Asker, people: Registry) -> wire.UserOut:
 
 
 @router.patch("/users/{name}", tags=["users"], response_model=wire.UserOut, responses=may(404, 409))
-def change_user(name: str, change: wire.UserChange, asker: Asker, people: Registry) -> wire.UserOut:
+def change_user(name: Name, change: wire.UserChange, asker: Asker, people: Registry) -> wire.UserOut:
     """Disable or enable a user, or make them administrator of the store or not."""
     require(asker, "users")
     if (change.admin is None) == (change.disabled is None):
@@ -75,7 +78,7 @@ def change_user(name: str, change: wire.UserChange, asker: Asker, people: Regist
 
 
 @router.put("/users/{name}/password", tags=["users"], status_code=204, responses=may(404))
-def set_password(name: str, password: wire.NewPassword, asker: Asker, people: Registry) -> None:
+def set_password(name: Name, password: wire.NewPassword, asker: Asker, people: Registry) -> None:
     """Set a user's password, which ends their sessions."""
     require(asker, "users")
     people.set_password(name, password.password)
@@ -84,7 +87,7 @@ def set_password(name: str, password: wire.NewPassword, asker: Asker, people: Re
 @router.put(
     "/users/{name}/roles/{project:path}", tags=["users"], response_model=wire.UserOut, responses=may(404)
 )
-def grant(name: str, project: str, given: wire.Grant, asker: Asker, people: Registry) -> wire.UserOut:
+def grant(name: Name, project: Project, given: wire.Grant, asker: Asker, people: Registry) -> wire.UserOut:
     """Give a user a role in a project, instead of the one they have there."""
     target = governed(project, asker, people)
     return _seen(people.grant(name, target, given.role, reason=given.reason), asker)
@@ -93,7 +96,7 @@ def grant(name: str, project: str, given: wire.Grant, asker: Asker, people: Regi
 @router.delete(
     "/users/{name}/roles/{project:path}", tags=["users"], response_model=wire.UserOut, responses=may(404)
 )
-def revoke(name: str, project: str, asker: Asker, people: Registry) -> wire.UserOut:
+def revoke(name: Name, project: Project, asker: Asker, people: Registry) -> wire.UserOut:
     """Take away the role that a user has in a project."""
     target = governed(project, asker, people)
     return _seen(people.revoke(name, target), asker)
@@ -144,7 +147,7 @@ def create_token(token: wire.NewToken, response: Response, asker: Asker, people:
 
 
 @router.delete("/tokens/{key}", tags=["tokens"], status_code=204, responses=may(404))
-def revoke_token(key: str, asker: Asker, people: Registry) -> None:
+def revoke_token(key: Key, asker: Asker, people: Registry) -> None:
     """End a token at once."""
     if not asker.admin:
         found = (*people.tokens(), *people.tokens(asker.user or None, sessions=True))

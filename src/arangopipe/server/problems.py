@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from arangopipe import errors
 from arangopipe.model.wire import error_dict
+from arangopipe.server.methods import allowed
 from arangopipe.server.wire import Problem
 
 STATUS: dict[type[errors.ArangopipeError], int] = {
@@ -97,10 +98,11 @@ MEANING: Mapping[int, str] = {
     409: "The name or key is taken, or the state of things does not allow it.",
     412: "The thing was changed since: its ETag is not the one in If-Match.",
     413: "The body is larger than the server takes.",
-    415: "The body is encoded in a way the server does not know.",
+    415: "The body is not JSON, or is encoded in a way the server does not know.",
     421: "The server does not go by the name in the header Host.",
     422: "Something in the request cannot be taken as it is.",
     429: "Too many attempts: wait as long as Retry-After says.",
+    431: "The head of the request is larger than the server takes.",
     500: "The server or its store failed; its log says why.",
     501: "This store cannot do that, or a part of Arangopipe is not installed on the server.",
     503: "The store is away or the server is busy: try again.",
@@ -146,17 +148,27 @@ def of_http(request: Request, error: Exception) -> Response:
         return problem(422, f"the body cannot be read: {detail}", error="InvalidInput")
     if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path:.200}: /openapi.json lists what there is"
-    elif error.status_code == 405:
-        detail = f"{request.method} is not for {request.url.path:.200}: see the header Allow"
-    return problem(error.status_code, str(detail), headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        # The framework names the methods of one route only.
+        headers = {"Allow": allowed(request.app, request.scope)}
+        detail = f"{request.method} is not for {request.url.path:.200}, which takes {headers['Allow']}"
+    return problem(error.status_code, str(detail), headers=headers)
 
 
 def _of_validation(request: Request, error: Exception) -> Response:
     """Say what is wrong where, without repeating what was sent: it may be a password."""
     assert isinstance(error, RequestValidationError)
-    found = [{"where": _place(item["loc"]), "message": str(item["msg"])} for item in error.errors()[:_SAID]]
+    if isinstance(error.body, bytes):  # so the framework leaves what does not say that it is JSON
+        return problem(415, "the body must be JSON: send it with the header 'Content-Type: application/json'")
+    found = [{"where": _place(item["loc"]), "message": _message(item)} for item in error.errors()[:_SAID]]
     said = "; ".join(f"{item['where']}: {item['message']}" for item in found[:3])
     return problem(422, said or "the request is not valid", error="InvalidInput", errors=found)
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    said = str(item["msg"])
+    return f"{said}: {item['ctx']['error']}" if item["type"] == "json_invalid" else said
 
 
 def _place(location: Sequence[Any]) -> str:

@@ -13,6 +13,9 @@ from arangopipe.server.asking import Administrator, AskedPipe, AsOf
 from arangopipe.server.problems import may
 from arangopipe.server.replies import reply
 
+SECONDS = 1.0
+"""So long a request looks back for the changes it asks for."""
+
 router = APIRouter()
 
 
@@ -105,19 +108,25 @@ def _walked(graph: Graph) -> Response:
 # --- audit -----------------------------------------------------------------------------------------
 
 
-@router.get("/audit/changes", response_model=wire.ChangePage, tags=["audit"])
+@router.get("/audit/changes", response_model=wire.ChangePage, responses=may(404), tags=["audit"])
 def list_changes(
     pipe: AskedPipe,
     as_of: AsOf,
     actor: asking.Actor = None,
     action: asking.Action = None,
     kind: asking.OfKind = None,
+    thing: asking.OfThing = None,
+    reason: asking.InReason = None,
     since: asking.Since = None,
     until: asking.Until = None,
     limit: asking.Limit = 100,
     cursor: asking.Older = None,
 ) -> Response:
-    """Return the changes of the store, the newest first: who made them, when, why, and what they touched."""
+    """Return the changes of the store, the newest first: who made them, when, why, and what they touched.
+
+    It looks back for about a second. There is more as long as there is a `cursor`, also where an answer
+    holds fewer than `limit`.
+    """
     wanted = changelog.Wanted(
         actor=actor,
         since=asking.when(since, "since"),
@@ -126,8 +135,10 @@ def list_changes(
         action=action,
         cursor=cursor,
         as_of=as_of,
+        things=changelog.things(pipe, thing, as_of) if thing else None,
+        reason=reason,
     )
-    found, older = changelog.find(pipe, limit, wanted)
+    found, older = changelog.find(pipe, limit, wanted, SECONDS)
     return reply({"items": [changelog.as_json(change) for change in found], "cursor": older})
 
 

@@ -1,115 +1,24 @@
-"""What is shown in part: walks that lead to what is not visible, and changes that touched it.
+"""What is told of changes, of which some touched what is not visible.
 
-A walk shows a thing that is not visible by kind and key alone, and does not go on behind it; its bounds
-count what is visible, and redacted things fill what room is left. Every change is listed by number, time and
-its links in the audit chain, so that a receipt of them can be compared; who made it and why is told where it
-touched something visible, and its rows where they are of something visible. To recompute the chain takes all
-rows: that is for administrators.
+Every change is listed by number, time and its links in the audit chain, so that a receipt of them can be
+compared; who made it and why is told where it touched something visible, and its rows where they are of
+something visible. To recompute the chain takes all rows: that is for administrators.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from arangopipe.errors import NotFound
 from arangopipe.model import chain, documents
-from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Graph, Node, Points, kind_of
+from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Node, Points, kind_of
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import Direction, Vocabulary
-from arangopipe.server.visible import FOLLOWING, MANY, PERSONAL, Sight
+from arangopipe.server.visible import FOLLOWING, Sight
+from arangopipe.store.scope import PERSONAL
 
-REDACTED = documents.dump({"redacted": True})
-
-
-def redacted(node_id: str) -> Node:
-    """Return what is shown of a thing that is not visible."""
-    return Node(*split_id(node_id), text=REDACTED)
-
-
-class Walk:
-    """A walk over what is visible, in the state at one change."""
-
-    def __init__(self, sight: Sight, known: Vocabulary, direction: Direction, at: int) -> None:
-        self._sight = sight
-        self._known = known
-        self._direction = direction
-        self._at = at
-        self._nodes: dict[str, Node] = {}
-        self._hidden: dict[str, int] = {}
-        self._edges: dict[EdgeRef, Edge] = {}
-
-    def run(self, start: Sequence[str], depth: int | None, limit: int) -> Graph:
-        """Walk from nodes that must be visible, up to `depth` edges and `limit` nodes."""
-        ids = list(dict.fromkeys(start))
-        self._nodes = self._sight.nodes(ids, self._at)
-        for node_id in ids:
-            if node_id not in self._nodes:
-                raise NotFound(f"{node_id} is not there: nothing to walk from")
-        depths = dict.fromkeys(ids[:limit], 0)
-        layer, level, cut = list(depths), 0, len(ids) > limit
-        while layer:
-            level += 1
-            within = depth is None or level <= depth
-            ends = self._step(layer, depths)
-            room = limit - len(depths) if within else 0
-            found = sorted(end for end in ends if end in self._nodes)
-            depths.update(dict.fromkeys(found[:room], level))
-            if within:
-                self._hidden.update(dict.fromkeys((end for end in ends if end not in self._nodes), level))
-            cut = cut or len(found) > room
-            layer = [] if cut else [end for end in found if not self._known.is_leaf(kind_of(end))]
-        return self._graph(depths, limit, cut)
-
-    def _step(self, layer: Iterable[str], depths: dict[str, int]) -> list[str]:
-        """Keep the edges that lead on from a layer, and return where they lead for the first time."""
-        by_kind: defaultdict[str, list[str]] = defaultdict(list)
-        for node_id in layer:
-            by_kind[kind_of(node_id)].append(node_id)
-        ends: dict[str, None] = {}
-        for kind, ids in by_kind.items():
-            forward, backward = self._known.steps(self._direction, frozenset([kind]))
-            names = [*forward, *(name for name in backward if name not in forward)]
-            here = set(ids)
-            for edge in self._sight.store.edges(ids, names, MANY, self._at) if names else ():
-                if edge.source in here and edge.kind in forward:
-                    ends[edge.target] = None
-                elif not (edge.target in here and edge.kind in backward):
-                    continue
-                if edge.target in here and edge.kind in backward:
-                    ends[edge.source] = None
-                self._edges[edge.ref] = edge
-        fresh = [end for end in ends if end not in depths and end not in self._hidden]
-        self._nodes.update(self._sight.nodes((end for end in fresh if end not in self._nodes), self._at))
-        return fresh
-
-    def _graph(self, depths: dict[str, int], limit: int, cut: bool) -> Graph:
-        room = limit - len(depths)
-        shown = dict(sorted(self._hidden.items(), key=lambda item: (item[1], item[0]))[:room])
-        cut = cut or len(shown) < len(self._hidden)
-        sign = -1 if self._direction == "upstream" else 1
-        nodes = {node_id: self._nodes[node_id] for node_id in depths}
-        nodes.update({node_id: redacted(node_id) for node_id in shown})
-        return Graph(
-            tuple(node_id for node_id, level in depths.items() if level == 0),
-            nodes,
-            {node_id: sign * level for node_id, level in (*depths.items(), *shown.items())},
-            tuple(self._shown(edge, shown) for edge in self._edges.values() if self._joins(edge, nodes)),
-            {kind.name: kind.depends for kind in self._known.edges.values() if kind.depends},
-            cut,
-        )
-
-    @staticmethod
-    def _joins(edge: Edge, nodes: dict[str, Node]) -> bool:
-        return edge.source in nodes and edge.target in nodes
-
-    @staticmethod
-    def _shown(edge: Edge, hidden: dict[str, int]) -> Edge:
-        if edge.source in hidden or edge.target in hidden:
-            return Edge(edge.kind, edge.source, edge.target)
-        return edge
+_SOME = 500
 
 
 class Ledger:
@@ -119,23 +28,32 @@ class Ledger:
         self._sight = sight
 
     def changes(self, after: int, limit: int | None, entries: bool) -> Iterator[Change]:
-        """Yield the changes after a number."""
+        """Yield the changes after a number; with `entries`, those rows of them that are visible."""
         if self._sight.principal.admin:
             yield from self._sight.store.changes(after, limit, entries)
             return
-        for change in self._sight.store.changes(after, limit, entries=True):
-            subjects = [(entry, subject_of(entry)) for entry in change.entries[1:]]
-            told = self.is_own(change) or any(self._shows_itself(subject) for _, subject in subjects)
-            rows = self._visible(change.number, subjects) if entries or not told else []
-            if not rows and not told:
-                hidden = without_words(change)
-                note = [Entry(False, None, None, chain.entry_digest(row)) for row in change.entries[:1]]
-                yield hidden._replace(entries=tuple(note)) if entries else hidden
-            else:
-                shown = plain(change)
-                words = (change.batch, change.action, change.reason, shown.origin)
-                note = [row._replace(text=chain.note_text(*words)) for row in change.entries[:1]]
-                yield shown._replace(entries=(*note, *rows) if entries else ())
+        found = self._sight.store.changes(after, limit)
+        while some := list(islice(found, _SOME)):
+            told = self._told(some)
+            for change in some:
+                if change.number not in told:
+                    yield without_words(change)
+                else:
+                    yield self._with_entries(change) if entries else plain(change)
+
+    def _told(self, changes: Sequence[Change]) -> set[int]:
+        """Return which changes touched something visible, or are the principal's own."""
+        own = {change.number for change in changes if self.is_own(change)}
+        rest = [change.number for change in changes if change.number not in own]
+        return own | self._sight.scoped.touched(self._sight.scope, rest) if rest else own
+
+    def _with_entries(self, change: Change) -> Change:
+        (whole,) = self._sight.store.changes(change.number - 1, 1, entries=True)
+        subjects = [(entry, subject_of(entry)) for entry in whole.entries[1:]]
+        shown = plain(change)
+        note = chain.note_text(change.batch, change.action, change.reason, shown.origin)
+        rows = self._visible(change.number, subjects)
+        return shown._replace(entries=(whole.entries[0]._replace(text=note), *rows))
 
     def is_own(self, change: Change) -> bool:
         """Whether the principal made a change."""
@@ -171,7 +89,7 @@ class Ledger:
                 kind, key = split_id(id)
                 if what == "node" and kind not in FOLLOWING:
                     return self._sight.by_words(Node(kind, key, project=project)) is not None
-                return since is not None and id in self._sight.nodes([id], since)
+                return since is not None and id in seen
         return subject is not None and subject in seen
 
 
@@ -215,6 +133,8 @@ def _ends(subject: Subject) -> tuple[str, ...]:
             return subject.source, subject.target
         case Node():
             return (subject.id,) if subject.kind in FOLLOWING else ()
+        case Gone(id=id):
+            return (id,)
         case str():
             return (subject,)
     return ()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +35,7 @@ def of_thing(entity: Entity, request: Request | None = None) -> Response:
 
 def created(entity: Entity, path: str) -> Response:
     """Return a thing that has been made, with its place."""
-    headers = {"ETag": etag(entity), "Location": f"{path}/{entity.key}"}
+    headers = {"ETag": etag(entity), "Location": f"{path}/{quote(entity.key, safe='')}"}
     return reply(entity.to_dict(), 201, headers)
 
 

@@ -87,6 +87,7 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=round(app.state.limits.idle_seconds),
             timeout_graceful_shutdown=round(app.state.limits.stop_seconds),
         )
         super().__init__(config)

@@ -9,12 +9,13 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arangopipe.errors import ArangopipeError
 from arangopipe.server import problems
 from arangopipe.server.door import path_of
+from arangopipe.server.streaming import Stream
 
 PACKED = 4_096
 """Bytes from which an answer is packed for a client that takes gzip."""
@@ -63,7 +64,7 @@ class Straight:
             answer = problems.of(error)
         except HTTPException as error:
             answer = problems.of_http(request, error)
-        if isinstance(answer, StreamingResponse) or len(answer.body) >= PACKED:
+        if isinstance(answer, Stream) or len(answer.body) >= PACKED:
             await self.packed(answer)(scope, receive, send)
         else:
             await answer(scope, receive, send)

@@ -1,9 +1,9 @@
-"""What a principal may see: the one judgement on nodes, edges and what hangs on them.
+"""What a principal may see: what the scope of their projects shows, and some users and tokens.
 
-A thing is visible that belongs to no project, or to one in which the principal has a role. The modelparams
-and devperf of a run are as visible as the run, and serving performance as its deployment. What is not visible
-is as if it were not there. Of users and tokens, everyone sees themself and their own, without what proves
-them; who may give roles in a project sees the names of all users, to whom they are given.
+The rules of a scope stand in `store.scope`; here they are applied to single things, and to what a store told
+of its past. Of users and tokens, everyone sees themself and their own, without what proves them; who may give
+roles in a project sees the names of all users, to whom they are given. What is not visible is as if it were
+not there.
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from arangopipe.model import documents
-from arangopipe.model.expressions import And, Expression, In, IsNull, Not, Or, Path
-from arangopipe.model.graph import Edge, EdgeRef, Node, kind_of
+from arangopipe.model.expressions import Compare, OrderKey, Path
+from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Put, kind_of
+from arangopipe.model.ids import uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.roles import Principal, may
-from arangopipe.store.base import AsOf, Store
+from arangopipe.store.base import MAX_PAGE, AsOf, Scoped, Store, able
+from arangopipe.store.memory import MemoryStore
+from arangopipe.store.scope import SERVED, Scope
 
 MANY = 1_000_000_000
 FOLLOWING = (*OWNED_BY_RUN, "servingperf")
 """Kinds whose things are as visible as another thing."""
 
-PERSONAL = ("users", "tokens")
 GRANT = "user_project"
+CREATED = OrderKey(Path(("\ue000 created",)))
+"""No document has it, so an order by it is the order of creation."""
 
 _SOME = 1_000
 
@@ -33,7 +37,9 @@ class Sight:
 
     def __init__(self, store: Store, principal: Principal) -> None:
         self.store = store
+        self.scoped = able(store, Scoped, "show users their projects alone")  # type: ignore[type-abstract]
         self.principal = principal
+        self.scope = Scope(frozenset(principal.roles))
 
     def sees_project(self, project: str) -> bool:
         """Whether what belongs to a project of that name ("": to none) is visible."""
@@ -42,16 +48,6 @@ class Sight:
     def grants(self) -> bool:
         """Whether the principal may give roles in any project."""
         return any(may(self.principal, "grant", project) for project in self.principal.roles)
-
-    def condition(self, kind: str) -> Expression | None:
-        """Return what things of a kind must meet by their own words; None: all are visible."""
-        if kind == "kinds" or kind in PERSONAL or self.principal.admin:
-            return None
-        word = Path(("name" if kind == "project" else "project",))
-        own = In(word, tuple(sorted(self.principal.roles))) if self.principal.roles else None
-        if kind == "project":
-            return own or And((IsNull(word), Not(IsNull(word))))
-        return IsNull(word) if own is None else Or((IsNull(word), own))
 
     def nodes(self, ids: Iterable[str], as_of: AsOf = None) -> dict[str, Node]:
         """Return the visible ones among some nodes, by id."""
@@ -106,9 +102,7 @@ class Sight:
             return self._user(node)
         if node.kind == "tokens":
             return self._token(node)
-        if node.kind == "project":
-            return node if node.name and self.sees_project(node.name) else None
-        return node if self.sees_project(node.project) else None
+        return node if self.scope.admits(node.kind, node.name, node.project) else None
 
     def _user(self, node: Node) -> Node | None:
         if node.name and node.name == self.principal.user:
@@ -123,16 +117,36 @@ class Sight:
 
     def _without_deployment(self, nodes: Sequence[Node], as_of: AsOf) -> set[str]:
         """Return which serving performance is of a deployment that is not visible, or of nothing at all."""
-        edges = self.store.edges([node.id for node in nodes], ["deployment_servingperf"], MANY, as_of)
+        edges = self.store.edges([node.id for node in nodes], [SERVED], MANY, as_of)
         seen = self.nodes((edge.source for edge in edges), as_of)
         hidden = {edge.target for edge in edges if edge.source not in seen}
         served = {edge.target for edge in edges}
         return hidden | {node.id for node in nodes if node.id not in served and not node.project}
 
-    def edges(self, edges: Sequence[Edge], as_of: AsOf = None) -> list[Edge]:
-        """Return the visible ones of edges that were read: those of which both ends are."""
-        seen = self.nodes((end for edge in edges for end in (edge.source, edge.target)), as_of)
-        return [edge for edge in edges if self.joins(edge.ref, seen)]
+    def grants_of(self, ids: Sequence[str], as_of: AsOf = None) -> list[Edge]:
+        """Return the visible ones of the roles that some users have, or that there are in some projects."""
+        some = [node_id for node_id in ids if kind_of(node_id) in ("users", "project")]
+        found = self.store.edges(some, [GRANT], MANY, as_of) if some else ()
+        seen = self.nodes((end for edge in found for end in (edge.source, edge.target)), as_of)
+        return [edge for edge in found if self.joins(edge.ref, seen)]
+
+    def personal(self, kind: str, as_of: AsOf = None) -> MemoryStore:
+        """Return a store with the visible users, and their roles, or tokens alone, as they were created."""
+        found: list[Node] = []
+        cursor = None
+        own = Compare(Path(("name" if kind == "users" else "user",)), "=", self.principal.user)
+        where = None if kind == "users" and self.grants() else own
+        while True:
+            page = self.store.search(kind, where, [CREATED], MAX_PAGE, cursor, as_of)
+            found += self.among(page.items, as_of)
+            if (cursor := page.cursor) is None:
+                break
+        roles = self.grants_of([node.id for node in found], as_of) if kind == "users" else []
+        found += self.nodes((edge.target for edge in roles), as_of).values()
+        few = MemoryStore()
+        if found:
+            few.write(Batch(uuid7(), tuple(map(Put, found)), edges=tuple(roles)))
+        return few
 
     def joins(self, edge: EdgeRef, seen: Mapping[str, Any]) -> bool:
         """Whether an edge is visible, given the visible ones among its ends."""
@@ -147,10 +161,3 @@ class Sight:
 def owners(ids: Iterable[str]) -> list[str]:
     """Return the runs whose modelparams and devperf are among some nodes."""
     return [f"run/{i.partition('/')[2]}" for i in ids if kind_of(i) in OWNED_BY_RUN]
-
-
-def both(condition: Expression | None, where: Expression | None) -> Expression | None:
-    """Return the expression that holds where two do (None: all)."""
-    if condition is None or where is None:
-        return where if condition is None else condition
-    return And((condition, *(where.items if isinstance(where, And) else (where,))))

@@ -45,6 +45,12 @@ created. Paging by cursor neither skips nor repeats a node that does not change 
 **Walking.** `traverse` goes breadth first over the edges that `Vocabulary.walk` names; each node is given
 once, at its least depth; nodes of a leaf kind are expanded only as the start. It ends on any graph.
 
+**Scopes.** What `Scoped.within` returns answers every read of the state (`get`, `owned`, `find`, `search`,
+`columns`, `count`, `edges`, `points`) as a store that holds nothing but what the scope shows (`store.scope`),
+with the edges between such things. A walk shows the hidden things that it comes to by kind and key alone,
+with ``{"redacted": true}`` for their document, and the edges to them bare; it ends there. Its bounds count
+what is shown, and hidden things fill what room is left, the nearest first.
+
 **Errors.** Nothing but `arangopipe.errors` leaves a store. A closed store raises `StoreUnavailable`.
 """
 
@@ -52,6 +58,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -74,6 +81,7 @@ from arangopipe.model.graph import (
     Revision,
 )
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+from arangopipe.store.scope import Scope
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -132,6 +140,15 @@ class Store(ABC):
     @abstractmethod
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         """Return all nodes of that name, the newest first; `project` "" means shared ones, None all."""
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """Have all that this thread reads within be of one moment, where the engine can do that at all."""
+        return nullcontext()
+
+    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
+        """Return the node of that key or, where there is none, all nodes of that name, the newest first."""
+        (node,) = self.get([f"{kind}/{text}"], as_of)
+        return self.find(kind, text, as_of=as_of) if node is None else (node,)
 
     @abstractmethod
     def search(
@@ -348,6 +365,21 @@ class Backup(ABC):
     @abstractmethod
     def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
         """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
+
+
+class Scoped(ABC):
+    """Ability: show a part, by projects, as if there were nothing else."""
+
+    @abstractmethod
+    def within(self, scope: Scope) -> Store:
+        """Return this store as far as a scope shows it, to be read.
+
+        Its vocabulary, its last change and its history are the whole store's.
+        """
+
+    @abstractmethod
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        """Return which of some changes wrote, closed or erased what a scope shows, as it was then."""
 
 
 class Announcing:

@@ -12,6 +12,7 @@ from typing import Any
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model.filters import Expression, OrderKey, Path, sort_key, to_text
+from arangopipe.store.scope import Scope
 
 Position = tuple[Any, ...]
 
@@ -58,9 +59,12 @@ def position(order: Sequence[OrderKey], values: Sequence[Any], sequence: int) ->
     return tuple(place)
 
 
-def query_mark(kind: str, where: Expression | None, order: Sequence[OrderKey], at: object) -> str:
+def query_mark(
+    kind: str, where: Expression | None, order: Sequence[OrderKey], at: object, scope: Scope | None = None
+) -> str:
     """Return a short digest of a search, so that its cursors are not used with another."""
-    text = json.dumps([kind, to_text(where) if where else "", [key.text for key in order], str(at)])
+    asked = [kind, to_text(where) if where else "", [key.text for key in order], str(at)]
+    text = json.dumps(asked if scope is None else [*asked, sorted(scope.projects)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -13,6 +13,7 @@ from arangopipe.model import chain, documents
 from arangopipe.model.graph import Edge, EdgeRef, Entry, Graph, Left, Node, Point, Points, kind_of
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, EdgeKind, Vocabulary
+from arangopipe.store.scope import SERVED, Scope, bare, redacted
 
 Value: TypeAlias = Node | Edge | Points
 
@@ -139,6 +140,14 @@ class History:
         if isinstance(row.value, Node):
             self._names[_name(row.value)].remove(row.value.id)
 
+    def touching(self, number: int) -> Iterator[tuple[Row, int]]:
+        """Yield each row that a change wrote, closed or erased, with the change at which it stood."""
+        for row in itertools.chain(*self.nodes.values(), *self._edges.values(), *self._points.values()):
+            if number in (row.since, row.erased):
+                yield row, number
+            if number == row.until:
+                yield row, number - 1
+
     def states(self, ref: EdgeRef | str) -> list[Row]:
         """Return every state of an edge or a node, the oldest first and the current one last."""
         rows = self.nodes.get(ref, ()) if isinstance(ref, str) else self._edges.get(ref, ())
@@ -194,30 +203,44 @@ class History:
         limit: int,
         at: int,
     ) -> Graph:
-        """Walk breadth first; where `limit` cuts a layer, the first ids of it stay."""
+        """Walk breadth first; where `limit` cuts a layer, the first ids of it stay.
+
+        Where a walk comes to what is not shown, it ends, and shows it redacted in the room that is left.
+        """
         for node_id in start:
             if self.node(node_id, at) is None:
                 raise NotFound(f"{node_id} is not there: nothing to walk from")
         depths = dict.fromkeys(list(dict.fromkeys(start))[:limit], 0)
         edges: dict[EdgeRef, Edge] = {}
+        hidden: dict[str, int] = {}
         layer, level, cut = list(depths), 0, len(set(start)) > limit
         while layer:
             level += 1
             steps = list(self._steps(layer, known.walk(direction), at))
             edges.update({edge.ref: edge for edge, _ in steps})
-            found = sorted({far for _, far in steps} - depths.keys())
+            ends = sorted({far for _, far in steps} - depths.keys() - hidden.keys())
+            found = [end for end in ends if self.node(end, at)]
             room = limit - len(depths) if depth is None or level <= depth else 0
             depths.update(dict.fromkeys(found[:room], level))
+            if depth is None or level <= depth:
+                hidden.update({end: level for end in ends if not self.node(end, at)})
             cut = cut or len(found) > room
             layer = [] if cut else [far for far in found if not known.is_leaf(kind_of(far))]
+        shown = dict(sorted(hidden.items(), key=lambda item: item[::-1])[: limit - len(depths)])
+        nodes = {node_id: node for node_id in depths if (node := self.node(node_id, at))}
+        nodes.update({node_id: redacted(node_id) for node_id in shown})
         sign = -1 if direction == "upstream" else 1
         return Graph(
             tuple(node_id for node_id, level in depths.items() if level == 0),
-            {node_id: node for node_id in depths if (node := self.node(node_id, at))},
-            {node_id: sign * level for node_id, level in depths.items()},
-            tuple(edge for edge in edges.values() if {edge.source, edge.target} <= depths.keys()),
+            nodes,
+            {node_id: sign * level for node_id, level in (*depths.items(), *shown.items())},
+            tuple(
+                bare(edge) if edge.source in shown or edge.target in shown else edge
+                for edge in edges.values()
+                if {edge.source, edge.target} <= nodes.keys()
+            ),
             {kind.name: kind.depends for kind in known.edges.values() if kind.depends},
-            cut,
+            cut or len(shown) < len(hidden),
         )
 
     def _steps(
@@ -226,7 +249,7 @@ class History:
         """Yield each edge that leads on from a layer, and the end that it leads to."""
         forward, backward = ways
         for near in layer:
-            for edge in self.edges(near, at):
+            for edge in History.edges(self, near, at):
                 if edge.source == near and edge.kind in forward:
                     yield edge, edge.target
                 if edge.target == near and edge.kind in backward:
@@ -259,6 +282,58 @@ class History:
             row.value = row.value._replace(name="", points=())
         row.text = row.salt = None
         row.erased = number
+
+
+class Shown(History):
+    """The rows of another history, as far as a scope shows them, to be read at moments."""
+
+    def __init__(self, whole: History, scope: Scope) -> None:
+        self.__dict__.update(whole.__dict__)
+        self._scope = scope
+
+    def _shows(self, node: Node | None, at: int) -> bool:
+        if node is None or not self._scope.admits(node.kind, node.name, node.project):
+            return False
+        if node.kind in OWNED_BY_RUN:
+            return self.node(f"run/{node.key}", at) is not None
+        if node.kind == "servingperf":
+            of = [edge.source for edge in super().edges(node.id, at) if edge.kind == SERVED]
+            return bool(of or node.project) and all(self.node(deployment, at) for deployment in of)
+        return True
+
+    def node(self, node_id: str, at: int) -> Node | None:
+        """Return a node as it was at a change, where it is shown."""
+        found = super().node(node_id, at)
+        return found if self._shows(found, at) else None
+
+    def of_kind(self, kind: str, at: int) -> list[Row]:
+        """Return the rows of all nodes of a kind that are shown."""
+        return [row for row in super().of_kind(kind, at) if self._shows(row.value, at)]
+
+    def edges(self, node_id: str, at: int) -> Iterator[Edge]:
+        """Yield the edges of a node of which both ends are shown."""
+        for edge in super().edges(node_id, at):
+            if self.node(edge.source, at) and self.node(edge.target, at):
+                yield edge
+
+    def touched(self, number: int) -> bool:
+        """Whether a change touched anything that is shown."""
+        return any(self._tells(row, at) for row, at in self.touching(number))
+
+    def _tells(self, row: Row, at: int) -> bool:
+        match row.value:
+            case Node() as node:
+                if node.kind not in OWNED_BY_RUN and node.kind != "servingperf":
+                    return self._scope.admits(node.kind, node.name, node.project)
+                return at != row.erased and self.node(node.id, at) is not None
+            case Edge() as edge:
+                return bool(self.node(edge.source, at) and self.node(edge.target, at))
+            case points:
+                return at != row.erased and self.node(points.run, at) is not None
+
+    def points(self, run: str, at: int) -> dict[str, list[Point]]:
+        """Return the points of a run that is shown."""
+        return super().points(run, at) if self.node(run, at) else {}
 
 
 def owned(node_id: str) -> list[str]:

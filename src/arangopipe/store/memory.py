@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,14 +41,17 @@ from arangopipe.store.base import (
     AsOf,
     Maintenance,
     Replica,
+    Scoped,
     Store,
     check_bound,
     check_page,
+    check_whole,
 )
 from arangopipe.store.checks import changed_since, check_batch, erasing
-from arangopipe.store.history import History, Row, Value, merged, owned
+from arangopipe.store.history import History, Row, Shown, Value, merged, owned
 from arangopipe.store.records import Links, Record, Summary, needs, scalar, summarise, tally
 from arangopipe.store.replica import Erased, Rows, as_batch, check_all_follow, read_rows
+from arangopipe.store.scope import Scope
 
 CHUNK = 10_000
 
@@ -57,7 +61,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-class MemoryStore(Store, Maintenance, Replica, Announcing):
+class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
     """A store that forgets when it is closed: ``memory://``."""
 
     def __init__(self, url: str = "memory://") -> None:
@@ -65,6 +69,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing):
             raise InvalidInput(f"{url!r}: a store in memory has no name; write memory://")
         self.url = url
         self._closed = False
+        self._scope: Scope | None = None
         self._changes: list[Change] = []
         self._batches: dict[str, Change] = {}
         self._history = History()
@@ -91,6 +96,17 @@ class MemoryStore(Store, Maintenance, Replica, Announcing):
             raise InvalidInput(f"as_of is a change number or a time, not {as_of!r}")
         return as_of
 
+    def within(self, scope: Scope) -> Store:
+        part = copy(self)
+        part._scope, part.restricted = scope, True
+        part._history = Shown(self._history, scope)
+        return part
+
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        with self._at(None):
+            shown = Shown(self._history, scope)
+            return {number for number in numbers if shown.touched(number)}
+
     def vocabulary(self, reload: bool = False) -> Vocabulary:
         with self._at(None):
             return super().vocabulary(reload)
@@ -101,6 +117,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing):
     # Writing
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
+        check_whole(self, "write")
         with self._at(None):
             if batch.id in self._batches:
                 return self._batches[batch.id]
@@ -274,7 +291,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing):
     ) -> Page:
         check_page(limit)
         with self._at(as_of) as at:
-            mark = cursors.query_mark(kind, where, order, None if as_of is None else at)
+            mark = cursors.query_mark(kind, where, order, None if as_of is None else at, self._scope)
             by_name = self.vocabulary().node_kind(kind).identity == "name"
 
             def place(values: Sequence[Any], sequence: int, key: str, name: str) -> cursors.Position:

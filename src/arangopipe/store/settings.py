@@ -44,10 +44,13 @@ def absolute(url: str) -> str:
     if scheme == "sqlite":
         name, mark, options = rest.removeprefix("/").partition("?")
         return f"sqlite:///{quote(str(Path(unquote(name)).expanduser().absolute()))}{mark}{options}"
-    host, slash, path = rest.partition("/")
-    path, mark, options = path.partition("?")
-    options = "&".join(part for part in options.split("&") if part.partition("=")[0] not in SECRETS)
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{mark if options else ''}{options}"
+    address, _, options = rest.partition("?")
+    parts = options.split("&")
+    if any("@" in part.partition("=")[0] for part in parts):
+        address, _, options = rest.rpartition("@")[2].partition("?")
+        parts = options.split("&")
+    kept = "&".join(part for part in parts if part.partition("=")[0] not in SECRETS)
+    return f"{scheme}://{address.rpartition('@')[2]}{'?' if kept else ''}{kept}"
 
 
 def place(url: str) -> str:

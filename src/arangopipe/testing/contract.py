@@ -14,6 +14,7 @@ from arangopipe.testing.paging import Counting, Ordering, Paging
 from arangopipe.testing.querying import Querying
 from arangopipe.testing.reading import Reading
 from arangopipe.testing.replicating import Replicating
+from arangopipe.testing.scoping import Scoping
 from arangopipe.testing.searching import Searching
 from arangopipe.testing.walking import Walking
 from arangopipe.testing.writing import Writing
@@ -33,6 +34,7 @@ class StoreContract(
     Maintaining,
     Living,
     Replicating,
+    Scoping,
     Querying,
 ):
     """One test for each promise of `store.base`; derive from it to test a store.

@@ -134,6 +134,16 @@ class Reading:
         assert [node.project for node in store.find("datasets", "d", "")] == [""]
         assert store.find("datasets", "d", "none") == ()
 
+    def test_called_takes_a_key_before_a_name(self, store: Store) -> None:
+        """Return the one node of a key, else all of a name, the newest first; as it was then, too."""
+        write(store, run("01", "a"), run("02", "b"))
+        write(store, run("a", "b"), Put(run("01", "a", x=1), "any"))
+        assert keys(store.called("run", "01")) == ["01"]
+        assert keys(store.called("run", "a")) == ["a"]
+        assert keys(store.called("run", "a", as_of=1)) == ["01"]
+        assert keys(store.called("run", "b")) == ["a", "02"]
+        assert store.called("run", "c") == store.called("deployment", "a") == ()
+
     def test_names_are_told_apart_by_every_character(self, store: Store) -> None:
         """Find a name as it was written, character by character."""
         write(store, *(named("datasets", name) for name in TEXTS.values()))

@@ -360,7 +360,9 @@ class Searching:
     def test_metrics_that_are_not_finite_are_no_texts(self, store: Store) -> None:
         """Treat NaN and the infinities in devperf and servingperf as numbers that compare with nothing."""
         execution, serving = run("01"), Node("servingperf", "s1", text='{"m":"-Infinity","n":"nan"}')
-        write(store, execution, owned("devperf", execution, {"m": "NaN", "n": "nan"}), serving)
+        served = Node("deployment", "d1", text="{}")
+        write(store, execution, owned("devperf", execution, {"m": "NaN", "n": "nan"}), served, serving)
+        write(store, edges=[edge("deployment_servingperf", served, serving)])
         for kind, path in (("run", "metrics."), ("servingperf", ""), ("devperf", "")):
             assert search(store, kind, f"{path}m like '%' or {path}m < 0").items == ()
             assert len(search(store, kind, f"{path}m is not null and {path}n = 'nan'").items) == 1
@@ -418,8 +420,13 @@ class Searching:
         assert names(search(store, "run", "a0001 = 1").items) == ["b"]
 
     def test_a_filter_may_be_large(self, store: Store) -> None:
-        """Take hundreds of alternatives, and deep nesting."""
+        """Take thousands of comparisons, and deep nesting."""
         write(store, *(run(f"{i:03}", x=i) for i in range(20)))
+        either = " or ".join(f"x = {i}" for i in range(5, 85))
+        for narrow in ("x < 7", f"({either} or x < 7)"):
+            assert (
+                len(search(store, "run", " and ".join([narrow] * 50)).items) == 7 if narrow == "x < 7" else 20
+            )
         wide = " or ".join(f"x = {i}" for i in range(5, 1_500))
         assert len(search(store, "run", wide).items) == 15
         values = ", ".join(str(i) for i in range(5, 3_000))

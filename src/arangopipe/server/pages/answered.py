@@ -10,7 +10,6 @@ from arangopipe.analysis.effect import Effect, Pair
 from arangopipe.analysis.explanation import Explanation
 from arangopipe.analysis.importance import Importance
 from arangopipe.analysis.leaderboard import Leaderboard
-from arangopipe.analysis.useful import UsefulFeatures
 from arangopipe.analysis.wear import TestSetWear
 from arangopipe.server.pages import plots
 from arangopipe.server.pages.asking import Ask, entity_path
@@ -143,7 +142,5 @@ def _figures(answer: Answer) -> Iterator[tuple[str, str]]:
 def _notes(answer: Answer) -> Iterator[str]:
     """Yield what was left out, and why; what is not told by the answer itself too."""
     yield from answer.notes
-    if isinstance(answer, UsefulFeatures) and not answer.items and answer.not_comparable:
-        yield f"Without a matched pair: {', '.join(answer.not_comparable[:20])}."
     if isinstance(answer, TestSetWear):
         yield from (f"{item.dataset}: {item.why_not}." for item in answer.items[:20] if item.why_not)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from arangopipe.details import stale
@@ -24,11 +25,11 @@ def needs(ask: Ask, live: Sequence[Deployment]) -> dict[str, Any]:
     """Return what needs attention, each sort with the newest first."""
     failed = ask.pipe.search("run", "status = 'failed'", limit=SHOWN + 1, as_of=ask.as_of)
     running = ask.pipe.search("run", "status = 'running'", limit=_LOOKED_AT, as_of=ask.as_of)
-    silent = [run for run in running if isinstance(run, Run) and stale(ask.pipe, run, ask.as_of)]
+    silent = (run for run in running if isinstance(run, Run) and stale(ask.pipe, run, ask.as_of))
     return {
         "failed": [_failed(run) for run in failed[:SHOWN] if isinstance(run, Run)],
         "more_failed": len(failed) > SHOWN,
-        "stale": [{**brief(run), "start": time_text(run.start)} for run in silent[:SHOWN]],
+        "stale": [{**brief(run), "start": time_text(run.start)} for run in islice(silent, SHOWN)],
         "unreported": list(_unreported(ask, live)),
     }
 

@@ -97,31 +97,13 @@ def _wanted(ask: Ask, asked: dict[str, str], cursor: str) -> changelog.Wanted:
         actor=asked["actor"] or None,
         action=asked["action"] or None,
         kind=asked["kind"] or None,
-        things=_things(ask, asked["thing"]) if asked["thing"] else None,
+        things=changelog.things(ask.pipe, asked["thing"], ask.as_of) if asked["thing"] else None,
         since=None if start is None else times.to_text(start),
         until=None if end is None else times.to_text(end),
         reason=asked["reason"] or None,
         cursor=int(cursor) if cursor else None,
         as_of=ask.as_of,
     )
-
-
-def _things(ask: Ask, text: str) -> list[str]:
-    """Return the ids of what a text names: an id, or all versions of a name, in any project."""
-    references = ask.pipe.references(ask.as_of)
-    word, mark, name = text.partition(":")
-    if "/" in text or not mark:
-        return [references.any_id(text)]
-    kind = references.kind(word).name
-    known, versioned, version = name.rpartition("@")
-    found = ask.store.find(kind, name, None, ask.moment)
-    if not found and versioned:
-        found = tuple(
-            node for node in ask.store.find(kind, known, None, ask.moment) if node.version == version
-        )
-    if not found:
-        raise NotFound(f"no {word} is called {name!r}: what was deleted is known by its id, such as {kind}/…")
-    return [node.id for node in found]
 
 
 def _item(change: Change) -> dict[str, Any]:

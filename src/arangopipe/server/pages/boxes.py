@@ -14,9 +14,9 @@ from arangopipe.model.graph import Edge, EdgeRef, Node
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.phrases import phrase
+from arangopipe.server.pages import notes
 from arangopipe.server.pages.asking import PRIVATE, Ask, entity_path
 from arangopipe.server.pages.grouping import ROOM, Box, Drawn, Reached, grouped, joined, without
-from arangopipe.server.pages.texts import label
 from arangopipe.server.pages.things import brief
 from arangopipe.server.pages.tracing import USUAL, Reach, ends, is_redacted, standing, walk
 
@@ -69,7 +69,7 @@ class Picture:
     question: Question
     reached: dict[str, Reached] = field(default_factory=dict)
     edges: dict[EdgeRef, Edge] = field(default_factory=dict)
-    cut: set[str] = field(default_factory=set)
+    cut: set[tuple[str, str]] = field(default_factory=set)
     drawn: Drawn = field(default_factory=Drawn)
     opened: dict[str, set[Direction]] = field(default_factory=dict)
 
@@ -116,10 +116,13 @@ class Picture:
         unseen = is_redacted(node)
         return {
             **brief(node),
-            "label": "not yours to see" if unseen else label(brief(node)),
+            "label": "not yours to see" if unseen else notes.called(node),
             "title": words.title(node.kind),
             "sort": words.title(node.kind),
+            "note": "" if unseen else notes.note(node),
             "level": box.level,
+            "by": box.by,
+            "way": box.way,
             "status": "" if unseen else self._status(node),
             "redacted": unseen,
             "group": None,
@@ -129,8 +132,9 @@ class Picture:
 
     def _group(self, box: Box) -> dict[str, Any]:
         count = len(box.members)
-        more = any(self.reached[member].parent in self.cut for member in box.members)
-        unseen = all(is_redacted(self.reached[member].node) for member in box.members)
+        found = [self.reached[member] for member in box.members]
+        more = any((each.parent, each.node.kind) in self.cut for each in found)
+        unseen = all(is_redacted(each.node) for each in found)
         query = {**self.question.query(), "group": box.id}
         return {
             "id": box.id,
@@ -142,7 +146,10 @@ class Picture:
             "label": f"more than {how_many(box.kind, count)}" if more else how_many(box.kind, count),
             "title": "not yours to see" if unseen else "open to a list",
             "sort": words.title(box.kind) if box.kind else "several kinds",
+            "note": "",
             "level": box.level,
+            "by": box.by,
+            "way": box.way,
             "status": "",
             "redacted": unseen,
             "group": count,
@@ -218,9 +225,7 @@ def picture(ask: Ask, start: Node, question: Question) -> Picture:
         else:
             _add(made, walk(ask, [start], way, question.depth, hidden), way, 0)
     boxes = grouped(made.reached, alone := {start.id, *question.also}, question.room, hidden)
-    for way, opened in (("upstream", question.up), ("downstream", question.down)):
-        for node_id in opened:
-            _open(made, node_id, way, boxes, alone)
+    _open_all(made, boxes, alone)
     made.drawn = without(joined(made.known, boxes, made.edges), hidden, alone)
     return made
 
@@ -239,10 +244,23 @@ def _add(made: Picture, reach: Reach, way: Direction, base: int) -> None:
         made.opened.setdefault(node_id, set()).add(way)
 
 
+def _open_all(made: Picture, boxes: dict[str, Box], alone: set[str]) -> None:
+    """Open what was opened: what another one brings waits for that one."""
+    asked = made.question
+    waiting: list[tuple[str, Direction]] = [
+        *((node_id, "upstream") for node_id in asked.up),
+        *((node_id, "downstream") for node_id in asked.down),
+    ]
+    while ready := [each for each in waiting if each[0] in boxes]:
+        waiting = [each for each in waiting if each not in ready]
+        for node_id, way in ready:
+            _open(made, node_id, way, boxes, alone)
+
+
 def _open(made: Picture, node_id: str, way: Direction, boxes: dict[str, Box], alone: set[str]) -> None:
     """Add the neighbours of a thing that is drawn, as a click does."""
     room = made.question.room - len(boxes)
-    if node_id not in boxes or room < 1:
+    if room < 1:
         return
     near = walk(made.ask, [made.reached[node_id].node], way, 1, made.question.hide)
     _add(made, near, way, made.reached[node_id].level)
@@ -255,6 +273,7 @@ def _open(made: Picture, node_id: str, way: Direction, boxes: dict[str, Box], al
     for box in grouped(fresh, drawn | alone, room, made.question.hide).values():
         if box.grouped:
             box.id = f"{box.id}/{node_id}"
+        box.by, box.way = node_id, way
         boxes[box.id] = box
     alone |= drawn
 

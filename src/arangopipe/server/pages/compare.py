@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from arangopipe.errors import ArangopipeError, InvalidInput
+from arangopipe.model.directions import known_direction
 from arangopipe.model.entities import Run
 from arangopipe.server.pages import comparing, curves
 from arangopipe.server.pages.asking import Ask, Asked
@@ -105,7 +106,7 @@ def _difference(column: Column, few: bool) -> dict[str, Any]:
 
 
 def _metric(column: Column) -> dict[str, Any]:
-    direction = comparing.better(column.name)
+    direction = known_direction(column.name)
     return {
         "name": column.name,
         "key": column.key,
@@ -119,7 +120,7 @@ def _metric(column: Column) -> dict[str, Any]:
 def _heading(column: Column, order: str) -> dict[str, Any]:
     """Return a column of the table, and the order that a click on it asks for: the best first."""
     metric = column.section == "metrics"
-    direction = comparing.better(column.name) if metric else None
+    direction = known_direction(column.name) if metric else None
     first, second = (
         (f"{column.key} desc", column.key) if direction == "higher" else (column.key, f"{column.key} desc")
     )
@@ -162,7 +163,7 @@ def values(ask: Asked, run: Runs = ()) -> View:
     return {
         "runs": [brief(each) for each in runs],
         "given": [_values(column, None) for column in given[:OFFERED]],
-        "metrics": [_values(column, comparing.better(column.name)) for column in metrics[:OFFERED]],
+        "metrics": [_values(column, known_direction(column.name)) for column in metrics[:OFFERED]],
     }
 
 

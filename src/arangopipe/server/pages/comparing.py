@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from arangopipe.errors import ArangopipeError
+from arangopipe.model.directions import HIGHER, LOWER, known_direction
 from arangopipe.model.entities import Run
 from arangopipe.model.graph import Node
 from arangopipe.server.pages.asking import Ask
@@ -136,21 +137,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def better(metric: str) -> str | None:
-    """Return whether lower or higher values of a metric are better, None where its name does not say."""
-    from arangopipe.analysis.directions import known_direction
-
-    return known_direction(metric)
-
-
 def metrics(found: Sequence[Column]) -> list[Column]:
     """Return the metrics, those first that most runs have and of which it is known what is better."""
-    from arangopipe.analysis.directions import HIGHER, LOWER
-
     order = {name: place for place, name in enumerate((*LOWER, *HIGHER))}
     measured = [column for column in found if column.section == "metrics"]
     return sorted(
-        measured, key=lambda c: (c.missing, better(c.name) is None, order.get(c.name, len(order)), c.name)
+        measured,
+        key=lambda c: (c.missing, known_direction(c.name) is None, order.get(c.name, len(order)), c.name),
     )
 
 

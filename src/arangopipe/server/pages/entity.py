@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,13 +9,18 @@ from fastapi import APIRouter
 from arangopipe.details import change, change_dict
 from arangopipe.errors import NotFound
 from arangopipe.model.entities import Dataset, Deployment, Entity, Featureset, ServingPerf
-from arangopipe.model.graph import Revision
-from arangopipe.model.vocabulary import OWNED_BY_RUN
-from arangopipe.server.pages import states
-from arangopipe.server.pages.asking import Ask, Asked, entity_path
+from arangopipe.model.expressions import Compare, Path
+from arangopipe.model.filters import to_text
+from arangopipe.model.graph import Node, Revision
+from arangopipe.model.vocabulary import OWNED_BY_RUN, singular
+from arangopipe.server.pages import elsewhere, states
+from arangopipe.server.pages.asking import Ask, Asked
 from arangopipe.server.pages.linked import links
 from arangopipe.server.pages.rendering import View, page
 from arangopipe.server.pages.things import brief, placements, plain_metrics
+
+RUNS_OF = ("datasets", "featuresets", "models")
+"""Kinds whose pages show the newest runs they have to do with."""
 
 router = APIRouter()
 
@@ -57,6 +61,7 @@ def common(ask: Ask, thing: Entity, found: list[Revision], before: str, after: s
         "deleted": None if gone is None else change_dict(gone),
         "run": f"run/{node.key}" if node.kind in OWNED_BY_RUN else None,
         "links": links(ask, node),
+        "runs": _runs(ask, node),
         "versions": states.versions(ask, node),
         "history": states.history(found),
         "states": [
@@ -64,23 +69,17 @@ def common(ask: Ask, thing: Entity, found: list[Revision], before: str, after: s
             for revision in found[-states.STEPS :][::-1]
         ],
         "difference": states.compared(ask, node, found, before, after),
-        "same": same(ask, thing),
+        "same": elsewhere.thing(ask, thing),
     }
 
 
-def same(ask: Ask, thing: Entity) -> dict[str, str]:
-    """Return how to get the same thing in Python, on the command line and over HTTP."""
-    url = str(ask.request.base_url).rstrip("/")
-    moment = "" if ask.as_of is None else f", as_of={ask.as_of!r}"
-    option = "" if ask.as_of is None else f" --as-of {shlex.quote(str(ask.as_of))}"
-    address = url + ask.to(f"/api/v1/things/{entity_path(thing.id).removeprefix('/entity/')}")
-    return {
-        "Python": (
-            f'import arangopipe\n\npipe = arangopipe.connect("{url}")\nthing = pipe.get("{thing.id}"{moment})'
-        ),
-        "Command line": f"arangopipe show {shlex.quote(thing.id)} --store {url}{option}",
-        "HTTP": f"curl {shlex.quote(address)}",
-    }
+def _runs(ask: Ask, node: Node) -> str | None:
+    """Return the search for the runs of a thing that has some to look at."""
+    if node.kind == "project":
+        return to_text(Compare(Path(("project",)), "=", node.name))
+    if node.kind not in RUNS_OF:
+        return None
+    return to_text(Compare(Path((singular(node.kind), "key")), "=", node.key))
 
 
 def _facts(ask: Ask, thing: Entity) -> dict[str, Any]:

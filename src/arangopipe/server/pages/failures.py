@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import Any
 
@@ -44,6 +45,8 @@ class HtmlProblems:
         start, *rest = held
         request, status = Request(scope), start["status"]
         problem = _problem(b"".join(message.get("body", b"") for message in rest), status)
+        if status == 404:
+            problem |= _elsewhere(request)
         answer = bare(request, "problem.html", problem, status)
         for name, value in start["headers"]:
             if name.lower() in (b"retry-after", b"www-authenticate", b"set-cookie"):
@@ -62,6 +65,18 @@ def _is_problem(start: Message) -> bool:
     kind = dict(start["headers"]).get(b"content-type", b"")
     problem = kind.startswith((b"application/problem+json", b"application/json"))
     return bool(start["status"] >= 400 and problem)
+
+
+def _elsewhere(request: Request) -> dict[str, Any]:
+    """Return where it may be instead: a page that is called much like it, or what finding its name brings."""
+    first, _, rest = request.url.path.strip("/").partition("/")
+    pages = {entry.path.strip("/"): entry for entry in request.app.state.navigation}
+    near = difflib.get_close_matches(first, pages, 1)
+    name = rest.rpartition("/")[2] if first in ("entity", "lineage") else ""
+    return {
+        "near": [{"title": pages[found].title, "path": pages[found].path} for found in near if not rest],
+        "name": name,
+    }
 
 
 def _problem(body: bytes, status: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +17,19 @@ from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import RESERVED_KINDS
 from arangopipe.server.pages.asking import PRIVATE, Ask, Asked, entity_path
 from arangopipe.server.pages.rendering import View, html, page
+from arangopipe.server.pages.texts import label
 from arangopipe.server.pages.things import brief
 
 SHOWN = 8
+SAMPLED = 100
+"""Of kinds with many things so many of the newest are looked at for a part of a name."""
+
+_ALIKE = 0.6
 
 _CONDITION = re.compile(r"[=<>]|\b(is|in|i?like)\b", re.IGNORECASE)
 _KEY_END = re.compile(r"[0-9a-f-]{6,36}")
 _MANY = ("run", "servingperf", "modelparams", "devperf")
-"""Kinds with so many things that only whole names and the ends of keys are sought."""
+"""Kinds with so many things that only whole names, the ends of keys and the newest are sought."""
 
 router = APIRouter()
 
@@ -37,9 +43,12 @@ def names(ask: Asked, text: str = "") -> View:
             if kind.name not in RESERVED_KINDS and kind.identity != "run":
                 found = {node.id: node for node in _named(ask, kind.name, text.strip())}
                 if found:
-                    things = [brief(node) for node in list(found.values())[:SHOWN]]
+                    things = [
+                        {**brief(node), "label": label(brief(node))} for node in list(found.values())[:SHOWN]
+                    ]
                     groups.append({"kind": kind.name, "title": kind.title, "items": things})
-    return {"text": text, "groups": groups}
+    near = _alike(ask, text.strip()) if text.strip() and not groups else []
+    return {"text": text, "groups": groups, "near": near}
 
 
 @router.get("/find", include_in_schema=False)
@@ -81,3 +90,17 @@ def _named(ask: Ask, kind: str, text: str) -> Iterator[Node]:
     if kind not in _MANY:
         holds = Like(Path(("name",)), f"%{literal}%", fold=True)
         yield from ask.store.search(kind, holds, limit=SHOWN, as_of=ask.moment).items
+    elif kind == "run":
+        newest = ask.store.search(kind, limit=SAMPLED, as_of=ask.moment).items
+        yield from (node for node in newest if text.casefold() in node.name.casefold())
+
+
+def _alike(ask: Ask, text: str) -> list[dict[str, Any]]:
+    """Return things whose names are written much like a text, the most alike first."""
+    named: dict[str, Node] = {}
+    for kind in ask.store.vocabulary().nodes.values():
+        if kind.name not in RESERVED_KINDS and kind.name not in _MANY[1:]:
+            for node in ask.store.search(kind.name, limit=SAMPLED, as_of=ask.moment).items:
+                named.setdefault(node.name.casefold(), node)
+    named.pop("", None)
+    return [brief(named[name]) for name in difflib.get_close_matches(text.casefold(), named, SHOWN, _ALIKE)]

@@ -20,8 +20,10 @@ SAMPLED = 50
 """Attributes are those of so many things: the newest, or the first by name."""
 
 METRICS_SHOWN = 4
+PARAMS_SHOWN = 3
 OTHERS_SHOWN = 5
 VALUES_SHOWN = 12
+LONGEST_OFFERED = 80
 
 DIVIDED = 1_000
 """So many of what is found are looked at to say how it divides."""
@@ -65,15 +67,64 @@ def default_columns(kind: str, found: Page[Any]) -> list[str]:
     names = sorted(name for name, _ in counted.most_common(METRICS_SHOWN))
     metrics = [path_text((*prefix, name)) for name in names]
     if kind in _FIRST:
-        return [*_FIRST[kind], *metrics, *_LAST.get(kind, ())]
+        return [*_FIRST[kind], *metrics, *_telling(found), *_LAST.get(kind, ())]
     rows = found.rows()
     others = dict.fromkeys(name for row in rows for name in row if name not in ("id", "name"))
     return [path_text((name,)) for name in list(others)[:OTHERS_SHOWN]]
 
 
+def _telling(found: Page[Any]) -> list[str]:
+    """Return the params that most runs of a page have, of those that are not the same in all of them."""
+    params = [item.params for item in found if isinstance(item, Run)]
+    seen: dict[str, set[Any]] = {}
+    counted: Counter[str] = Counter()
+    for each in params:
+        for name, value in each.items():
+            if isinstance(value, (str, int, float)):
+                counted[name] += 1
+                seen.setdefault(name, set()).add(value)
+    common = [name for name, _ in counted.most_common() if len(seen[name]) > 1]
+    return [path_text(("params", name)) for name in common[:PARAMS_SHOWN]]
+
+
+def without_empty(
+    columns: Sequence[str], items: Sequence[dict[str, Any]], keep: Sequence[str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the columns that hold something, or that are to be kept, and the rows without the others."""
+    places = [
+        place
+        for place, path in enumerate(columns)
+        if path in keep or any(item["cells"][place] not in (None, "") for item in items)
+    ]
+    rows = [{**item, "cells": [item["cells"][place] for place in places]} for item in items]
+    return [columns[place] for place in places], rows
+
+
 def attributes(ask: Ask, kind: str) -> list[str]:
     """Return the paths that things of a kind have, from a sample of them."""
-    names = {name for row in ask.pipe.search(kind, limit=SAMPLED, as_of=ask.as_of).rows() for name in row}
+    return _attributes(ask, kind, ask.pipe.search(kind, limit=SAMPLED, as_of=ask.as_of).rows())
+
+
+def offered(ask: Ask, kind: str) -> dict[str, Any]:
+    """Return the attributes of a kind, and the commonest texts of each, from a sample of things."""
+    sample = ask.pipe.search(kind, limit=SAMPLED, as_of=ask.as_of)
+    rows = sample.rows()
+    names = _attributes(ask, kind, rows)
+    hops = [name for name in names if name.partition(".")[0] in ask.store.vocabulary().hops(kind)]
+    near = cells(ask.store, kind, sample.items, hops, ask.as_of) if hops else {}
+    own = {_path(name): [row.get(name) for row in rows] for row in rows for name in row if name != "id"}
+    texts = {
+        name: Counter(value for value in each if isinstance(value, str) and 0 < len(value) <= LONGEST_OFFERED)
+        for name, each in {**own, **near}.items()
+    }
+    values = {
+        name: [text for text, _ in each.most_common(VALUES_SHOWN)] for name, each in texts.items() if each
+    }
+    return {"attributes": names, "values": values}
+
+
+def _attributes(ask: Ask, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = {name for row in rows for name in row}
     own = [_path(name) for name in sorted(names) if name != "id"]
     hops = ask.store.vocabulary().hops(kind)
     near = [

@@ -32,13 +32,18 @@ class Reached:
 
 @dataclass
 class Box:
-    """What is drawn as one box: a thing, or several of a kind ("" for several kinds)."""
+    """What is drawn as one box: a thing, or several of a kind ("" for several kinds).
+
+    `by` is the box that was opened to see it, and `way` in which direction; "" where it was there at first.
+    """
 
     id: str
     kind: str
     level: int
     members: list[str]
     grouped: bool = False
+    by: str = ""
+    way: str = ""
 
 
 @dataclass

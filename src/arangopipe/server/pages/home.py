@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from arangopipe import changelog
 from arangopipe.model.entities import Deployment
-from arangopipe.model.graph import Change, Node
+from arangopipe.model.graph import Node
 from arangopipe.server.pages import attention
 from arangopipe.server.pages.asking import Ask, Asked
 from arangopipe.server.pages.kept import Kept
@@ -82,11 +82,7 @@ def _changes(ask: Ask) -> list[dict[str, Any]]:
         return []
     last = list(ask.store.changes(max(head.number - CHANGES, 0), limit=CHANGES))[::-1]
     until = time.monotonic() + PATIENCE
-    return [change_view(_whole(ask, change, until)) for change in last]
-
-
-def _whole(ask: Ask, change: Change, until: float) -> Change:
-    """Return a change with its rows, where these are likely few and there is time left to read them."""
-    if change.action in changelog.BULK or time.monotonic() > until:
-        return change
-    return next(ask.store.changes(change.number - 1, limit=1, entries=True), change)
+    return [
+        change_view(change if time.monotonic() > until else changelog.unless_bulk(ask.store, change))
+        for change in last
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,11 @@ from arangopipe import deployments
 from arangopipe.model import times
 from arangopipe.model.entities import Deployment
 from arangopipe.model.expressions import And, Compare, Expression, In, IsNull, Operator, Or, Path
-from arangopipe.model.graph import Node
+from arangopipe.model.graph import kind_of
 from arangopipe.server.pages.asking import Ask
 from arangopipe.server.pages.spans import Span, day_text
 from arangopipe.server.pages.things import brief, briefs, time_text
+from arangopipe.server.pages.tracing import Reach, is_redacted, walk
 from arangopipe.words import short_key
 
 SHOWN = 50
@@ -178,8 +180,12 @@ def datasets(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def impact(ask: Ask, dataset: dict[str, Any], live: Sequence[dict[str, Any]], most: int) -> dict[str, Any]:
     """Return what depends on a dataset, looking at so many things at most; of `live` are known to."""
-    graph = ask.store.traverse([dataset["id"]], "downstream", limit=most, as_of=ask.moment)
-    reached = [Deployment(node) for node in _others(graph.of_kind("deployment"))]
+    (start,) = ask.store.get([dataset["id"]], ask.moment)
+    reach = walk(ask, [start], "downstream", None, most=most) if start is not None else Reach()
+    counts = Counter(kind_of(node_id) for node_id in reach.nodes)
+    cut = {kind for _, kind in reach.cut}
+    named = [node for node in reach.nodes.values() if node.kind == "deployment" and not is_redacted(node)]
+    reached = [Deployment(node) for node in named]
     # A walk that was cut may not have come so far.
     serving = {
         item["id"]: {name: item[name] for name in (*_BRIEF, "tag")}
@@ -189,12 +195,8 @@ def impact(ask: Ask, dataset: dict[str, Any], live: Sequence[dict[str, Any]], mo
     serving.update({item.id: {**brief(item), "tag": item.tag} for item in deployments.live(reached, ask.now)})
     return {
         "dataset": {name: value for name, value in dataset.items() if name != "roles"},
-        "counts": {kind: len(graph.of_kind(kind)) for kind in ("featuresets", "run", "models", "deployment")},
-        "more": graph.truncated,
+        "counts": {kind: counts[kind] for kind in ("featuresets", "run", "models", "deployment")},
+        # Of what comes after runs, some hang on those that were not looked at.
+        "more": sorted(cut | {"models", "deployment"} if cut else ()),
         "live": list(serving.values())[:SHOWN],
     }
-
-
-def _others(nodes: Iterable[Node]) -> Iterator[Node]:
-    """Leave out what the asker may not see, of which nothing but the kind is known."""
-    return (node for node in nodes if node.name)

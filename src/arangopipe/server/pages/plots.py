@@ -106,12 +106,19 @@ def _effect(answer: Effect) -> Plot:
     low, high = answer.interval or (None, None)
     note = "mean over clusters with its 95 % interval" if answer.interval else "mean over clusters"
     total = {"name": "all", "middle": answer.estimate, "low": low, "high": high, "strong": True, "note": note}
+    total["tone"] = _toned(answer.verdict)
     shown = rows[: MOST_ROWS - 1]
     title = f"Pairs by {'opponent' if answer.kind == 'technique' else 'technique'}"
     axis = f"{answer.metric} with {cell(answer.what)} minus without"
     legend = [["●", "one pair"], ["▮", "mean of the technique"], ["◆", note]]
     more = {"thinned": every > 1, "zero": True, "legend": legend}
     return _rows(title, axis, answer.better, [*shown, total], **more)
+
+
+def _toned(verdict: str) -> str:
+    """Return the colour of a verdict: what is not consistent is neither good nor bad."""
+    gain, loss = (verdict.startswith(f"consistent {word}") for word in ("gain", "loss"))
+    return "good" if gain else "bad" if loss else "plain"
 
 
 def _useful(answer: UsefulFeatures) -> Plot:
@@ -121,13 +128,14 @@ def _useful(answer: UsefulFeatures) -> Plot:
             "middle": item.estimate,
             "low": item.interval[0] if item.interval else None,
             "high": item.interval[1] if item.interval else None,
-            "tone": "good" if item.helped else "plain",
+            "tone": "good" if item.helped else _toned(item.verdict),
             "note": f"{item.verdict}, {item.pairs:,} pairs, corrected p {brief(item.adjusted)}",
         }
         for item in answer.items
     ]
     title, axis = "Mean difference with each, and its 95 % interval", f"{answer.metric} with it minus without"
-    return _rows(title, axis, answer.better, rows, zero=True)
+    legend = [["▮", "green: helped, red: a consistent loss, blue: neither"]]
+    return _rows(title, axis, answer.better, rows, zero=True, legend=legend)
 
 
 def _techniques(answer: Techniques) -> Plot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,8 @@ NAVIGATION = Entry("Query", "/query", needs="admin")
 LIMIT = 1_000
 LIMITS = (100, 1_000, 10_000)
 SECONDS = (5, 15, 30)
+
+_NAMED = re.compile(r'near "(.+?)"|no such \w+: ([\w.]+)|"([^"]+)" does not exist')
 
 router = APIRouter()
 
@@ -52,7 +55,10 @@ def query(ask: AskedNow, sql: str = "", limit: int = LIMIT, timeout: float = QUE
 @page(router, "/query/rows", "parts/rows.html")
 def rows(ask: AskedNow, sql: str = "", limit: int = LIMIT, timeout: float = QUERY_SECONDS) -> View:
     """Return what a query finds; what is wrong with it is said in its place."""
-    return _asked(ask, lambda store: _found(store, sql, limit, timeout))
+    found = _asked(ask, lambda store: _found(store, sql, limit, timeout))
+    if found["problem"]:
+        found["problem"]["at"] = _place(sql, found["problem"]["said"])
+    return found
 
 
 @page(router, "/query/plan", "parts/plan.html")
@@ -67,6 +73,19 @@ def _asked(ask: Ask, find: Callable[[NativeQuery], View]) -> View:
         return {"problem": None, **find(native(ask.store))}
     except ArangopipeError as error:
         return {"problem": {"status": problems.status_of(error), "said": str(error)}}
+
+
+def _place(sql: str, said: str) -> dict[str, Any] | None:
+    """Return the line of a query that an error names a word of, where only one place can be meant."""
+    sql = sql.replace("\r\n", "\n")
+    named = _NAMED.search(said)
+    word = next((each for each in named.groups() if each), "") if named else ""
+    places = [each.start() for each in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", sql)] if word else []
+    if len(places) != 1:
+        return None
+    before = sql[: places[0]].split("\n")
+    line = sql.split("\n")[len(before) - 1]
+    return {"line": len(before), "text": f"{line}\n{' ' * len(before[-1])}{'^' * len(word)}"}
 
 
 def _found(store: NativeQuery, sql: str, limit: int, timeout: float) -> View:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from arangopipe.errors import ArangopipeError, InvalidInput, NotFound
 from arangopipe.server.pages import catalog, offers
@@ -17,6 +17,7 @@ from arangopipe.server.pages.asking import Ask, Asked
 from arangopipe.server.pages.catalog import Field, Question
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.problems import status_of
+from arangopipe.server.streaming import Stream
 
 if TYPE_CHECKING:
     from arangopipe.analysis.answers import Answer
@@ -56,8 +57,10 @@ async def _told(
 
 Told = Annotated[Mapping[str, Sequence[str]], Depends(_told)]
 
+_CHOOSE = "choose a task"
+
 _IN_PYTHON = {
-    "pass task=": "choose a task under More",
+    "pass task=": _CHOOSE,
     "pass metric=": "choose a metric",
     "Say better='lower' or better='higher'": "Say so under More",
     "ignore=": "'May differ all the same'",
@@ -124,7 +127,9 @@ def answer(ask: Asked, name: str, told: Told) -> View:
         status = status_of(error)
         if status >= 500 and status != 501:
             raise
-        return {"problem": {"status": status, "said": _said(error)}, "name": name}
+        said = _said(error)
+        problem = {"status": status, "said": said}
+        return {"problem": problem, "name": name, "choices": _choices(ask, name, values, said)}
     return {
         **shown,
         "name": name,
@@ -146,7 +151,7 @@ def answer_csv(ask: Asked, name: str, told: Told, pairs: bool = False) -> Respon
         "Content-Disposition": f'attachment; filename="{name}{"-pairs" if pairs else ""}.csv"',
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(_lines(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return Stream(_lines(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @page(router, "/questions/{name}/names", "parts/names.html")
@@ -156,6 +161,16 @@ def names(ask: Asked, name: str) -> View:
     found = offers.Offers(ask)
     sorts = dict.fromkeys(field.names for field in asked.every if field.names and field.names != "ignorable")
     return {"names": {sort: found.named(sort) for sort in sorts}}
+
+
+def _choices(ask: Ask, name: str, values: Mapping[str, Any], said: str) -> list[dict[str, str]]:
+    """Return, where a question means runs of several tasks, the same question of each of them."""
+    if _CHOOSE not in said:
+        return []
+    tasks = [task for task in offers.Offers(ask).of_models("task") if task in said]
+    return [
+        {"words": task, "address": ask.to(f"/questions/{name}", **{**values, "task": task})} for task in tasks
+    ]
 
 
 def _usual(asked: Question, found: offers.Offers) -> dict[str, Any]:

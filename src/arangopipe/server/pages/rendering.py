@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from arangopipe import __version__
+from arangopipe.errors import NotFound
 from arangopipe.phrases import phrase
 from arangopipe.roles import Principal, allows
 from arangopipe.server import door
@@ -38,12 +39,15 @@ class Entry:
 def page(router: APIRouter, path: str, template: str, *, also: str = "") -> Callable[[F], F]:
     """Serve the view that a function returns as HTML at a path, and as JSON under ``.json``.
 
-    The function takes `ask` and whatever a FastAPI endpoint takes.
+    The function takes `ask` and whatever a FastAPI endpoint takes. Where the path ends in a key, and no
+    thing has it, the page is of the thing whose key ends in ``.json`` itself.
     """
 
     def register(view: F) -> F:
         # Annotations that are texts would be sought in this module.
         signature = inspect.signature(view, eval_str=True)
+        last = path.rpartition("{")[2].removesuffix("}")
+        key = last if last in signature.parameters and signature.parameters[last].annotation is str else ""
 
         @wraps(view)
         def as_html(**asked: Any) -> Response:
@@ -52,7 +56,15 @@ def page(router: APIRouter, path: str, template: str, *, also: str = "") -> Call
 
         @wraps(view)
         def as_json(**asked: Any) -> Response:
-            values = view(**asked)
+            try:
+                values = view(**asked)
+            except NotFound as error:
+                if not key:
+                    raise
+                try:
+                    return as_html(**{**asked, key: f"{asked[key]}.json"})
+                except NotFound:
+                    raise error from None
             return json_response(values, _status(values))
 
         for endpoint, at in ((as_json, f"{path}.json"), (as_html, path), (as_html, also)):

@@ -19,7 +19,10 @@ from arangopipe.server.pages.things import brief, plain_metrics, seconds_of, tim
 
 SIBLINGS = 12
 
-_ELSEWHERE = ("error", "environment", "code", "artifacts", "tags", "start", "end", "status", "metrics")
+_ELSEWHERE = (
+    *("error", "environment", "code", "artifacts"),
+    *("tags", "tag", "user", "start", "end", "status", "metrics"),
+)
 """What stands in a part of its own, and is left out of the rest of the document."""
 
 Others = Annotated[Sequence[str], Query(alias="with")]
@@ -49,7 +52,9 @@ def run(ask: Asked, key: str, a: str = "", b: str = "", others: Others = ()) -> 
         "params": thing.params,
         "fitted": thing.fitted,
         "optimizer": thing.optimizer,
-        "metrics": documents.load(thing.metrics_text),
+        "metrics": documents.load(thing.metrics_text) or _last(ask, thing),
+        "tag": thing.tag,
+        "user": thing.user,
         "tags": thing.tags,
         "error": thing.error,
         "environment": _part(document, "environment"),
@@ -58,6 +63,14 @@ def run(ask: Asked, key: str, a: str = "", b: str = "", others: Others = ()) -> 
         "rest": {name: value for name, value in document.items() if name not in _ELSEWHERE},
         "others": list(others),
         "siblings": _siblings(ask, thing, others),
+    }
+
+
+def _last(ask: Ask, thing: Run) -> dict[str, Any]:
+    """Return the last value of each metric of a run that goes on, whose summary is not written yet."""
+    found = ask.store.points(thing.id, as_of=ask.moment) if thing.status == "running" else {}
+    return {
+        name: max(points, key=lambda point: (point.step, point.time)).value for name, points in found.items()
     }
 
 

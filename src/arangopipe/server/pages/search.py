@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response
 
 from arangopipe.errors import FilterSyntaxError, InvalidInput
-from arangopipe.model.filters import parse_order, parse_path
-from arangopipe.server.pages import finding
+from arangopipe.model.directions import known_direction
+from arangopipe.model.filters import parse, parse_order, parse_path
+from arangopipe.server.pages import elsewhere, finding, narrowing
 from arangopipe.server.pages.asking import Asked
 from arangopipe.server.pages.download import as_csv, as_json
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.pages.texts import is_number
+from arangopipe.server.streaming import Stream
 
 NAVIGATION = Entry("Search", "/search")
 
@@ -45,10 +47,13 @@ def search(
         "q": q,
         "order": order,
         "limit": limit,
-        "limits": list(LIMITS),
+        "usual": LIMIT,
+        "limits": sorted({*LIMITS, limit}),
         "chosen": list(columns),
         "operators": list(OPERATORS),
         "problem": None,
+        "parts": [],
+        "meant": [],
         "items": [],
         "columns": [],
         "cursor": None,
@@ -62,13 +67,27 @@ def search(
         sorted_by = [key.path.text for key in parse_order(order)]
         shown += [path for path in sorted_by if path not in (*shown, "name") and not columns]
         items = finding.rows(ask, name, found.items, shown)
+        where = parse(q)
     except InvalidInput as error:
         return {**asked, "problem": _problem(error)}
+    if items and not columns:
+        shown, items = finding.without_empty(shown, items, sorted_by)
     headings = [
-        {**_heading(path, order), "numeric": any(is_number(item["cells"][place]) for item in items)}
+        {**_heading(name, path, order), "numeric": any(is_number(item["cells"][place]) for item in items)}
         for place, path in enumerate(shown)
     ]
-    return {**asked, "items": items, "columns": headings, "cursor": found.cursor}
+    nothing = not items and not cursor
+    return {
+        **asked,
+        "parts": narrowing.parts(where),
+        "meant": narrowing.meant(where, finding.attributes(ask, name))
+        if where is not None and nothing
+        else [],
+        "items": items,
+        "columns": headings,
+        "cursor": found.cursor,
+        "same": elsewhere.search(ask, name, q, order, list(columns)),
+    }
 
 
 def _problem(error: InvalidInput) -> dict[str, Any]:
@@ -78,31 +97,42 @@ def _problem(error: InvalidInput) -> dict[str, Any]:
     return {"status": 422, "said": error.reason, "text": error.text, "position": error.position}
 
 
-def _heading(path: str, order: str) -> dict[str, Any]:
-    """Return a column: its path, how the page is sorted by it, and the order that a click asks for."""
+def _heading(kind: str, path: str, order: str) -> dict[str, Any]:
+    """Return a column: its path, how the page is sorted by it, and the order that a click asks for.
+
+    The first click on a metric brings the best to the top, where its name says what is better.
+    """
     keys = {key.path.text: key.descending for key in parse_order(order)[:1]}
-    text = parse_path(path).text
-    down = keys.get(text)
-    following = {None: text, False: f"{text} desc", True: ""}[down]
+    known = parse_path(path)
+    metric = known.segments[-1] if known.segments[0] == "metrics" or kind == "servingperf" else ""
+    better = known_direction(metric) if metric else None
+    first = better == "higher"
+    now = keys.get(known.text)
+    wanted = first if now is None else None if now != first else not first
     return {
         "path": path,
-        "sorted": {None: None, False: "ascending", True: "descending"}[down],
-        "order": following,
+        "better": better,
+        "sorted": {None: None, False: "ascending", True: "descending"}[now],
+        "order": {None: "", False: known.text, True: f"{known.text} desc"}[wanted],
     }
 
 
 @page(router, "/search/facets", "parts/facets.html")
-def facets(ask: Asked, kind: str = "run", q: str = "") -> View:
-    """Count what a search finds, and how it divides; the page asks for it when the rest is there."""
+def facets(ask: Asked, kind: str = "run", q: str = "", order: str = "", columns: Columns = ()) -> View:
+    """Count what a search finds, and how it divides; the page asks for it when the rest is there.
+
+    `order` and `columns` are kept by whoever goes on to a part.
+    """
     name = ask.kind(kind)
-    return {"kind": name, **finding.facets(ask, name, finding.condition([q]))}
+    kept = {"kind": name, "order": order, "columns": list(columns)}
+    return {**kept, **finding.facets(ask, name, finding.condition([q]))}
 
 
 @page(router, "/search/attributes", "parts/attributes.html")
 def attributes(ask: Asked, kind: str = "run", q: str = "", columns: Columns = ()) -> View:
-    """Return the attributes that may be named in a search of a kind."""
+    """Return the attributes that may be named in a search of a kind, and values that some of them have."""
     name = ask.kind(kind)
-    return {"kind": name, "attributes": finding.attributes(ask, name), "chosen": list(columns)}
+    return {"kind": name, **finding.offered(ask, name), "chosen": list(columns)}
 
 
 @router.get("/search/add")
@@ -136,4 +166,4 @@ def download(
         "Content-Disposition": f'attachment; filename="{name}.{form}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(lines, media_type=media, headers=headers)
+    return Stream(lines, media_type=media, headers=headers)

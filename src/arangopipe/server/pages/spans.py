@@ -73,6 +73,12 @@ def day_text(moment: datetime) -> str:
     return f"{known.day} {_MONTHS[known.month - 1]} {known.year}"
 
 
+def short_day(moment: datetime) -> str:
+    """Return the day of a moment with a short month, in UTC."""
+    known = moment.astimezone(timezone.utc)
+    return f"{known.day} {_MONTHS[known.month - 1][:3]} {known.year}"
+
+
 def following(month: datetime) -> datetime:
     """Return the first moment of the month after the one of a moment."""
     year, index = divmod(month.year * 12 + month.month, 12)

@@ -35,8 +35,11 @@ def thousands(value: int) -> str:
     return f"{value:,}"
 
 
-def moment(value: str | datetime | None) -> Markup:
-    """Return a time: its UTC form, which the browser turns into its own zone's, and UTC in the title."""
+def moment(value: str | datetime | None, ago: bool = False) -> Markup:
+    """Return a time: its UTC form, which the browser turns into its own zone's, and UTC in the title.
+
+    With `ago` the browser says of what is not long past how long ago it was.
+    """
     if value is None:
         return MISSING
     try:
@@ -44,8 +47,8 @@ def moment(value: str | datetime | None) -> Markup:
     except InvalidInput:
         return escape(value)
     utc = known.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        times.to_text(known), utc, known.strftime("%Y-%m-%d %H:%M UTC")
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
+        times.to_text(known), utc, Markup(" data-ago") if ago else "", known.strftime("%Y-%m-%d %H:%M UTC")
     )
 
 
@@ -54,8 +57,8 @@ def took(seconds: float | None) -> Any:
     return MISSING if seconds is None else words.length(timedelta(seconds=seconds))
 
 
-def cell(value: Any) -> Any:
-    """Return any recorded value as it stands in a table."""
+def cell(value: Any, ago: bool = False) -> Any:
+    """Return any recorded value as it stands in a table; of times, with `ago`, how long ago they were."""
     if value is None or value == "":
         return MISSING
     if isinstance(value, bool):
@@ -63,7 +66,7 @@ def cell(value: Any) -> Any:
     if isinstance(value, (int, float)):
         return number(value)
     if isinstance(value, str):
-        return moment(value) if _TIME.fullmatch(value) else shortened(value)
+        return moment(value, ago) if _TIME.fullmatch(value) else shortened(value)
     return shortened(json.dumps(value, ensure_ascii=False))
 
 
@@ -143,6 +146,7 @@ def done(query: Mapping[str, str]) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "ago": lambda value: moment(value, ago=True),
     "brief": words.brief,
     "bytes": words.bytes_of,
     "cell": cell,

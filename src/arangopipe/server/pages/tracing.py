@@ -6,21 +6,25 @@ the run that it serves. Of a hub with a million neighbours some are read, and it
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from arangopipe.model.graph import Edge, EdgeRef, Node, kind_of
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.server.pages.asking import Ask
-from arangopipe.server.redacting import REDACTED
+from arangopipe.store.scope import REDACTED
 
 LOOKED, DEEPLY = 1_500, 10_000
 """So many things are looked at in each direction: at first, and where more levels are asked for."""
 
 USUAL = 2
 """So many levels are shown at first."""
+
+_KEPT = 200
+"""So many things of what a walk may look at are kept for the levels that follow a wide one."""
 
 _ONE_BY_ONE = 50
 _EACH = 100
@@ -34,8 +38,8 @@ class Reach:
     levels: dict[str, int] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     edges: dict[EdgeRef, Edge] = field(default_factory=dict)
-    cut: set[str] = field(default_factory=set)
-    """Things of whose neighbours only some were looked at."""
+    cut: set[tuple[str, str]] = field(default_factory=set)
+    """Things, and kinds of which only some of their neighbours were looked at."""
     walked: set[str] = field(default_factory=set)
     """Things whose neighbours were looked at."""
 
@@ -58,21 +62,30 @@ def ends(known: Vocabulary, edge: Edge) -> tuple[str, str]:
 
 
 def walk(
-    ask: Ask, starts: Sequence[Node], direction: Direction, depth: int | None, hidden: Collection[str] = ()
+    ask: Ask,
+    starts: Sequence[Node],
+    direction: Direction,
+    depth: int | None,
+    hidden: Collection[str] = (),
+    most: int | None = None,
 ) -> Reach:
-    """Walk from things, `depth` levels far (None: all the way); things of `hidden` kinds are no level."""
+    """Walk from things, `depth` levels far (None: all the way); things of `hidden` kinds are no level.
+
+    At most `most` things are looked at; where it is None, as many as a picture of that depth looks at.
+    """
     reach = Reach({node.id: node for node in starts}, {node.id: 0 for node in starts})
-    most = looked(depth)
+    most = looked(depth) if most is None else most
     steps = _Steps(ask, direction, reach, most)
     layer, level = [node.id for node in starts], 0
     while layer and (depth is None or level < depth) and len(reach.nodes) < most:
         level += 1
         found: list[str] = []
         while layer:
-            fresh = steps.take(layer, level)
+            fresh = steps.take(layer, level, level == depth)
             found += [node_id for node_id in fresh if kind_of(node_id) not in hidden]
             layer = [node_id for node_id in fresh if kind_of(node_id) in hidden]
         layer = [node_id for node_id in found if not is_redacted(reach.nodes[node_id])]
+    steps.take_held()
     return reach
 
 
@@ -91,8 +104,9 @@ class _Steps:
         self._known = ask.store.vocabulary()
         self._reach = reach
         self._starts = set(reach.nodes)
+        self._held: dict[str, tuple[str, int]] = {}
 
-    def take(self, layer: Sequence[str], level: int) -> list[str]:
+    def take(self, layer: Sequence[str], level: int, last: bool) -> list[str]:
         """Go one edge on from a layer, and return what is reached for the first time."""
         reach = self._reach
         onward = [
@@ -104,16 +118,30 @@ class _Steps:
         found: dict[str, str] = {}
         for near, far, edge in self._edges(onward):
             reach.edges.setdefault(edge.ref, edge)
-            if far not in reach.nodes:
+            if far not in reach.nodes and far not in self._held:
                 found.setdefault(far, near)
+        # The many of one kind leave room for the few of others, and for what comes after.
+        counts = Counter(map(kind_of, found))
+        fair = sorted(found, key=lambda node_id: counts[kind_of(node_id)])
         room = self._most - len(reach.nodes)
-        reach.cut.update(list(found.values())[room:])
-        nodes = self._nodes(list(found)[:room])
-        reach.nodes.update(nodes)
-        for node_id in nodes:
-            reach.levels[node_id] = level
-            reach.parents[node_id] = found[node_id]
-        return list(nodes)
+        now = room if last else room - min(_KEPT, room // 2)
+        self._held.update((node_id, (found[node_id], level)) for node_id in fair[now:])
+        self._reached({node_id: (found[node_id], level) for node_id in fair[:now]})
+        return fair[:now]
+
+    def take_held(self) -> None:
+        """Add what wide levels held back, where there is room after all."""
+        reach = self._reach
+        held = list(self._held.items())
+        room = self._most - len(reach.nodes)
+        self._reached(dict(held[:room]))
+        reach.cut.update((near, kind_of(node_id)) for node_id, (near, _) in held[room:])
+
+    def _reached(self, found: dict[str, tuple[str, int]]) -> None:
+        reach = self._reach
+        reach.nodes.update(self._nodes(list(found)))
+        for node_id, (near, level) in found.items():
+            reach.parents[node_id], reach.levels[node_id] = near, level
 
     def _nodes(self, ids: list[str]) -> dict[str, Node]:
         """Return what is there; where an edge led to something unseen, the asker may not see it."""
@@ -130,24 +158,27 @@ class _Steps:
         for kind, ids in by_kind.items():
             forward, backward = self._known.steps(self._direction, frozenset([kind]))
             near = set(ids)
-            for name in dict.fromkeys((*forward, *backward)):
-                for edge in self._read(ids, name):
-                    for start, end, follows in (
-                        (edge.source, edge.target, name in forward),
-                        (edge.target, edge.source, name in backward),
-                    ):
-                        if follows and start in near and standing(start) != standing(end):
-                            yield standing(start), standing(end), edge
+            names = dict.fromkeys((*forward, *backward))
+            found = [edge for name in names for edge in self._read(ids, name)]
+            if self._ask.store.restricted and self._reach.cut.isdisjoint(map(standing, ids)):
+                found += self._unseen(ids)
+            for edge in found:
+                for start, end, follows in (
+                    (edge.source, edge.target, edge.kind in forward),
+                    (edge.target, edge.source, edge.kind in backward),
+                ):
+                    if follows and start in near and standing(start) != standing(end):
+                        yield standing(start), standing(end), edge
 
     def _read(self, ids: list[str], name: str) -> list[Edge]:
         """Return edges of a kind; where there are too many, some of each thing's."""
         found = list(self._ask.store.edges(ids, [name], self._most, self._ask.moment))
         if len(found) >= self._most:
-            self._reach.cut.update(map(standing, ids))
+            ends_of = (end for edge in found for end in (edge.source, edge.target))
+            kinds = {kind_of(standing(end)) for end in ends_of}
+            self._reach.cut.update(product(map(standing, ids), kinds))
             for node_id in ids[:_ONE_BY_ONE] if len(ids) > 1 else ():
                 found += self._ask.store.edges([node_id], [name], _EACH, self._ask.moment)
-        elif self._ask.store.restricted:
-            found += self._unseen(ids)
         return found
 
     def _unseen(self, ids: list[str]) -> list[Edge]:

@@ -6,6 +6,7 @@ which is more than the server needs to record a run.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import select
@@ -20,6 +21,10 @@ from arangopipe.store.remote.address import Address
 
 CONNECT = 2.0
 """Seconds to reach a server."""
+QUIET = 3.0
+"""Seconds without an answer after which a server is asked whether it lives."""
+LIVES = 5.0
+"""Seconds that it has to say so."""
 KEPT = 16
 """Idle connections kept."""
 _PIECE = 65_536
@@ -115,7 +120,10 @@ class Pool:
                 link.connect()
             link.sock.settimeout(timeout)
             sent = True
-            link.request(method, self._address.path + path, body, headers)
+            # A server that takes no more of a body may have said why.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                link.request(method, self._address.path + path, body, headers)
+            self._await_answer(link.sock, time.monotonic() + timeout)
             return Answer(self, link, link.getresponse())
         except _DAMAGE as error:
             link.close()
@@ -123,6 +131,32 @@ class Pool:
         except BaseException:
             link.close()
             raise
+
+    def _await_answer(self, sock: socket.socket, deadline: float) -> None:
+        """Wait until an answer begins; raise `Broken` for a server that does not even live.
+
+        On a new connection with TLS what comes first is not yet the answer: there it is waited for as ever.
+        """
+        while not _has_news(sock, min(QUIET, max(deadline - time.monotonic(), 0.0))):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if not self._lives(min(LIVES, left)):
+                raise Broken("it hangs: it does not answer, nor say that it lives", sent=True, final=True)
+
+    def _lives(self, timeout: float) -> bool:
+        """Whether the server says on another connection, within twice some seconds, that it lives."""
+        link = self._new()
+        link.timeout = timeout
+        try:
+            link.request("GET", f"{self._address.path}/health")
+            answer = link.getresponse()
+        except _DAMAGE:
+            return False
+        finally:
+            link.close()
+        # It may have too many connections for this one, and says so itself; a proxy says that it is away.
+        return answer.status < 500 or answer.headers.get_content_type() == "application/problem+json"
 
     def give_back(self, link: http.client.HTTPConnection) -> None:
         """Keep a connection for the next request."""
@@ -149,19 +183,22 @@ class Pool:
             if link.sock is not None and not _has_news(link.sock):
                 return link
             link.close()
+        return self._new()
+
+    def _new(self) -> http.client.HTTPConnection:
         address = self._address
         if self._context is None:
             return http.client.HTTPConnection(address.host, address.port)
         return http.client.HTTPSConnection(address.host, address.port, context=self._context)
 
 
-def _has_news(sock: socket.socket) -> bool:
-    """Whether there is something to read on an idle connection: nobody asked, so it is the end."""
+def _has_news(sock: socket.socket, seconds: float = 0.0) -> bool:
+    """Whether there is something to read within some seconds; where nobody has asked, it is the end."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])
+        return bool(poll.poll(seconds * 1_000))
+    return bool(select.select([sock], [], [], seconds)[0])
 
 
 def _context(ca: str | None) -> ssl.SSLContext:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
@@ -11,10 +13,12 @@ from arangopipe.model.vocabulary import near
 
 SCHEMA = "arangopipe"
 CONNECTIONS = 20
+TIMEOUT = 300.0
 ISOLATION = ("read committed", "repeatable read", "serializable")
-OWN_OPTIONS = ("schema", "isolation", "connections")
+OWN_OPTIONS = ("schema", "isolation", "connections", "timeout")
 SECRETS = ("password", "sslpassword")
 MAX_SCHEMA = 63
+MAX_TIMEOUT = 1_000_000.0
 
 
 class Address(NamedTuple):
@@ -24,6 +28,7 @@ class Address(NamedTuple):
     schema: str
     isolation: str | None
     connections: int
+    timeout: float
     shown: str
 
 
@@ -32,6 +37,7 @@ def parse(url: str) -> Address:
     rest, _, query = url.partition("?")
     _, _, place = rest.partition("://")
     pairs = parse_qsl(query, keep_blank_values=True)
+    _check(place, [name for name, _ in pairs])
     own = {name: value for name, value in pairs if name in OWN_OPTIONS}
     passed = [(name, value) for name, value in pairs if name not in OWN_OPTIONS]
     shown = [(name, value) for name, value in pairs if name not in SECRETS]
@@ -41,7 +47,28 @@ def parse(url: str) -> Address:
         _schema(own),
         _isolation(own),
         _connections(own),
+        _timeout(own),
         f"postgresql://{user.partition(':')[0]}{at}{hosts}{_query(shown)}",
+    )
+
+
+def _check(place: str, names: list[str]) -> None:
+    """Refuse what libpq would take for something else: it would name a part of a password as a host."""
+    netloc, _, path = place.partition("/")
+    hosts = netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]
+    if any(port and not port.isdecimal() for port in ports):
+        raise _unreadable("a port is no number")
+    if netloc.count("@") > 1 or "@" in path or any("@" in name for name in names):
+        raise _unreadable("there is an @ too many")
+    if re.search("%(?![0-9A-Fa-f]{2})", place):
+        raise _unreadable("after a % come two digits of a character's code")
+
+
+def _unreadable(why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the address of the store cannot be read: {why}. In a user or password write @ as %40, : as %3A, "
+        "/ as %2F, ? as %3F, # as %23 and % as %25; or leave the password to ~/.pgpass or PGPASSWORD"
     )
 
 
@@ -74,3 +101,15 @@ def _connections(own: Mapping[str, str]) -> int:
     if not text.isdecimal() or not 2 <= int(text) <= 10_000:
         raise InvalidInput(f"connections is {text!r}: it must be a whole number from 2")
     return int(text)
+
+
+def _timeout(own: Mapping[str, str]) -> float:
+    """Return how many seconds a statement may take; those of no bound are infinite."""
+    text = own.get("timeout", str(TIMEOUT))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= MAX_TIMEOUT:
+        raise InvalidInput(f"timeout is {text!r}: seconds that a statement may take, 0 for any number")
+    return seconds or math.inf

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from arangopipe.model import attributes
@@ -36,7 +37,8 @@ COLUMNS = {"key": "key", "name": "name", "version": "version", "project": "nulli
 class Condition:
     """A condition on ``n``; `members`, where known, selects the ids that meet it.
 
-    `span` says that trying it on one node is not one look-up.
+    `span` says that trying it on one node is not one look-up; `once`, that `members` are of the kind, and
+    each is selected once.
     """
 
     sql: str
@@ -45,11 +47,12 @@ class Condition:
     members: str | None = None
     member_params: list[Any] = field(default_factory=list)
     span: bool = False
+    once: bool = False
 
 
 MAX_ITEMS = 500
 MAX_DEPTH = 15
-"""Parts in one condition, and parts of parts: SQLite bounds its parser; beyond, documents are read."""
+"""Comparisons in one condition, and parts of parts: SQLite bounds its parser; beyond, documents are read."""
 
 Leaf = Compare | In | Like | IsNull
 
@@ -74,7 +77,7 @@ class Compiler:
 
     def condition(self, expression: Expression, depth: int = 0) -> Condition:
         """Return the condition of a filter, or of a part of it at some depth."""
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH or (depth == 0 and size(expression) > MAX_ITEMS):
             return ANY
         if isinstance(expression, And):
             return self._joined(" AND ", expression.items, depth)
@@ -86,8 +89,6 @@ class Compiler:
         return self._leaf(expression)
 
     def _joined(self, word: str, items: Sequence[Expression], depth: int) -> Condition:
-        if len(items) > MAX_ITEMS:
-            return ANY
         return joined(word, [self.condition(item, depth + 1) for item in items])
 
     def _leaf(self, leaf: Leaf) -> Condition:
@@ -131,14 +132,15 @@ class Compiler:
         if not parts:
             return NONE
         members = " UNION ".join(parts)
+        # Of an array several elements may do.
+        once = len(parts) > 1 or self._reader.term(f"{kind}:{path_text(segments)}") is not None
         equal = isinstance(leaf, Compare) and leaf.op == "="
         sql = " OR ".join(each) if equal else self._within("n.id", members)
-        return Condition(sql, params, exact, members, params, span=not equal)
+        return Condition(sql, params, exact, members, params, span=not equal, once=once)
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""
-        text = f"{kind}:{path_text(segments)}"
-        found = (self._reader.term(name) for name in (text, f"{text}[]"))
+        found = map(self._reader.term, indexed_paths(kind, tuple(segments)))
         return [term for term in found if term is not None]
 
     def _hop(
@@ -155,6 +157,10 @@ class Compiler:
                 return ANY
             near_end, far_end = ("source", "target") if forward else ("target", "source")
             sql, far_params, says_all = far
+            if self._reader.shown is not None:
+                shown, values = self._reader.shown.far(kind, "had.node")
+                sql = f"SELECT had.node FROM ({sql}) AS had WHERE {shown}"
+                far_params = [*far_params, *values]
             parts.append(f"SELECT {near_end} FROM edge WHERE {far_end} IN ({sql}) AND kind = ?")
             params += [*far_params, self._reader.term(edge.name)]
             exact = exact and says_all
@@ -166,7 +172,7 @@ class Compiler:
         if len(segments) == 1 and segments[0] in OWN_WORDS:
             column = COLUMNS[segments[0]]
             sql, params, exact = self._column_test(column, leaf)
-            select = f"SELECT id FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}"
+            select = f"SELECT id AS node FROM node WHERE kind = ? AND {column} IS NOT NULL AND {sql}"
             return select, [self._reader.term(kind), *params], exact
         if not attributes.is_indexed(kind, segments) or segments[0] in ("params", "metrics"):
             return None
@@ -192,6 +198,27 @@ class Compiler:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))
         return [row[0] for row in rows]
+
+
+@lru_cache(maxsize=1_024)
+def indexed_paths(kind: str, segments: tuple[str, ...]) -> tuple[str, str]:
+    """Return what the value index calls a path into nodes of a kind, and the elements of an array there."""
+    text = f"{kind}:{path_text(segments)}"
+    return text, f"{text}[]"
+
+
+def size(expression: Expression) -> int:
+    """Return how many comparisons an expression makes."""
+    if isinstance(expression, (And, Or)):
+        return sum(map(size, expression.items))
+    return size(expression.item) if isinstance(expression, Not) else 1
+
+
+def conjuncts(where: Expression | None) -> Sequence[Expression]:
+    """Return the parts of a filter that must all hold; of one too large for SQL, the whole."""
+    if isinstance(where, And) and size(where) <= MAX_ITEMS:
+        return where.items
+    return () if where is None else (where,)
 
 
 def _own_column(word: str) -> str:

@@ -17,6 +17,7 @@ class PostgresDialect(Dialect):
     batched = True
     limited = True
     each_text = "unnest(?::text[]) AS each(value)"
+    each_number = "unnest(?::bigint[]) AS each"
     join = "JOIN"
     row = "ctid"
     this_row = "ctid = ?::tid"
@@ -24,6 +25,15 @@ class PostgresDialect(Dialect):
     named = "left(name, 200) = left(?, 200) AND name = ?"
     by_name = "left(n.name, 200), n.name, n.id DESC"
     after_name = "left(n.name, 200) >= left(?, 200) AND (n.name > ? OR n.name = ? AND n.id < ?)"
+    # Rows of `walked` come as they are asked for: a walk goes no further than `near`.
+    walk = (
+        "WITH RECURSIVE walked(each, goes_on) AS ({start} UNION SELECT found.* FROM walked "
+        "CROSS JOIN LATERAL ({onward} OFFSET 0) AS found WHERE goes_on), "
+        "near AS MATERIALIZED (SELECT * FROM walked LIMIT {limit} + 1), "
+        "whole AS MATERIALIZED (SELECT * FROM near WHERE (SELECT count(*) FROM near) <= {limit}) "
+        "SELECT found.* FROM whole CROSS JOIN LATERAL ({edges} OFFSET 0) AS found WHERE goes_on "
+        "UNION ALL SELECT found.* FROM whole CROSS JOIN LATERAL ({nodes} OFFSET 0) AS found"
+    )
     value = "v.number, v.text, v.boolean, v.whole"
     value_order = ("v.number", "v.text", "v.boolean", "v.node")
     value_types = (
@@ -71,7 +81,7 @@ class PostgresDialect(Dialect):
 
     def of_each(self, table: str, where: str) -> str:
         rows = f"SELECT * FROM {table} WHERE {where} OFFSET 0"
-        return f"unnest(?::bigint[]) AS each CROSS JOIN LATERAL ({rows}) AS {table}"
+        return f"{self.each_number} CROSS JOIN LATERAL ({rows}) AS {table}"
 
     def of_value(self, where: str, order: str) -> str:
         values = f"SELECT * FROM value v WHERE {where} ORDER BY {order}"

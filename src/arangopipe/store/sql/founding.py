@@ -23,6 +23,7 @@ TABLES = """
 SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'f')
 """
+SEARCH = "SELECT pg_catalog.set_config('search_path', %s, true)"
 HOLD = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('arangopipe ' || %s, 0))"
 
 
@@ -80,6 +81,7 @@ def _create(database: Postgres, connection: psycopg.Connection[Any]) -> None:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     with connection.transaction():
         connection.execute(HOLD, (database.schema,))
+        connection.execute(SEARCH, (database.quoted,))
         if find_schema(database, connection) is not None:
             return
         try:
@@ -111,7 +113,7 @@ def _upgrade(database: Postgres, found: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(MIGRATIONS)).replace("%", "%%"))
     config.attributes["engine"] = database.engine()
-    config.attributes["hold"] = (HOLD, (database.schema,))
+    config.attributes["hold"] = ((HOLD, (database.schema,)), (SEARCH, (database.quoted,)))
     try:
         with UPGRADING:
             command.upgrade(config, "head")

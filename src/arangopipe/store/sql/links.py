@@ -68,9 +68,11 @@ def _groups(
 def _by_far_end(reader: Reader, near: str, far: str, far_kind: str, term: int) -> Iterator[Group]:
     sql = (
         f"SELECT n.key, e.document, {reader.dialect.listed(f'e.{near}')} FROM node n {reader.dialect.join} "
-        f"edge e ON e.{far} = n.id AND e.kind = ? WHERE n.kind = ? GROUP BY n.id, e.document"
+        f"edge e ON e.{far} = n.id AND e.kind = ? WHERE n.kind = ?{{}} GROUP BY n.id, e.document"
     )
-    for key, document, ids in reader.rows(sql, (term, reader.term(far_kind))):
+    shown, values = ("", []) if reader.shown is None else reader.shown.condition(far_kind, "n")
+    sql = sql.format(f" AND {shown}" if shown else "")
+    for key, document, ids in reader.rows(sql, (term, reader.term(far_kind), *values)):
         yield f"{far_kind}/{key}", document, json.loads(f"[{ids}]")
 
 
@@ -83,9 +85,7 @@ def _by_edge(reader: Reader, near: str, far: str, term: int, among: Sequence[int
         params = [dialect.some(among), term]
     sql = states("edge", f"{near}, {far}, document", where, reader.at, each)
     rows = list(reader.rows(sql, params if reader.at is None else params * 2))
-    ids = dialect.some(set(map(itemgetter(1), rows)))
-    nodes = reader.select("node", "id, kind, key", dialect.among("id"), ids)
-    texts = reader.terms.texts(reader.cursor, *{kind for _, kind, _ in nodes})
-    names = {id: f"{texts[kind]}/{key}" for id, kind, key in nodes}
+    names = (reader.shown or reader).names(set(map(itemgetter(1), rows)))
     for id, other, document in rows:
-        yield names[other], document, (id,)
+        if other in names:
+            yield names[other], document, (id,)

@@ -73,7 +73,7 @@ def _series(reader: Reader, ids: Sequence[int]) -> dict[int, dict[str, Summary]]
 def _neighbours(
     reader: Reader, vocabulary: Vocabulary, kind: str, hop: str, ids: Sequence[int]
 ) -> dict[int, list[Node]]:
-    """Return, for each integer id, the nodes one edge away along a hop."""
+    """Return, for each integer id, the nodes one edge away along a hop that are shown."""
     pairs: list[tuple[int, int]] = []
     for edge, forward, _ in vocabulary.hops(kind)[hop]:
         term = reader.term(edge.name)
@@ -84,5 +84,6 @@ def _neighbours(
     nodes = {row[0]: node for row, node in zip(rows, reader.nodes(rows), strict=True)}
     found: dict[int, list[Node]] = {}
     for near_id, far_id in pairs:
-        found.setdefault(near_id, []).append(nodes[far_id])
+        if far_id in nodes:
+            found.setdefault(near_id, []).append(nodes[far_id])
     return found

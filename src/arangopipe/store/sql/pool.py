@@ -19,6 +19,9 @@ class Connection(Protocol):
         """Close it."""
 
     def is_usable(self) -> bool:
+        """Whether it may be kept for whoever is next, who asks whether it `is_ready`."""
+
+    def is_ready(self) -> bool:
         """Whether it is open and idle, as far as can be told without asking the server."""
 
 
@@ -65,7 +68,7 @@ class Pool(Generic[C]):
                     raise StoreUnavailable(f"the store in {self._where} is closed: connect again")
                 while self._free:
                     connection = self._free.pop()
-                    if connection.is_usable():
+                    if connection.is_ready():
                         self._lent.add(connection)
                         return connection
                     connection.close()

@@ -20,6 +20,7 @@ from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
 from arangopipe.store.sql.dialect import python_value
 from arangopipe.store.sql.search import Search
+from arangopipe.store.sql.shown import JUDGED
 
 CHUNK = 10_000
 
@@ -55,19 +56,22 @@ def count(search: Search, by: Path | None) -> dict[Any, int]:
 
 
 def _of_projects(search: Search, by: Path | None) -> dict[Any, int] | None:
-    """Count project by project, None where anything else is asked for.
-
-    So an index alone answers, also what a principal may see, which is a condition on the project.
-    """
+    """Count project by project, None where anything else is asked for; so an index alone answers."""
     asked = [*([] if by is None else [by]), *(paths(search.where) if search.where else ())]
-    if not asked or search.reader.at is not None or not all(_is_project(search, path) for path in asked):
+    shown, of_project = search.reader.shown, search.kind not in JUDGED
+    if not (asked or (shown and of_project)) or not all(_is_project(search, path) for path in asked):
+        return None
+    if search.reader.at is not None or (shown is not None and not of_project):
         return None
     if (term := search.reader.term(search.kind)) is None:
         return {None: 0} if by is None else {}
     sql = "SELECT project, count(*) FROM node WHERE kind = ? AND project <> '' GROUP BY project"
     found: dict[str | None, int] = dict(search.reader.rows(sql, [term]))
     whole = search.reader.cursor.execute("SELECT count(*) FROM node WHERE kind = ?", [term]).fetchone()[0]
-    if rest := whole - sum(found.values()):
+    rest = whole - sum(found.values())
+    if shown is not None:
+        found = {name: number for name, number in found.items() if shown.scope.owns(name or "")}
+    if rest:
         found[None] = rest
     if search.where is not None:
         found = {name: number for name, number in found.items() if _holds(search.where, name)}
@@ -127,7 +131,7 @@ class _Matches:
         if ids is None:
             self.records = search.matching(paths)
             return
-        if search.where is not None:
+        if search.where is not None or search.reader.shown is not None:
             few = search.size() // FEW
             first = [id for id, _ in islice(ids, few + 1)]
             if len(first) <= few:
@@ -144,9 +148,9 @@ class _Matches:
 
 def _with_documents(search: Search) -> Iterator[Page]:
     """Yield what `_pages` do, with the documents, in no order."""
-    condition = search.condition()
-    sql = f"SELECT n.id, n.key, n.document FROM node n WHERE n.kind = ? AND ({condition.sql})"
-    rows = search.reader.many(sql, [search.reader.term(search.kind), *condition.params])
+    condition, (of_kind, params) = search.condition(), search.of_kind
+    sql = f"SELECT n.id, n.key, n.document FROM node n WHERE {of_kind} AND ({condition.sql})"
+    rows = search.reader.many(sql, [*params, *condition.params])
     while chunk := list(islice(rows, CHUNK)):
         ids, keys, texts = zip(*chunk, strict=True)
         yield ids, [f"{search.kind}/{key}" for key in keys], [text or EMPTY for text in texts]
@@ -155,14 +159,15 @@ def _with_documents(search: Search) -> Iterator[Page]:
 def _pages(search: Search) -> Iterator[Page]:
     """Yield the integer ids and the ids of matches in the order of keys; the index must be able to say."""
     condition, start = search.condition(), f"{search.kind}/"
+    of_kind, first = search.of_kind
     listed, quoted = search.reader.dialect.listed("id"), search.reader.dialect.quoted("?", "key")
     sql = (
         f"SELECT {listed}, {quoted} FROM (SELECT n.id, n.key FROM node n "
-        f"WHERE n.kind = ? AND ({condition.sql}) AND n.key > ? ORDER BY n.key LIMIT {PAGE}) AS page"
+        f"WHERE {of_kind} AND ({condition.sql}) AND n.key > ? ORDER BY n.key LIMIT {PAGE}) AS page"
     )
     last = ""
     while True:
-        params = [start, search.reader.term(search.kind), *condition.params, last]
+        params = [start, *first, *condition.params, last]
         ((ids, texts),) = search.reader.rows(sql, params)
         if ids is None:
             return
@@ -231,7 +236,11 @@ def _hop_column(search: Search, path: Path) -> Column | None:
             f"SELECT e.{near_end}, n.id FROM node n {reader.dialect.join} edge e "
             f"ON e.{far_end} = n.id AND e.kind = ? WHERE n.kind = ?"
         )
-        for id, neighbour in reader.rows(sql, [reader.term(edge.name), reader.term(kind)]):
+        params = [reader.term(edge.name), reader.term(kind)]
+        if reader.shown is not None:
+            shown, values = reader.shown.condition(kind, "n")
+            sql, params = f"{sql} AND {shown}", [*params, *values]
+        for id, neighbour in reader.rows(sql, params):
             if id in found:
                 several.add(id)
             found[id] = far.get(neighbour)
@@ -249,11 +258,15 @@ def _counted(search: Search, path: Path) -> dict[Any, int] | None:
     if element is not None or not indexable(search.kind, path):
         return None
     dialect = search.reader.dialect
-    sql = f"SELECT count(*), {dialect.value} FROM value v WHERE path = ? GROUP BY {dialect.value}"
+    where, params = "path = ?", [term]
+    if search.reader.shown is not None:
+        shown, values = search.reader.shown.whole(search.kind, "v.node")
+        where, params = f"{where} AND {shown}", [*params, *values]
+    sql = f"SELECT count(*), {dialect.value} FROM value v WHERE {where} GROUP BY {dialect.value}"
     found: dict[tuple[bool, Any], int] = {}
-    for number, *cells in search.reader.rows(sql, [term]):
+    for number, *cells in search.reader.rows(sql, params):
         value = dialect.read_value(cells)
         key = (isinstance(value, bytes), python_value(value))
         found[key] = found.get(key, 0) + number
-    missing = search.count() - sum(found.values())
+    missing = count(search, None)[None] - sum(found.values())
     return tally_counts({**found, (False, None): missing} if missing else found)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
-from arangopipe.model.graph import Change, Edge, Entry, Left, Node, Point, Revision
+from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.store.scope import Scope
 from arangopipe.store.sql.dialect import Cursor
+from arangopipe.store.sql.shown import Shown
 from arangopipe.store.sql.terms import Terms
 from arangopipe.store.sql.writing import change_of, read_change
 
@@ -27,10 +29,12 @@ OWNED = "coalesce((SELECT document FROM node WHERE kind = ? AND key = each.value
 
 MANY = 4
 
+PART = 10_000
+"""Edges that are read at a time."""
+
 STATE = (
     "SELECT (SELECT max(id) FROM term), (SELECT coalesce(max(id), 0) FROM node), "
-    "(SELECT count(*) FROM node WHERE kind = ?), "
-    "(SELECT coalesce(max(revision), 0) FROM node WHERE kind = ?)"
+    "count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}"
 )
 State = tuple[int, int, int]
 
@@ -67,30 +71,34 @@ def _rows(table: str, where: str) -> str:
 
 
 class Reader:
-    """Reads inside one open transaction, as of one change (None: now)."""
+    """Reads inside one open transaction, as of one change (None: now), what a scope shows (None: all)."""
 
-    def __init__(self, cursor: Cursor, terms: Terms, at: int | None) -> None:
+    def __init__(self, cursor: Cursor, terms: Terms, at: int | None, scope: Scope | None = None) -> None:
         self.cursor = cursor
         self.terms = terms
         self.dialect = terms.dialect
         self.at = at
+        self.shown = None if scope is None else Shown(self, scope)
         self._last_term: int | None = -1
         self._state: State | None = None
+        self._assumes = False
 
     def term(self, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
         known = self.terms.known(text)
         if known is None:
-            if self._last_term == -1 and self.dialect.batched:
-                self.state()
-            elif self._last_term == -1:
-                (self._last_term,) = self.cursor.execute("SELECT max(id) FROM term").fetchone()
-            known = self.terms.look_up(self.cursor, text, self._last_term)
+            known = self.terms.look_up(self.cursor, text, self.last_term())
         return known
 
+    def last_term(self) -> int | None:
+        """Return the last of the texts that the database has."""
+        if self._last_term == -1:
+            self.state()
+        return self._last_term
+
     def state(self) -> State:
-        """Return what many reads begin with, asked for at once: the last node, how many own kinds there are,
-        and their last change.
+        """Return what many reads begin with: the last node, how many own kinds there are, and their last
+        change.
         """
         if self._state is None:
             known = self.terms.known("kinds")
@@ -101,8 +109,28 @@ class Reader:
         return self._state
 
     def _read_state(self, kinds: int | None) -> State:
-        self._last_term, *state = self.cursor.execute(STATE, (kinds, kinds)).fetchone()
+        # A server plans a statement only once that has no parameters; there is no term 0.
+        self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,)
+
+    def assume(self, last_term: int | None, state: State) -> None:
+        """Take for granted what another reader found, for one statement (see `with_state`)."""
+        self._last_term, self._state = last_term, state
+        self._assumes = True
+
+    def with_state(self, sql: str, columns: str, params: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement; none where what was taken for granted is not so.
+
+        `columns` are those of the row that tells, which is known by 0 in the second place.
+        """
+        if not self._assumes:
+            return self.cursor.execute(sql, params).fetchall()
+        state = STATE.format(self.terms.known("kinds") or 0)
+        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS state(last, nodes, number, revision)"
+        rows = self.cursor.execute(sql, params).fetchall()
+        ((last, *_, revision, _, _, number),) = [row for row in rows if row[1] == 0]
+        known = self._state is not None and (last, number, revision) == (self._last_term, *self._state[1:])
+        return [row for row in rows if row[1] != 0] if known else []
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""
@@ -127,7 +155,7 @@ class Reader:
 
     def nodes(self, rows: Sequence[NodeRow]) -> list[Node]:
         """Return the nodes of rows of `NODE`."""
-        texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
+        texts = self.texts(rows)
         return [make_node((texts[row[1]], *row[2:8])) for row in rows]
 
     def get(self, node_id: str) -> NodeRow | None:
@@ -136,8 +164,11 @@ class Reader:
         term = self.term(kind)
         if term is None:
             return None
-        rows = self.select("node", NODE, "kind = ? AND key = ?", term, key)
+        rows = self._shown(self.select("node", NODE, "kind = ? AND key = ?", term, key))
         return rows[0] if rows else None
+
+    def _shown(self, rows: list[NodeRow]) -> list[NodeRow]:
+        return rows if self.shown is None else self.shown.rows(rows)
 
     def get_many(self, node_ids: Sequence[str]) -> list[NodeRow | None]:
         """Return the row of each id, with one query for each kind among them."""
@@ -150,7 +181,7 @@ class Reader:
             rows = self.select(
                 "node", NODE, f"kind = ? AND {self.dialect.among('key')}", self.term(kind), keys
             )
-            found[kind] = {row[2]: row for row in rows}
+            found[kind] = {row[2]: row for row in self._shown(rows)}
         return [found[kind].get(key) for kind, key in ids]
 
     def owned(self, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -158,14 +189,33 @@ class Reader:
         terms = [self.term(kind) for kind in OWNED_BY_RUN]
         texts = ", ".join([OWNED] * len(terms))
         sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
-        rows = self.cursor.execute(sql, (*terms, self.dialect.some(keys)))
-        return {key: (params, metrics) for key, params, metrics in rows}
+        shown = keys if self.shown is None else self._shown_keys(keys)
+        rows = self.cursor.execute(sql, (*terms, self.dialect.some(shown)))
+        found = {key: (params, metrics) for key, params, metrics in rows}
+        return {key: found.get(key, (documents.EMPTY, documents.EMPTY)) for key in keys}
+
+    def _shown_keys(self, keys: Sequence[str]) -> list[str]:
+        return [row[2] for row in self.get_many([f"run/{key}" for key in keys]) if row is not None]
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
         """Return the rows of integer ids, each given once, now in their order: as the table has them."""
+        return self._shown(self.of_ids(NODE, ids))
+
+    def of_ids(self, columns: str, ids: Iterable[int]) -> list[Any]:
+        """Return some columns of integer ids as `by_ids` does, also of what is not shown."""
         params = [self.dialect.some(sorted(ids))]
-        sql = states("node", NODE, "id = each", self.at, self.dialect.of_each)
+        sql = states("node", columns, "id = each", self.at, self.dialect.of_each)
         return list(self.rows(sql, params if self.at is None else params * 2))
+
+    def names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return the ids of nodes by their integers, also of what is not shown."""
+        rows = self.of_ids("id, kind, key", ids)
+        texts = self.texts(rows)
+        return {id: f"{texts[kind]}/{key}" for id, kind, key in rows}
+
+    def texts(self, rows: Iterable[Any]) -> Mapping[int, str]:
+        """Return at least the kinds of rows, by their integers."""
+        return self.terms.texts(self.cursor, *{row[1] for row in rows})
 
     def find(self, kind: str, name: str, project: str | None) -> list[NodeRow]:
         """Return the rows of that name, the newest first."""
@@ -174,16 +224,30 @@ class Reader:
         where, params = f"kind = ? AND {test}", [term, *[name] * test.count("?")]
         if project is not None:
             where, params = where + " AND project = ?", [*params, project]
-        return sorted(self.select("node", NODE, where, *params), key=itemgetter(0), reverse=True)
+        return sorted(self._shown(self.select("node", NODE, where, *params)), key=itemgetter(0), reverse=True)
+
+    def called(self, kind: str, text: str) -> list[NodeRow]:
+        """Return the row of that key or, where there is none, those of that name, the newest first."""
+        _, key = split_id(f"{kind}/{text}")
+        term, test = self.term(kind), self.dialect.named
+        sql = " UNION ALL ".join(
+            [states("node", NODE, f"kind = ? AND {where}", self.at) for where in ("key = ?", test)]
+        )
+        times = 1 if self.at is None else 2
+        params = [*[term, key] * times, *[term, *[text] * test.count("?")] * times]
+        rows = self._shown(self.cursor.execute(sql, params).fetchall())
+        rows = [row for row in rows if row[2] == key] or rows
+        return sorted(dict.fromkeys(rows), key=itemgetter(0), reverse=True)
 
     def edges_of(self, rows: Sequence[tuple[int, int, int, int, str | None]]) -> tuple[Edge, ...]:
-        """Return the edges of rows of `EDGE`."""
+        """Return the edges of rows of `EDGE`, both ends of which are shown."""
         ends = {end for row in rows for end in (row[0], row[2])}
-        texts = self.terms.texts(self.cursor, *{row[1] for row in rows})
-        names = {row[0]: node.id for row, node in self.with_nodes(ends)}
+        texts = self.texts(rows)
+        names = (self.shown or self).names(ends)
         return tuple(
             Edge(texts[kind], names[source], names[target], revision, document or documents.EMPTY)
             for source, kind, target, revision, document in rows
+            if source in names and target in names
         )
 
     def with_nodes(self, ids: Iterable[int]) -> list[tuple[NodeRow, Node]]:
@@ -198,15 +262,13 @@ class Reader:
             return ()
         only = f" AND kind IN ({', '.join(map(str, terms))})" if kinds else ""
         params = [self.dialect.some(ids)] * (1 if self.at is None else 2)
-        found: dict[tuple[int, int, int], Any] = {}
+        found: dict[EdgeRef, Edge] = {}
         for end in ("source", "target"):
-            for row in self.many(
-                states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.of_each), params
-            ):
-                found[row[:3]] = row
-                if len(found) >= limit:
-                    break
-        return self.edges_of(list(found.values())[:limit])
+            sql = states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.of_each)
+            rows = self.many(sql, params)
+            while len(found) < limit and (part := list(islice(rows, min(limit, PART)))):
+                found.update((edge.ref, edge) for edge in self.edges_of(part))
+        return tuple(found.values())[:limit]
 
     def _terms_of(self, kinds: Iterable[str]) -> list[int]:
         found = (self.term(kind) for kind in kinds)

@@ -36,8 +36,8 @@ _MEANINGS: dict[str, tuple[type[ArangopipeError], str]] = {
     "40001": (Again, "others wrote at the same time"),
     "40P01": (Again, "the server broke a deadlock"),
     "55P03": (StoreUnavailable, "other writers kept the store locked; look for one that hangs"),
-    "57014": (StoreUnavailable, "the server cancelled the statement: it took longer than is allowed, or an "
-     "administrator stopped it"),
+    "57014": (StoreUnavailable, "the server cancelled the statement: it took longer than is allowed "
+     "(?timeout=SECONDS in the address), or an administrator stopped it"),
     "53100": (StoreUnavailable, "the disk of the server is full; nothing was written; make room and try "
      "again"),
     "53300": (StoreUnavailable, "the server has no connection left; raise max_connections, close other "
@@ -92,6 +92,11 @@ def meant(where: str, error: BaseException) -> ArangopipeError | None:
 
 def _unreachable(where: str, said: str) -> ArangopipeError:
     """Return what an error means that comes from the connection, not from a statement."""
+    if said.startswith("connection is bad") and ("invalid" in said or "definition" in said):
+        return InvalidInput(f"{where}: an option cannot be so ({said})")
+    if "no password supplied" in said:
+        words = "the server asks for a password: keep it in ~/.pgpass, or set PGPASSWORD"
+        return PermissionDenied(f"{where}: {words} ({said})")
     if "FATAL" in said and "the database system is" not in said:
         for word, kind, words in _SAID:
             if word in said:

@@ -19,7 +19,6 @@ from arangopipe.model.expressions import (
     Expression,
     OrderKey,
     Path,
-    path_text,
     paths,
     predicate,
     sort_key,
@@ -28,10 +27,11 @@ from arangopipe.model.graph import Node, Page
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, indexable, joined
+from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, indexed_paths, joined
 from arangopipe.store.sql.dialect import python_value
-from arangopipe.store.sql.loading import records
-from arangopipe.store.sql.reading import NODE, Reader, make_node, states
+from arangopipe.store.sql.loading import chunks, records
+from arangopipe.store.sql.reading import Reader, make_node
+from arangopipe.store.sql.shown import Shows
 
 WIDE = 50_000
 """A range that takes in more nodes than this is left to the documents."""
@@ -48,6 +48,12 @@ N_NODE = (
 )
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
+
+HAS_WORD = {
+    "name": ("n.name IS NOT NULL", "n.name IS NULL"),
+    "project": ("n.project <> ''", "n.project = ''"),
+}
+"""Of own words with an index: tests whether a node has one, and whether it has none."""
 
 FIRST_ROWS = 104
 """So many rows are fetched at first where documents decide which of them are taken."""
@@ -66,13 +72,6 @@ After = list[Any] | None
 def _sort_values(found: Any) -> list[Any]:
     """Return the sort keys of what was found."""
     return found if isinstance(found, list) else [sort_key([python_value(found)])]
-
-
-def conjuncts(where: Expression | None) -> Sequence[Expression]:
-    """Return the parts of a filter that must all hold."""
-    if isinstance(where, And):
-        return where.items
-    return () if where is None else (where,)
 
 
 class Search:
@@ -96,8 +95,16 @@ class Search:
         self._term = reader.term(kind)
         self.compiler = Compiler(reader, vocabulary, kind)
         self._singly = Compiler(reader, vocabulary, kind, singly=True)
-        self.marked = self.compiler.marked(kind) if reader.at is None else []
+        self.marked = self.compiler.marked(kind)
         self._by_name = vocabulary.nodes[kind].identity == "name"
+        self.of_kind = self._of_kind("n.kind")
+
+    def _of_kind(self, column: str) -> Shows:
+        """Return the condition that a node ``n`` is of the kind, and shown."""
+        if self.reader.shown is None:
+            return f"{column} = ?", [self._term]
+        shown, params = self.reader.shown.condition(self.kind, "n")
+        return f"{column} = ? AND {shown}", [self._term, *params]
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return one page."""
@@ -110,40 +117,66 @@ class Search:
         return Page(nodes, cursors.encode(self._mark(), [_sort_values(values), id, node.key, node.name]))
 
     def _mark(self) -> str:
-        return cursors.query_mark(self.kind, self.where, self._order, self.reader.at)
+        scope = None if self.reader.shown is None else self.reader.shown.scope
+        return cursors.query_mark(self.kind, self.where, self._order, self.reader.at, scope)
 
     def matching(self, read: Iterable[Path] = ()) -> Iterator[Record]:
         """Yield the record of every match, in no order, with what `read` needs."""
         if self._term is None:
             return iter(())
         if self.reader.at is not None:
-            rows = self.reader.many(states("node", NODE, "kind = ?", self.reader.at), [self._term] * 2)
-            return self._matching(rows, read)
+            rows = self.reader.many(*self._then(self.reader.at, self.size()))
+            return self._matching(self._shown(rows), read)
         condition = self.condition()
         rows = self.reader.many(*self._select(condition))
         return self._matching(rows, read, () if condition.exact else self._items)
+
+    def _shown(self, rows: Iterator[Any]) -> Iterator[Any]:
+        shown = self.reader.shown
+        return rows if shown is None else (row for part in chunks(rows) for row in shown.rows(part))
 
     def count(self) -> int:
         """Return how many nodes match."""
         condition = self.condition()
         if self._term is None or self.reader.at is not None or not condition.exact:
             return sum(1 for _ in self.matching())
-        sql = f"SELECT count(*) FROM node n WHERE n.kind = ? AND ({condition.sql})"
-        return int(self.reader.cursor.execute(sql, [self._term, *condition.params]).fetchone()[0])
+        sql, params = self._counting() or self._counting_rows(condition)
+        return int(self.reader.cursor.execute(sql, params).fetchone()[0])
+
+    def _counting_rows(self, condition: Condition) -> tuple[str, list[Any]]:
+        of_kind, params = self.of_kind
+        return f"SELECT count(*) FROM node n WHERE {of_kind} AND ({condition.sql})", [
+            *params,
+            *condition.params,
+        ]
+
+    def _counting(self) -> tuple[str, list[Any]] | None:
+        """Return SQL that counts in the value index alone, None where rows must be looked at."""
+        parts = [self.compiler.condition(item) for item in self._items]
+        if self.reader.shown or not parts or not all(part.exact and part.once for part in parts):
+            return None
+        # A list is made of each but the first, which is likely the longest.
+        first, *others = sorted(parts, key=lambda part: not part.span)
+        tests = [f"node IN ({part.members})" for part in others]
+        return (
+            f"SELECT count(*) FROM ({first.members}) AS member WHERE {' AND '.join(tests) or 'true'}",
+            [value for part in (first, *others) for value in part.member_params],
+        )
 
     def ids(self) -> Iterator[tuple[int, str]] | None:
         """Yield (integer id, id) of every match; None where it cannot be said without documents."""
         condition = self.condition()
         if self.reader.at is not None or not condition.exact or self._term is None:
             return None
-        sql = f"SELECT n.id, n.key FROM node n WHERE n.kind = ? AND ({condition.sql})"
-        rows = self.reader.rows(sql, [self._term, *condition.params])
+        of_kind, params = self.of_kind
+        sql = f"SELECT n.id, n.key FROM node n WHERE {of_kind} AND ({condition.sql})"
+        rows = self.reader.rows(sql, [*params, *condition.params])
         return ((id, f"{self.kind}/{key}") for id, key in rows)
 
     def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
         """Return the interned path into nodes of a kind, and that of its array elements."""
-        text = f"{kind}:{path_text(segments)}"
-        return self.reader.term(text), self.reader.term(f"{text}[]")
+        path, element = indexed_paths(kind, tuple(segments))
+        return self.reader.term(path), self.reader.term(element)
 
     def of_ids(self, ids: Iterable[int], read: Iterable[Path]) -> Iterator[Record]:
         """Yield the records of some integer ids, with what `read` needs."""
@@ -151,11 +184,7 @@ class Search:
 
     def size(self) -> int:
         """Return about how many nodes of the kind there are, and seldom fewer."""
-        nodes: int
-        if self._dialect.batched:
-            nodes = self.reader.state()[0]
-        else:
-            (nodes,) = self.reader.cursor.execute("SELECT coalesce(max(id), 0) FROM node").fetchone()
+        nodes = self.reader.state()[0]
         return nodes // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else nodes
 
     def condition(self) -> Condition:
@@ -168,8 +197,12 @@ class Search:
             return iter(())
         if self.reader.at is None and not self._order:
             return self._by_default(after, limit)
+        if self.reader.at is not None and not self._order and not self._by_name:
+            return self._by_key_then(self.reader.at, after, limit)
         if self.reader.at is None and len(self._order) == 1 and self._is_indexed(self._order[0].path):
             return self._by_value(self._order[0], after, limit)
+        if self.reader.at is None and len(self._order) == 1 and self._order[0].path.text in HAS_WORD:
+            return self._by_word(self._order[0], after, limit)
         return self._sorted(self.matching(key.path for key in self._order), after)
 
     def _is_indexed(self, path: Path) -> bool:
@@ -214,6 +247,68 @@ class Search:
                 sql, params = " AND n.key < ?", [after[2]]
         rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
         return (([], node, row[0]) for row, node in rows)
+
+    # In the order of names or projects that were asked for
+
+    def _by_word(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
+        """Yield what has the word in its order, then what has none, by creation."""
+        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
+        if driver is not None:
+            rare = self.reader.rows(*self._select(condition, driver))
+            return self._sorted(self._matching(rare, [key.path], undecided), after)
+        return self._worded(key, condition, undecided, after, limit)
+
+    def _worded(
+        self, key: OrderKey, condition: Condition, undecided: Sequence[Expression], after: After, limit: int
+    ) -> Iterator[Found]:
+        word = key.path.text
+        direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
+        missing = after is not None and bool(after[0][0][0])
+        for test, has in zip(HAS_WORD[word], (True, False), strict=True):
+            if missing and has:
+                continue
+            place = f"n.{word} {direction}, n.id {direction}" if has else f"n.id {direction}"
+            more, params = f" AND {test}", []
+            if after is not None and has != missing:
+                more += f" AND (n.{word}, n.id) {follows} (?, ?)" if has else f" AND n.id {follows} ?"
+                params = [after[0][0][-1], after[1]] if has else [after[1]]
+            sql = self._select(condition, None, more, params, place)
+            for row, node in self._first(limit, undecided, *sql):
+                yield [sort_key([getattr(node, word)]) if has else MISSING], node, row[0]
+
+    # As of a change
+
+    def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
+        """Yield what matched at a change, the newest first, as it is asked for."""
+        before = ("", []) if after is None else (" AND n.key < ?", [after[2]])
+        sql, params = self._then(at, limit, *before)
+        rows = self._shown(self.reader.first(max(limit, FIRST_ROWS), f"{sql} ORDER BY 3 DESC", params))
+        return (([], node, row[0]) for row, node in self._passing(rows, self._items))
+
+    def _then(self, at: int, limit: int, more: str = "", params: Sequence[Any] = ()) -> tuple[str, list[Any]]:
+        """Return the SQL of all states at a change that may match, and its parameters.
+
+        Of what has not changed since, the index knows what its own document says.
+        """
+        own = [item for item in self._items if all(map(self._is_own, paths(item)))]
+        condition, driver, _ = self._plan(own, limit, ROW_COST)
+        start, started = "", []
+        if driver is not None:
+            start = f" AND {self._dialect.starting('n.id', str(driver.members))}"
+            started = driver.member_params
+        kind = "n.kind" if driver is None else self._dialect.unindexed("n.kind")
+        # Most rows are as old as that: without the sign SQLite would read a table by its index on numbers.
+        return (
+            f"SELECT {N_NODE} FROM node n WHERE {kind} = ? AND ({condition.sql}){start} "
+            f"AND +n.revision <= {at:d}{more} UNION ALL SELECT {N_NODE} FROM node_past n "
+            f"WHERE n.kind = ? AND +n.revision <= {at:d} AND +n.closed > {at:d}{more}",
+            [self._term, *condition.params, *started, *params, self._term, *params],
+        )
+
+    def _is_own(self, path: Path) -> bool:
+        """Whether a node's own row says what stands at a path."""
+        of_run = self.kind == "run" and path.segments[0] in ("params", "metrics")
+        return not of_run and not hop_of(self.vocabulary, self.kind, path)
 
     # In the order of a searchable value
 
@@ -313,6 +408,9 @@ class Search:
 
     def _rest(self, condition: Condition, element: int | None) -> tuple[str, list[Any]]:
         sql, params = f"({condition.sql})", condition.params
+        if self.reader.shown is not None:
+            shown, values = self.reader.shown.condition(self.kind, "n")
+            sql, params = f"{sql} AND {shown}", [*params, *values]
         if element is not None:
             sql, params = (
                 f"{sql} AND {self._dialect.lacks('n.id', AT_PATH)}",
@@ -392,9 +490,9 @@ class Search:
     ) -> tuple[str, list[Any]]:
         """Return the SQL of rows of `N_NODE`, and its parameters."""
         # The driver is a better start than the index on kinds.
-        of_kind = self._dialect.unindexed("n.kind") if driver else "n.kind"
-        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} = ? AND ({condition.sql})"
-        params = [self._term, *condition.params]
+        of_kind, params = self._of_kind(self._dialect.unindexed("n.kind")) if driver else self.of_kind
+        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} AND ({condition.sql})"
+        params = [*params, *condition.params]
         if driver is not None:
             start = self._dialect.starting("n.id", str(driver.members))
             sql, params = f"{sql} AND {start}", [*params, *driver.member_params]

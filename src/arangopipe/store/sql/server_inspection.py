@@ -48,7 +48,7 @@ class ServerInspection(Inspection):
         database = self._database
         with database.work() as connection:
             sizes = dict(connection.execute(SIZES, (database.schema,)).fetchall())
-            points = _one(connection, "SELECT coalesce(sum(count), 0)::bigint FROM series")
+            points = _one(connection, f"SELECT coalesce(sum(count), 0)::bigint FROM {database.quoted}.series")
             found = []
             for name, size in sizes.items() if tables else ():
                 count = _one(connection, f'SELECT count(*) FROM {database.quoted}."{name}"')

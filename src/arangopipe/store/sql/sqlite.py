@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
+LONG_LOG = 128 * 1024 * 1024
+"""A log of so many bytes is emptied before more is written, unless readers keep it for longer than that."""
+EMPTY_SECONDS = 0.5
+ALL_CACHES_KIB = 512 * 1024
+"""What the caches of all connections of a process take together: a server may have hundreds."""
 T = TypeVar("T")
 
 OPTIONS = {"durability": ("full", "relaxed"), "journal": ("wal", "delete")}
@@ -63,6 +68,7 @@ class SQLite(Database):
         if options.get("durability", "full") == "full":
             # Without a log, only EXTRA also makes the removal of the journal last.
             self._synchronous = "FULL" if self._journal == "wal" else "EXTRA"
+        self._long_log = LONG_LOG
         self._queue = FileLock(self.path)
         self._connections = Connections(self.path, self._connect)
         self._errors = _Errors(self.path)
@@ -81,6 +87,7 @@ class SQLite(Database):
             connection.wait_up_to(BUSY_SECONDS)
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+            connection.execute(f"PRAGMA soft_heap_limit={ALL_CACHES_KIB * 1_024}")
             connection.create_function("arangopipe_like", 3, _like, deterministic=True)
         except BaseException:
             connection.close()
@@ -138,7 +145,8 @@ class SQLite(Database):
     def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors, self._borrowed() as connection:
             connection.wait_up_to(BUSY_SECONDS)
-            cursor = connection.execute("BEGIN")
+            # A statement that is read to its end is a transaction of its own.
+            cursor = connection.cursor() if one else connection.execute("BEGIN")
             try:
                 yield cursor
             except ArangopipeError:
@@ -155,6 +163,7 @@ class SQLite(Database):
     def write(self, work: Callable[[Cursor], T], patience: float | None = None, again: bool = True) -> T:
         patience = BUSY_SECONDS if patience is None else patience
         with self._errors, self._borrowed() as connection, self._queue.within(patience):
+            self._empty_log(connection, min(patience, EMPTY_SECONDS))
             connection.wait_up_to(patience)
             cursor = connection.execute("BEGIN IMMEDIATE")
             try:
@@ -167,6 +176,17 @@ class SQLite(Database):
                 raise
             finally:
                 cursor.close()
+
+    def _empty_log(self, connection: Connection, patience: float) -> None:
+        """Empty the log where it has grown long: SQLite begins it anew only while nobody reads."""
+        try:
+            size = FilePath(f"{self.path}-wal").stat().st_size
+        except FileNotFoundError:
+            return
+        if size >= self._long_log:
+            connection.wait_up_to(patience)
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._long_log = size + LONG_LOG if busy else LONG_LOG
 
     def rewrite(self) -> None:
         """Write the whole file anew and empty its log."""

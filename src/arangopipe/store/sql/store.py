@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,22 +35,26 @@ from arangopipe.store.base import (
     NativeQuery,
     Replica,
     Rows,
+    Scoped,
     Store,
     check_bound,
     check_page,
     check_query,
+    check_whole,
 )
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
+from arangopipe.store.scope import Scope
 from arangopipe.store.sql import backups, maintenance, migrate, questions, reading, replica
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, Reader
+from arangopipe.store.sql.reading import NODE, Reader, State
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.together import Together
+from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import read_change
 
@@ -56,11 +62,20 @@ WINDOWS = 16
 
 T = TypeVar("T")
 
+MANY_CHANGES = 1_000
+"""So many taken over make the statistics of a server's planner old."""
+
 CHANGES = 1_000
 """Changes read at a time: who reads slowly holds up neither writers' logs nor forks."""
 
 
-class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
+class _Now(threading.local):
+    """What this thread reads with, where it reads more than once of one moment."""
+
+    reader: Reader | None = None
+
+
+class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     """A store in an SQL database that is open and has its tables."""
 
     def __init__(self, database: Database) -> None:
@@ -69,8 +84,21 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
         self._terms = Terms(database.dialect)
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
+        self._known: tuple[Vocabulary, int | None, State] | None = None
+        self._now = _Now()
+        self._scope: Scope | None = None
+
+    def within(self, scope: Scope) -> Store:
+        part = copy(self)
+        part._scope, part.restricted, part._now = scope, True, _Now()
+        return part
+
+    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
+        with self._read(None) as reader:
+            return touched(reader.cursor, self._terms, scope, numbers)
 
     def write(self, batch: Batch, patience: float | None = None) -> Change:
+        check_whole(self, "write")
         try:
             read = self._check(batch)
         except InvalidInput:
@@ -123,24 +151,35 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
 
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
-        mark = reader.state()[1:] if reader.dialect.batched else (0, 0)
-        term = reader.term("kinds")
-        if term is not None and not reader.dialect.batched:
-            mark = reader.cursor.execute(
-                "SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = ?", (term,)
-            ).fetchone()
+        mark = reader.state()[1:]
         if self._vocabulary is None or mark != self._own_kinds_mark:
-            own = reader.nodes(
-                reader.cursor.execute(f"SELECT {NODE} FROM node WHERE kind = ?", (term,)).fetchall()
-            )
+            sql = f"SELECT {NODE} FROM node WHERE kind = ?"
+            own = reader.nodes(reader.cursor.execute(sql, (reader.term("kinds"),)).fetchall())
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
+        self._known = self._vocabulary, reader.last_term(), reader.state()
         return self._vocabulary
 
     @contextmanager
     def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
+        now = self._now.reader
+        if now is not None:
+            at = reading.resolve(now.cursor, as_of)
+            yield now if at is None else Reader(now.cursor, self._terms, at, self._scope)
+            return
         with self._database.read(one and as_of is None) as cursor:
-            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of))
+            yield Reader(cursor, self._terms, reading.resolve(cursor, as_of), self._scope)
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        if self._now.reader is not None:
+            yield
+            return
+        with self._read(None) as self._now.reader:
+            try:
+                yield
+            finally:
+                self._now.reader = None
 
     def head(self, as_of: AsOf = None) -> Change | None:
         with self._read(as_of) as reader:
@@ -161,6 +200,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._read(as_of, one=True) as reader:
             return tuple(reader.nodes(reader.find(kind, name, project)))
+
+    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
+        with self._read(as_of, one=True) as reader:
+            return tuple(reader.nodes(reader.called(kind, text)))
 
     def search(
         self,
@@ -210,7 +253,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     ) -> tuple[Edge, ...]:
         check_bound("limit", limit, 1)
         with self._read(as_of) as reader:
-            rows = [row for node_id in ids if (row := reader.get(node_id)) is not None]
+            rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
 
     def traverse(
@@ -223,6 +266,14 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing):
     ) -> Graph:
         check_bound("limit", limit, 1)
         check_bound("depth", 0 if depth is None else depth, 0)
+        known, dialect = self._known, self._database.dialect
+        if known is not None and as_of is None and dialect.walk is not None and self._now.reader is None:
+            vocabulary, last, state = known
+            with self._read(None, one=True) as reader:
+                reader.assume(last, state)
+                graph = Walk(reader, vocabulary, direction).at_once(start, depth, limit)
+                if graph is not None:
+                    return graph
         with self._read(as_of) as reader:
             return Walk(reader, self._vocabulary_in(reader), direction).run(start, depth, limit)
 
@@ -372,13 +423,21 @@ class PostgresStore(SQLStore):
         from arangopipe.store.sql import founding
         from arangopipe.store.sql.postgres import Postgres
 
-        database = Postgres(url)
+        self._postgres = database = Postgres(url)
+        self._taken, self._enough = 0, MANY_CHANGES
         super().__init__(database)
         try:
             founding.ensure_schema(database)
         except BaseException:
             self.close()
             raise
+
+    def append(self, changes: Sequence[Change]) -> None:
+        super().append(changes)
+        self._taken += len(changes)
+        if self._taken >= self._enough:
+            self._enough = 2 * self._taken
+            self._postgres.analyze()
 
     @staticmethod
     def inspection(url: str) -> Inspection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from arangopipe.errors import StoreError
 from arangopipe.store.sql.dialect import Cursor, Dialect
@@ -21,6 +22,8 @@ class Terms:
         self.known: Callable[[str], int | None] = self._ids.get
         self.paths: defaultdict[str, dict[str, int]] = defaultdict(dict)
         """By kind, the integers of its searchable paths, known by the path alone."""
+        self.sides: dict[Any, Any] = {}
+        """What walks along which edges; see `walking`."""
         self._absent: dict[str, int | None] = {}
 
     def look_up(self, cursor: Cursor, text: str, last: int | None) -> int | None:

@@ -1,14 +1,43 @@
 // What every page has: local times, keys, theme, tabs, copying.
-import { element, enhance } from "./dom.js";
+import { element, enhance, shortcut } from "./dom.js";
+import "./find.js";
 
 const local = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
 });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
+const paper = matchMedia("print");
+const recent = [];
+
+/** Return how long ago a moment was, or will be; nothing for what is more than a week away. */
+function ago(moment) {
+  let length = (moment - Date.now()) / 1000;
+  if (Math.abs(length) < 45) return "just now";
+  for (const [unit, many] of UNITS) {
+    if (Math.abs(Math.round(length)) < many) return relative.format(Math.round(length), unit);
+    length /= many;
+  }
+  return "";
+}
+
+function tell(time) {
+  const moment = new Date(time.dateTime);
+  if (Number.isNaN(moment.getTime())) return;
+  time.textContent = ("ago" in time.dataset && !paper.matches && ago(moment)) || local.format(moment);
+}
 
 enhance("time[datetime]", (time) => {
-  const moment = new Date(time.dateTime);
-  if (!Number.isNaN(moment.getTime())) time.textContent = local.format(moment);
+  // What is seen as of another moment is not told from now.
+  if (new URLSearchParams(location.search).has("as_of")) delete time.dataset.ago;
+  if ("ago" in time.dataset) {
+    time.title = `${local.format(new Date(time.dateTime))} (${time.title})`;
+    recent.push(time);
+  }
+  tell(time);
 });
+setInterval(() => recent.forEach(tell), 60_000);
+paper.addEventListener("change", () => recent.forEach(tell));
 
 enhance("[data-theme-toggle]", (button) => button.addEventListener("click", toggleTheme));
 
@@ -48,11 +77,30 @@ enhance("[data-tabs]", (box) => {
   if (tabs.length) show(tabs[0]);
 });
 
+/** Copy a text; where a page is not served over TLS, browsers have no clipboard but the old way. */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  const place = element("textarea", { value: text });
+  document.body.append(place);
+  place.select();
+  const done = document.execCommand("copy");
+  place.remove();
+  return done;
+}
+
+// Of a long list, what one looks for.
+enhance("[data-filter]", (input) => input.addEventListener("input", () => {
+  const wanted = input.value.toLowerCase();
+  for (const row of document.querySelectorAll(`${input.dataset.filter} > *`)) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+}));
+
 enhance("[data-copy]", (button) => {
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    const done = await copy(button.dataset.copy || button.parentElement.querySelector("pre").textContent);
+    const said = button.textContent;
+    button.textContent = done ? "Copied" : "Select it, and press Ctrl+C";
+    button.disabled = true;
+    setTimeout(() => { button.textContent = said; button.disabled = false; }, 1500);
   });
 });
 
@@ -85,25 +133,15 @@ enhance("form[data-lean]", (form) => form.addEventListener("formdata", (event) =
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 }));
 
-let before = "";
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
-  const pair = before + event.key;
-  before = event.key === "g" ? "g" : "";
-  const act = {
-    "/": () => document.getElementById("find")?.focus(),
-    "?": () => keys.showModal(),
-    t: toggleTheme,
-    n: () => document.querySelector("[data-next]")?.click(),
-    p: () => document.querySelector("[data-first]")?.click(),
-    gh: () => location.assign("/"),
-    gs: () => location.assign("/search"),
-  }[pair in { gh: 1, gs: 1 } ? pair : event.key];
-  if (!act) return;
-  event.preventDefault();
-  act();
-});
+shortcut("/", () => document.getElementById("find")?.focus());
+shortcut("?", () => keys.showModal());
+shortcut("t", toggleTheme);
+shortcut("n", () => document.querySelector("[data-next]")?.click());
+shortcut("p", () => document.querySelector("[data-first]")?.click());
+// A page of the navigation by its first letter, the first of those that share one.
+for (const link of [...document.querySelectorAll(".nav a")].reverse()) {
+  shortcut(`g${link.textContent.trim()[0].toLowerCase()}`, () => link.click());
+}
 
 // A part that does not arrive says so.
 document.addEventListener("htmx:error", (event) => {

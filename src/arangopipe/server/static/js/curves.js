@@ -1,28 +1,44 @@
 // Curves of metrics over steps or time, of one run or several over each other. Also used by the page that compares.
 import { element, enhance, failed, here, json, remember } from "./dom.js";
 
+const MANY = 6;
+const OFTEN = 10_000;
+
 enhance("[data-curves]", async (box) => {
   const place = box.querySelector("[data-charts]");
   try {
     const { runs } = await json(box.dataset.curves);
-    await draw(box, place, runs);
+    const update = await draw(box, place, runs);
+    if ("live" in box.dataset) follow(box, update);
   } catch (error) {
     failed(place, error);
   }
 });
 
-async function draw(box, place, runs) {
-  const names = [...new Set(runs.flatMap((run) => Object.keys(run.series)))].sort();
+/** Draw what a run that goes on has logged since, as long as anyone looks. */
+function follow(box, update) {
+  setInterval(async () => {
+    if (document.hidden) return;
+    const { runs } = await json(box.dataset.curves).catch(() => ({ runs: [] }));
+    if (runs.length) update(runs);
+  }, OFTEN);
+}
+
+const namesOf = (runs) => [...new Set(runs.flatMap((run) => Object.keys(run.series)))].sort();
+
+/** Draw a chart for each metric; returns what draws later points of the same runs. */
+async function draw(box, place, first) {
+  let runs = first;
+  const names = namesOf(runs);
   if (!names.length) {
     place.replaceChildren(element("p", { className: "empty", textContent: "No metric was logged over steps." }));
-    return;
+    for (const others of box.querySelectorAll("[data-others]:not([open])")) others.hidden = true;
+    return (later) => { if (namesOf(later).length) location.reload(); };
   }
   const charts = await import("./charts.js");
   const asked = new URLSearchParams(location.search);
   const controls = box.querySelector("[data-controls]");
-  const log = controls.querySelector("[data-log]");
-  const smooth = controls.querySelector("[data-smooth]");
-  const against = controls.querySelector("[data-x]");
+  const [log, smooth, against, seek] = ["[data-log]", "[data-smooth]", "[data-x]", "[data-seek]"].map((name) => controls.querySelector(name));
   log.checked = asked.has("log");
   smooth.value = asked.get("smooth") ?? "0";
   against.value = asked.get("x") ?? "step";
@@ -30,24 +46,54 @@ async function draw(box, place, runs) {
   const grid = element("div", { className: "charts" });
   place.replaceChildren(...(runs.length > 1 ? [legend(runs)] : []), grid);
   const state = () => ({ log: log.checked, smooth: Number(smooth.value), x: against.value });
-  const drawn = names.map((name) => {
-    const figure = element("figure", {}, element("figcaption", { textContent: name }));
-    const canvas = element("div", { className: "chart" });
-    figure.append(canvas);
-    grid.append(figure);
-    const series = runs.map((run, at) => ({ at, label: label(run), points: run.series[name]?.points })).filter((one) => one.points);
+  const seriesOf = (name) => runs.map((run, at) => ({ at, label: label(run), points: run.series[name]?.points })).filter((one) => one.points);
+  const drawn = new Map();
+  // A chart is made when it comes into sight: of a hundred metrics few are looked at.
+  const make = (canvas) => {
+    const { name } = canvas.dataset;
+    if (drawn.has(name)) return;
+    const series = seriesOf(name);
     const words = `${name} of ${series.length === 1 ? "the run" : `${series.length} runs`} over ${series.reduce((most, one) => Math.max(most, one.points.length), 0)} points`;
-    return charts.chart(canvas, words, (theme) => option(charts, theme, series, state()));
-  });
-  const update = () => {
-    const { log: scaled, smooth: factor, x } = state();
-    remember({ log: scaled ? "1" : "", smooth: factor || "", x: x === "step" ? "" : x });
-    for (const one of drawn) one.update();
+    drawn.set(name, charts.chart(canvas, words, (theme) => option(charts, theme, seriesOf(name), state())));
   };
-  for (const control of [log, smooth, against]) control.addEventListener("input", update);
-  controls.querySelector("[data-reset]").addEventListener("click", () => {
-    for (const one of drawn) one.chart.dispatchAction({ type: "dataZoom", start: 0, end: 100 });
+  const sight = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) if (isIntersecting) make(target);
+  }, { rootMargin: "400px" });
+  for (const name of names) {
+    const canvas = element("div", { className: "chart" });
+    canvas.dataset.name = name;
+    const figure = element("figure", {}, element("figcaption", {}, element("span", { textContent: name }), wider()), canvas);
+    grid.append(figure);
+    sight.observe(canvas);
+  }
+  // On paper everything is seen.
+  addEventListener("beforeprint", () => { for (const canvas of grid.querySelectorAll(".chart")) make(canvas); });
+  seek.hidden = names.length <= MANY;
+  seek.addEventListener("input", () => {
+    for (const figure of grid.children) figure.hidden = !figure.lastChild.dataset.name.toLowerCase().includes(seek.value.toLowerCase());
   });
+  const update = () => { for (const one of drawn.values()) one.update(); };
+  for (const control of [log, smooth, against]) {
+    control.addEventListener("input", () => {
+      const { log: scaled, smooth: factor, x } = state();
+      remember({ log: scaled ? "1" : "", smooth: factor || "", x: x === "step" ? "" : x });
+      update();
+    });
+  }
+  controls.querySelector("[data-reset]").addEventListener("click", () => {
+    for (const one of drawn.values()) one.chart.dispatchAction({ type: "dataZoom", start: 0, end: 100 });
+  });
+  return (later) => { runs = later; update(); };
+}
+
+/** Return a button that makes a chart as wide as the page, and small again. */
+function wider() {
+  const button = element("button", { type: "button", className: "small", textContent: "Larger" });
+  button.addEventListener("click", () => {
+    const wide = button.closest("figure").classList.toggle("wide");
+    button.textContent = wide ? "Smaller" : "Larger";
+  });
+  return button;
 }
 
 function label(run) {

@@ -23,6 +23,24 @@ document.addEventListener("htmx:after:swap", () => {
   for (const [selector, make] of enhancers) apply(document, selector, make);
 });
 
+const shortcuts = new Map();
+
+/** Call `act` when a key is pressed while nobody is typing; for "gs" both, one after the other. */
+export function shortcut(keys, act) {
+  shortcuts.set(keys, act);
+}
+
+let before = "";
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=range])");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const act = shortcuts.get(before + event.key) ?? shortcuts.get(event.key);
+  before = event.key === "g" ? "g" : "";
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
 /** Return a new element with properties and children. */
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -36,6 +54,14 @@ export async function json(address) {
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.detail || said.title || `the server answered ${answer.status}`);
   return said;
+}
+
+/** Return the page at an address, or throw an error that says what was wrong. */
+export async function html(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) throw new Error(page.querySelector("main p")?.textContent ?? `the server answered ${answer.status}`);
+  return page;
 }
 
 /** Put a failure where the reader looks. */

@@ -15,6 +15,8 @@ enhance("[data-plot]", async (box) => {
   }
 });
 
+const MANY = 100;
+
 function height(plot) {
   if (plot.kind === "steps") return 260;
   const rows = plot.kind === "grid" ? plot.names.length : plot.rows.length;
@@ -54,7 +56,7 @@ function ground(theme, plot) {
 }
 
 function rows(charts, theme, plot, narrow, groups) {
-  const shade = (row) => row.tone === "good" ? theme.good : row.strong ? theme.good
+  const shade = (row) => row.tone === "good" ? theme.good : row.tone === "bad" ? theme.bad : row.strong ? theme.text
     : row.group ? theme.series[Math.max(groups.indexOf(row.group), 0)] : theme.series[0];
   const every = plot.rows;
   // Dots of a row are spread by a fixed pattern, so that equal answers look equal.
@@ -166,9 +168,12 @@ function grid(charts, theme, plot, narrow) {
 }
 
 function steps(charts, theme, plot) {
+  const most = Math.max(...plot.lines.flatMap((line) => line.points.map(([choices]) => choices)));
+  // Records become rare: where there are many choices, most of them would stand on the left edge.
+  const logarithmic = most > MANY ? { type: "log", min: 1, max: most } : { scale: false, minInterval: 1 };
   return {
     legend: { type: "scroll", top: 0, textStyle: { color: theme.text }, show: plot.lines.length > 1 },
-    xAxis: { ...values(charts, theme, plot.below), scale: false, minInterval: 1 },
+    xAxis: { ...values(charts, theme, most > MANY ? `${plot.below} (logarithmic)` : plot.below), ...logarithmic },
     yAxis: { type: "value", scale: true, name: `${plot.axis} (${plot.better} is better)`, nameTextStyle: { align: "left" }, axisLabel: { formatter: (value) => charts.number(value) } },
     grid: { bottom: 34, top: plot.lines.length > 1 ? 54 : 32 },
     tooltip: { trigger: "axis", formatter: (found) => charts.tip(`after ${charts.number(found[0].axisValue)} choices`, found.map((one) => [one.color, one.seriesName, charts.number(one.value[1])])) },

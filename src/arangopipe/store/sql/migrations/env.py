@@ -12,7 +12,8 @@ with context.config.attributes["engine"].connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")
-        connection.exec_driver_sql(*hold)
+        for statement in hold:
+            connection.exec_driver_sql(*statement)
     context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
     context.run_migrations()
     connection.exec_driver_sql("COMMIT")

@@ -16,7 +16,7 @@ export function shape(name, attributes = {}, ...children) {
 
 /** Return an empty picture: the SVG, and the layers of edges and boxes in what is panned and zoomed. */
 export function canvas(label) {
-  const head = (id, name) => shape("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" },
+  const head = (id, name) => shape("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, orient: "auto", markerUnits: "userSpaceOnUse" },
     shape("path", { d: "M0,0 L8,4 L0,8 z", class: name }));
   const edges = shape("g", { class: "edges" });
   const boxes = shape("g", { class: "boxes" });
@@ -25,41 +25,55 @@ export function canvas(label) {
   return { svg, view, edges, boxes };
 }
 
-/** Return the box of a thing, of a group, or of what may not be seen. */
-export function box(it, start) {
+/** Add to a layer the box of a thing, of a group, or of what may not be seen, and return it. */
+export function box(it, start, layer) {
   const words = it.id === start ? "start" : `level ${Math.abs(it.level)} ${it.level < 0 ? "before" : "after"}`;
   const name = it.group ? `${it.label}, ${it.title}` : `${it.title} ${it.label}`;
   const body = shape(it.href ? "a" : "g", { href: it.href, tabindex: -1, class: "body", role: it.href ? null : "img" });
   const [left, top] = [-WIDTH / 2, -HEIGHT / 2];
-  body.append(shape("title", {}, [name, it.status, words].filter(Boolean).join(", ")));
+  body.append(shape("title", {}, [name, it.note, it.status, words].filter(Boolean).join(", ")));
   if (it.group) {
     for (const by of [6, 3]) body.append(shape("rect", { class: "behind", x: left + by, y: top + by, width: WIDTH, height: HEIGHT, rx: 6 }));
   }
+  const sort = shape("text", { class: "sort", x: left + 13, y: top + 18 }, [it.title, it.note].filter(Boolean).join(" · "));
+  const label = shape("text", { class: "name", x: left + 13, y: top + 37 }, it.label);
   body.append(
     shape("rect", { class: "frame", x: left, y: top, width: WIDTH, height: HEIGHT, rx: 6 }),
     shape("rect", { class: `strip ${it.kind}`, x: left + 1, y: top + 6, width: 4, height: HEIGHT - 12, rx: 2 }),
-    shape("text", { class: "sort", x: left + 13, y: top + 17 }, it.title),
-    shape("text", { class: "name", x: left + 13, y: top + 35 }, it.label),
+    sort, label,
   );
-  if (it.status) body.append(shape("text", { class: `state ${it.status}`, x: -left - 10, y: top + 17 }, it.status));
+  const status = it.status ? shape("text", { class: `state ${it.status}`, x: -left - 10, y: top + 18 }, it.status) : null;
+  if (status) body.append(status);
   const classes = ["box", it.id === start ? "start" : "", it.redacted ? "unseen" : "", it.group ? "group" : ""];
-  return shape("g", { class: classes.filter(Boolean).join(" "), "data-id": it.id }, body);
+  const made = shape("g", { class: classes.filter(Boolean).join(" "), "data-id": it.id }, body);
+  layer.append(made);
+  fitted(label, ROOM);
+  const room = ROOM - (status ? status.getComputedTextLength() + 8 : 0);
+  if (sort.getComputedTextLength() > room && it.status) sort.textContent = it.title;
+  fitted(sort, room);
+  return made;
 }
 
-/** Cut the name in a box that is in the page until it fits. */
-export function fitted(made) {
-  const text = made.querySelector(".name");
-  const whole = text.textContent;
-  let most = Math.min(whole.length, 60);
-  while (most > 4 && text.getComputedTextLength() > ROOM) {
-    most = Math.min(most - 1, Math.floor(most * ROOM / text.getComputedTextLength()));
-    text.textContent = `${whole.slice(0, most)}…`;
+/** Cut the middle out of a text that is in the page until it fits: names often differ at their ends. */
+function fitted(text, room) {
+  if (text.getComputedTextLength() <= room) return;
+  const letters = [...text.textContent];
+  let [least, most] = [1, letters.length];
+  const cut = (kept) => {
+    const end = Math.floor(kept * 0.4);
+    text.textContent = `${letters.slice(0, kept - end).join("")}…${letters.slice(letters.length - end).join("")}`;
+  };
+  while (least < most) {
+    const middle = Math.ceil((least + most) / 2);
+    cut(middle);
+    if (text.getComputedTextLength() <= room) least = middle;
+    else most = middle - 1;
   }
+  cut(least);
 }
 
 /** Show at the sides of a box where it can be opened (+) or closed again (−). */
 export function openings(made, it) {
-  for (const old of made.querySelectorAll(".more")) old.remove();
   for (const [way, side] of [["upstream", -1], ["downstream", 1]]) {
     const open = it.more.includes(way);
     if (!open && !it.opened?.[way]) continue;
@@ -73,13 +87,13 @@ export function openings(made, it) {
 }
 
 /** Return the line between two boxes, with how many edges it stands for. */
-export function line(arrow, label, from, to) {
-  const data = curve(from, to);
+export function line(arrow, label, from, to, through) {
+  const { data, x, y } = curve(from, to, through);
   const made = shape("g", { class: arrow.count ? "edge" : "edge passes", role: "button", tabindex: -1 },
     shape("title", {}, label),
     shape("path", { class: "touch", d: data }),
     shape("path", { class: "line", d: data, "marker-end": "url(#head)" }));
-  if (arrow.count > 1) made.append(shape("text", { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 - 4 }, arrow.count.toLocaleString("en")));
+  if (arrow.count > 1) made.append(shape("text", { x, y: y - 4 }, arrow.count.toLocaleString("en")));
   return made;
 }
 

@@ -21,6 +21,12 @@ export function movable(svg, view) {
     show();
   }
 
+  /** Return how far to shift so that a length is in the middle; one that does not fit leaves no room unused. */
+  function shift(room, start, length, middle = start + length / 2) {
+    if (length * at.k <= room) return room / 2 - (start + length / 2) * at.k;
+    return Math.min(-start * at.k, Math.max(room - (start + length) * at.k, room / 2 - middle * at.k));
+  }
+
   function inside(event) {
     const box = svg.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -71,13 +77,11 @@ export function movable(svg, view) {
 
   return {
     zoom,
-    /** Show a rectangle; not smaller than `least`, then around a place. */
+    /** Show a rectangle; not smaller than `least`, then what of it is around a place. */
     fit(frame, least = LEAST, around = null) {
-      const whole = Math.min(svg.clientWidth / frame.width, svg.clientHeight / frame.height, 1);
-      at.k = Math.max(whole, least);
-      const middle = around && whole < least ? around : { x: frame.left + frame.width / 2, y: frame.top + frame.height / 2 };
-      at.x = svg.clientWidth / 2 - middle.x * at.k;
-      at.y = svg.clientHeight / 2 - middle.y * at.k;
+      at.k = Math.max(Math.min(svg.clientWidth / frame.width, svg.clientHeight / frame.height, 1), least);
+      at.x = shift(svg.clientWidth, frame.left, frame.width, around?.x);
+      at.y = shift(svg.clientHeight, frame.top, frame.height, around?.y);
       show();
     },
     /** Move as little as needed to have a place in sight. */

@@ -1,5 +1,5 @@
 // Beside the picture of a lineage: the list of a group, or what an edge holds.
-import { element, failed } from "./dom.js";
+import { element, failed, html } from "../dom.js";
 
 export class Details {
   constructor(panel, picture) {
@@ -22,11 +22,7 @@ export class Details {
     this.panel.hidden = false;
     this.panel.replaceChildren(element("span", { className: "loading", textContent: "Loading …" }));
     try {
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const part = page.getElementById("part");
-      if (!part) throw new Error(page.querySelector("main p")?.textContent ?? `the server answered ${answer.status}`);
-      this.fill(document.importNode(part, true));
+      this.fill(document.importNode((await html(address)).getElementById("part"), true));
     } catch (error) {
       failed(this.panel, error);
       this.fill(...this.panel.children);
@@ -43,6 +39,8 @@ export class Details {
     }
     this.panel.replaceChildren(close, ...content);
     this.panel.hidden = false;
+    // On a phone it stands below the picture.
+    this.panel.scrollIntoView({ block: "nearest" });
   }
 
   hide() {
