@@ -601,11 +601,19 @@ def test_a_disk_too_full_to_begin(small_disk: Path) -> None:
 
 # --- errors --------------------------------------------------------------------------------------
 
+
+def head_in_one_moment(store: Any) -> Any:
+    with store.one_moment():
+        return store.head()
+
+
 READS: dict[str, Callable[[Any], Any]] = {
     "head": lambda store: store.head(),
+    "one_moment": head_in_one_moment,
     "get": lambda store: store.get(["run/r-1"]),
     "owned": lambda store: store.owned(["r-1"]),
     "find": lambda store: store.find("datasets", "diabetes"),
+    "called": lambda store: store.called("run", "r-1"),
     "search": lambda store: store.search("run"),
     "columns": lambda store: list(store.columns("run", ["status"])),
     "count": lambda store: store.count("run"),
