@@ -45,6 +45,8 @@ class Side(peer_mlflow.Side):
                 "--artifacts-destination",
                 f"{path}-artifacts",
             ),
+            # On a busy machine its workers take longer to start than the five seconds they are given.
+            *("--uvicorn-opts", f"--timeout-worker-healthcheck {BOOT_SECONDS}"),
         ]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "nodelay")}
         with Path(f"{path}.log").open("w") as log:

@@ -248,6 +248,7 @@ def check_reads(
     asked: list[Callable[[Store, AsOf], Any]] = [
         lambda store, at: plain(store.get(ids, at)),
         lambda store, at: [plain(store.find(kind, name, None, at)) for kind, name in named],
+        lambda store, at: [plain(store.called(kind, name, at)) for kind, name in named],
         lambda store, at: store.owned(["r0", "r1", "r2", "r3", "none"], at),
         lambda store, at: [store.points(f"run/r{i}", None, at) for i in range(4)],
         lambda store, at: pages(store, kind, where, order, size, at),
@@ -301,6 +302,9 @@ READS: dict[str, Callable[[Store], Any]] = {
         for k in THINGS
         for n in ("secret", "secret-data", "eve", "bob")
         for p in (None, "secret")
+    ],
+    "called": lambda store: [
+        store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "eve", "bob", "02", "t2")
     ],
     "search": lambda store: [
         pages(store, k, None, o, 1, at) for k in THINGS for o in ORDERS for at in (None,)

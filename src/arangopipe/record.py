@@ -10,13 +10,12 @@ import math
 import os
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from arangopipe.capture import snapshot
@@ -25,7 +24,7 @@ from arangopipe.model import documents, times
 from arangopipe.model.documents import Written
 from arangopipe.model.graph import Edge, Node, Put
 from arangopipe.model.ids import check_key, check_name, uuid7
-from arangopipe.model.vocabulary import ROLES, near
+from arangopipe.model.vocabulary import EDGE_KINDS, ROLES, near
 from arangopipe.references import Ref, References, several
 
 Status: TypeAlias = Literal["scheduled", "running", "finished", "failed", "killed"]
@@ -33,13 +32,13 @@ Time: TypeAlias = datetime | str | float
 
 STATUSES = ("scheduled", "running", "finished", "failed", "killed")
 ENDED = ("finished", "failed", "killed")
+_FROM_RUN = frozenset({kind.name for kind in EDGE_KINDS.values() if kind.source == "run"})
 
 _TRACEBACK_CHARACTERS = 20_000
 _BLOCK = 1 << 20
 
 
-@dataclass(frozen=True)
-class RunRecord:
+class RunRecord(NamedTuple):
     """The nodes of one run and its edges: to what it used, and to its modelparams and devperf.
 
     `written` holds the documents of its nodes.
@@ -92,22 +91,19 @@ def run_record(
         parent = references.id("run", parent)
         used.append(references.edge("run_parent", run_id, parent))
     called = "" if name is None else check_name(name, "the name of a run")
-    written = (
-        documents.write(run_document(actor, capture=capture, parent=parent, **attributes)),
-        _written_params(params, fitted, optimizer),
-        _written_metrics(metrics),
-    )
-    run, found, measured = (document.text for document in written)
+    said = documents.write(run_document(actor, capture=capture, parent=parent, **attributes))
+    found = _written_params(params, fitted, optimizer)
+    measured = _written_metrics(metrics)
     return RunRecord(
-        Node("run", key, called, project=owner, text=run),
-        Node("modelparams", key, text=found),
-        Node("devperf", key, text=measured),
+        Node("run", key, called, "", owner, 0, said.text),
+        Node("modelparams", key, "", "", "", 0, found.text),
+        Node("devperf", key, "", "", "", 0, measured.text),
         tuple(used),
         (
             Edge("run_modelparams", run_id, f"modelparams/{key}"),
             Edge("run_devperf", run_id, f"devperf/{key}"),
         ),
-        written,
+        (said, found, measured),
     )
 
 
@@ -135,13 +131,19 @@ def inputs(
     """Return the edges from a run to what it used; names are sought in its project first."""
     edges = []
     if model is not None:
-        edges.append(references.edge("run_models", run_id, references.id("models", model, project)))
+        edges.append(_edge("run_models", run_id, references.id("models", model, project)))
     for used, roles in _roles(references, dataset, datasets, project).items():
-        edges.append(references.edge("run_datasets", run_id, used, _roles_text(tuple(roles))))
-    for ref in several(featureset):
-        used = references.id("featuresets", ref, project)
-        edges.append(references.edge("run_featuresets", run_id, used))
-    return list(dict.fromkeys(edges))
+        edges.append(_edge("run_datasets", run_id, used, _roles_text(roles)))
+    for used in dict.fromkeys([references.id("featuresets", ref, project) for ref in several(featureset)]):
+        edges.append(_edge("run_featuresets", run_id, used))
+    return edges
+
+
+def _edge(kind: str, run_id: str, used: str, text: str = documents.EMPTY) -> Edge:
+    """Return the edge of a built-in kind between a run and what it used."""
+    if kind in _FROM_RUN:
+        return Edge(kind, run_id, used, 0, text)
+    return Edge(kind, used, run_id, 0, text)
 
 
 def _roles(
@@ -149,24 +151,23 @@ def _roles(
     dataset: Ref | Sequence[Ref] | None,
     datasets: Mapping[str, Ref | Sequence[Ref]] | None,
     project: str,
-) -> dict[str, list[str]]:
+) -> dict[str, tuple[str, ...]]:
     """Return the roles each dataset plays, by its id."""
     if datasets is not None and not isinstance(datasets, Mapping):
         raise InvalidInput("datasets= maps roles to datasets: {'training': a, 'test': b}")
-    roles: dict[str, list[str]] = {}
-    for role, refs in [("training", dataset), *(datasets or {}).items()]:
+    roles: dict[str, tuple[str, ...]] = {}
+    for role, refs in (("training", dataset), *(datasets or {}).items()):
         if role not in ROLES:
             raise InvalidInput(f"no role is called {role!r}{near(str(role), ROLES)}: {', '.join(ROLES)}")
         for ref in several(refs):
-            known = roles.setdefault(references.id("datasets", ref, project), [])
-            if role not in known:
-                known.append(role)
-    return {used: sorted(known, key=ROLES.index) for used, known in roles.items()}
+            used = references.id("datasets", ref, project)
+            roles[used] = (*roles.get(used, ()), role)
+    return roles
 
 
 @cache
 def _roles_text(roles: tuple[str, ...]) -> str:
-    return documents.dump({"roles": roles})
+    return documents.dump({"roles": sorted(set(roles), key=ROLES.index)})
 
 
 # --- documents -----------------------------------------------------------------------------------
@@ -191,7 +192,6 @@ def run_document(
 ) -> dict[str, Any]:
     """Return the document of a run; what was not given is left out."""
     given = {
-        **attributes,
         "tag": tag,
         "deployment_tag": deployment_tag,
         "seed": seed,
@@ -199,16 +199,16 @@ def run_document(
         "error": None if error is None else error_document(error),
         "artifacts": None if artifacts is None else _artifacts(artifacts),
     }
-    chosen = {name: value for name, value in given.items() if value is not None or name in attributes}
-    document = documents.normalise(chosen, "run")
-    return {
-        "user": actor,
-        **(snapshot(seed=document.get("seed")) if capture else {}),
-        **document,
-        **({"parent": parent} if parent else {}),
-        "status": check_status(status),
-        **_period(status, start, end),
-    }
+    attributes.update({name: value for name, value in given.items() if value is not None})
+    document = documents.normalise(attributes, "run")
+    if capture:
+        document = {**snapshot(seed=document.get("seed")), **document}
+    document.setdefault("user", actor)
+    if parent:
+        document["parent"] = parent
+    document["status"] = check_status(status)
+    document.update(_period(status, start, end))
+    return document
 
 
 def _written_params(
@@ -353,8 +353,12 @@ def _period(status: Status, start: Time | None, end: Time | None) -> dict[str, s
         raise InvalidInput(f"a run that is {status} has no end yet: leave end= out")
     elif status == "running":
         began = began or times.now()
-    moments = {"start": began, "end": ended}
-    return {name: times.to_text(moment) for name, moment in moments.items() if moment is not None}
+    found = {}
+    if began is not None:
+        found["start"] = times.to_text(began)
+    if ended is not None:
+        found["end"] = times.to_text(ended)
+    return found
 
 
 def _message(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from arangopipe.compat.connected import Connected
@@ -61,7 +60,7 @@ class Runs(Connected):
             key=key,
         )
         own = {name: value for name, value in ri.items() if name not in _ELSEWHERE}
-        record = replace(record, run=_with(record.run, {**own, "timestamp": timestamp}))
+        record = record._replace(run=_with(record.run, {**own, "timestamp": timestamp}))
         pipe.record(pipe.batch("log run", puts=record.puts, edges=record.edges))
 
     def lookup_modelparams(self, tag_value: Any) -> Document | None:

@@ -10,7 +10,7 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path as FilePath
 from typing import Any, NoReturn, TypeVar
 
@@ -131,12 +131,6 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
 
     # Reading
 
-    def one_moment(self) -> AbstractContextManager[None]:
-        return nullcontext()  # what is judged is read through other views of the store
-
-    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
-        return super().called(kind, text, as_of)
-
     def head(self, as_of: AsOf = None) -> Change | None:
         change = self._store.head(as_of)
         return None if change is None else self._ledger.told(change)
@@ -152,6 +146,14 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         return tuple(self._sight.among(self._store.find(kind, name, project, as_of), as_of))
+
+    def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
+        if self._is_personal(kind):
+            return super().called(kind, text, as_of)
+        return self._part.called(kind, text, as_of)
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        return self._store.one_moment()
 
     def search(
         self,

@@ -48,6 +48,7 @@ ORDERS = [
     "x desc",
     "name",
     "name desc",
+    "project desc",
     "key desc",
     "none",
     "none desc",

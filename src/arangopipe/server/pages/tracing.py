@@ -160,7 +160,8 @@ class _Steps:
             near = set(ids)
             names = dict.fromkeys((*forward, *backward))
             found = [edge for name in names for edge in self._read(ids, name)]
-            if self._ask.store.restricted and self._reach.cut.isdisjoint(map(standing, ids)):
+            cut = {node_id for node_id, _ in self._reach.cut}
+            if self._ask.store.restricted and cut.isdisjoint(map(standing, ids)):
                 found += self._unseen(ids)
             for edge in found:
                 for start, end, follows in (

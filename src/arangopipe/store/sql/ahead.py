@@ -1,8 +1,10 @@
-"""What a write will look up, asked for at once where each question is a round trip to a server."""
+"""What a write will look up, asked for at once: each question costs, on a server even a round trip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from arangopipe.model.ids import split_id
@@ -20,6 +22,9 @@ FROM unnest(?::bigint[], ?::integer[], ?::bigint[]) AS asked(source, kind, targe
 JOIN edge USING (source, kind, target)
 """
 
+LOOK_UPS = 50
+"""Nodes that one statement looks up: in SQLite a fifth of the time of as many statements."""
+
 EdgeKey = tuple[int, int, int]
 
 
@@ -29,7 +34,23 @@ def ids_of(cursor: Cursor, terms: NewTerms, prepared: Prepared) -> dict[str, int
     wanted.update(points.run for points, *_ in prepared.points)
     wanted.update(f"run/{row.put.node.key}" for row in prepared.nodes if row.put.node.kind in OWNED_BY_RUN)
     wanted.difference_update(row.id for row in prepared.nodes)
-    return {} if not wanted else {id: row[0] for id, row in _nodes(cursor, terms, wanted, "id").items()}
+    if not wanted:
+        return {}
+    if terms.dialect.batched:
+        return {id: row[0] for id, row in _nodes(cursor, terms, wanted, "id").items()}
+    found: dict[str, int] = {}
+    rest = iter(wanted)
+    while part := list(islice(rest, LOOK_UPS)):
+        asked = [value for kind, key in map(split_id, part) for value in (terms.id(kind), key)]
+        row = cursor.execute(_look_up(len(part)), asked).fetchone()
+        found.update((id, number) for id, number in zip(part, row, strict=True) if number is not None)
+    return found
+
+
+@lru_cache(maxsize=LOOK_UPS)
+def _look_up(count: int) -> str:
+    """Return the statement whose one row has the integers of so many nodes, null for what is not there."""
+    return f"SELECT {', '.join(['(SELECT id FROM node WHERE kind = ? AND key = ?)'] * count)}"
 
 
 def stored_nodes(

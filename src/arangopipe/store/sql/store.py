@@ -90,7 +90,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
 
     def within(self, scope: Scope) -> Store:
         part = copy(self)
-        part._scope, part.restricted, part._now = scope, True, _Now()
+        part._scope, part.restricted = scope, True
         return part
 
     def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
@@ -165,7 +165,8 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         now = self._now.reader
         if now is not None:
             at = reading.resolve(now.cursor, as_of)
-            yield now if at is None else Reader(now.cursor, self._terms, at, self._scope)
+            same = at is None and self._scope is None and now.shown is None
+            yield now if same else Reader(now.cursor, self._terms, at, self._scope)
             return
         with self._database.read(one and as_of is None) as cursor:
             yield Reader(cursor, self._terms, reading.resolve(cursor, as_of), self._scope)

@@ -75,8 +75,8 @@ class Writer:
         if seen is not None:
             return read_change(self._cursor, seen)
         self._number = number + 1
+        self._ids.update(ahead.ids_of(self._cursor, self._terms, self._prepared))
         if self._terms.dialect.batched:
-            self._ids.update(ahead.ids_of(self._cursor, self._terms, self._prepared))
             self._ahead = ahead.stored_nodes(self._cursor, self._terms, self._prepared, self._careful)
         if batch.unchanged and number > batch.since:
             self._check_unchanged()
