@@ -153,7 +153,7 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         return self._part.called(kind, text, as_of)
 
     def one_moment(self) -> AbstractContextManager[None]:
-        return self._store.one_moment()
+        return self._part.one_moment()
 
     def search(
         self,

@@ -56,9 +56,9 @@ what is shown, and hidden things fill what room is left, the nearest first.
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -141,9 +141,9 @@ class Store(ABC):
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         """Return all nodes of that name, the newest first; `project` "" means shared ones, None all."""
 
-    def one_moment(self) -> AbstractContextManager[None]:
+    def one_moment(self) -> contextlib.AbstractContextManager[None]:
         """Have all that this thread reads within be of one moment, where the engine can do that at all."""
-        return nullcontext()
+        return contextlib.nullcontext()
 
     def called(self, kind: str, text: str, as_of: AsOf = None) -> tuple[Node, ...]:
         """Return the node of that key or, where there is none, all nodes of that name, the newest first."""
