@@ -296,7 +296,6 @@ READS: dict[str, Callable[[Store], Any]] = {
     "head": lambda store: [store.head(at) for at in (None, 3, 4, 7)],
     "get": lambda store: [store.get(IDS, at) for at in (None, 3, 4)],
     "owned": lambda store: [store.owned(["01", "02", "03"], at) for at in (None, 4)],
-    "called": lambda store: [store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "01")],
     "find": lambda store: [
         store.find(k, n, p)
         for k in THINGS
@@ -304,7 +303,7 @@ READS: dict[str, Callable[[Store], Any]] = {
         for p in (None, "secret")
     ],
     "called": lambda store: [
-        store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "eve", "bob", "02", "t2")
+        store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "eve", "bob", "01", "02", "t2")
     ],
     "search": lambda store: [
         pages(store, k, None, o, 1, at) for k in THINGS for o in ORDERS for at in (None,)
