@@ -303,7 +303,7 @@ READS: dict[str, Callable[[Store], Any]] = {
         for p in (None, "secret")
     ],
     "called": lambda store: [
-        store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "eve", "bob", "02", "t2")
+        store.called(k, n) for k in THINGS for n in ("secret", "secret-data", "eve", "bob", "01", "02", "t2")
     ],
     "search": lambda store: [
         pages(store, k, None, o, 1, at) for k in THINGS for o in ORDERS for at in (None,)
