@@ -19,7 +19,7 @@ from arangopipe.store.records import OWN_WORDS, Record, hop_of, scalar, tally, t
 from arangopipe.store.sql import links as linking
 from arangopipe.store.sql.compile import COLUMNS, indexable
 from arangopipe.store.sql.dialect import python_value
-from arangopipe.store.sql.search import Search
+from arangopipe.store.sql.selection import Selection
 from arangopipe.store.sql.shown import JUDGED
 
 CHUNK = 10_000
@@ -40,41 +40,45 @@ Page = tuple[Sequence[int], list[str], list[str]]
 """Integer ids, ids, and documents where these are wanted."""
 
 
-def count(search: Search, by: Path | None) -> dict[Any, int]:
+def count(selection: Selection, by: Path | None) -> dict[Any, int]:
     """Return how many nodes match, by the value at a path if there is one."""
-    if (found := _of_projects(search, by)) is not None:
+    if (found := _of_projects(selection, by)) is not None:
         return found
     if by is None:
-        return {None: search.count()}
-    if search.where is None and search.reader.at is None and (found := _counted(search, by)) is not None:
+        return {None: selection.count()}
+    if (
+        selection.where is None
+        and selection.reader.at is None
+        and (found := _counted(selection, by)) is not None
+    ):
         return found
-    matches = _Matches(search, [by])
+    matches = _Matches(selection, [by])
     if matches.records is not None:
         return tally(scalar(record.read(by)) for record in matches.records)
     (column,) = matches.columns
     return tally(column.get(id) for ids, *_ in matches.pages for id in ids)
 
 
-def _of_projects(search: Search, by: Path | None) -> dict[Any, int] | None:
+def _of_projects(selection: Selection, by: Path | None) -> dict[Any, int] | None:
     """Count project by project, None where anything else is asked for; so an index alone answers."""
-    asked = [*([] if by is None else [by]), *(paths(search.where) if search.where else ())]
-    shown, of_project = search.reader.shown, search.kind not in JUDGED
-    if not (asked or (shown and of_project)) or not all(_is_project(search, path) for path in asked):
+    asked = [*([] if by is None else [by]), *(paths(selection.where) if selection.where else ())]
+    shown, of_project = selection.reader.shown, selection.kind not in JUDGED
+    if not (asked or (shown and of_project)) or not all(_is_project(selection, path) for path in asked):
         return None
-    if search.reader.at is not None or (shown is not None and not of_project):
+    if selection.reader.at is not None or (shown is not None and not of_project):
         return None
-    if (term := search.reader.term(search.kind)) is None:
+    if (term := selection.reader.term(selection.kind)) is None:
         return {None: 0} if by is None else {}
     sql = "SELECT project, count(*) FROM node WHERE kind = ? AND project <> '' GROUP BY project"
-    found: dict[str | None, int] = dict(search.reader.rows(sql, [term]))
-    whole = search.reader.cursor.execute("SELECT count(*) FROM node WHERE kind = ?", [term]).fetchone()[0]
+    found: dict[str | None, int] = dict(selection.reader.rows(sql, [term]))
+    whole = selection.reader.cursor.execute("SELECT count(*) FROM node WHERE kind = ?", [term]).fetchone()[0]
     rest = whole - sum(found.values())
     if shown is not None:
         found = {name: number for name, number in found.items() if shown.scope.owns(name or "")}
     if rest:
         found[None] = rest
-    if search.where is not None:
-        found = {name: number for name, number in found.items() if _holds(search.where, name)}
+    if selection.where is not None:
+        found = {name: number for name, number in found.items() if _holds(selection.where, name)}
     return {None: sum(found.values())} if by is None else dict(found)
 
 
@@ -82,17 +86,21 @@ def _holds(where: Expression, project: str | None) -> bool:
     return predicate(where)(lambda _: [project] if project else [])
 
 
-def _is_project(search: Search, path: Path) -> bool:
-    return path.segments == ("project",) and not path.own and not hop_of(search.vocabulary, search.kind, path)
+def _is_project(selection: Selection, path: Path) -> bool:
+    return (
+        path.segments == ("project",)
+        and not path.own
+        and not hop_of(selection.vocabulary, selection.kind, path)
+    )
 
 
 def columns(
-    search: Search, paths: Mapping[str, Path], links: Sequence[str], documents: bool
+    selection: Selection, paths: Mapping[str, Path], links: Sequence[str], documents: bool
 ) -> Iterator[dict[str, list[Any]]]:
     """Yield equal-length columns of what matches (see `Store.columns`)."""
-    matches = _Matches(search, list(paths.values()))
+    matches = _Matches(selection, list(paths.values()))
     others = {
-        name: (linking.column(search.reader, search.vocabulary, search.kind, name, matches.few), ())
+        name: (linking.column(selection.reader, selection.vocabulary, selection.kind, name, matches.few), ())
         for name in links
     }
     if matches.records is not None:
@@ -106,7 +114,7 @@ def columns(
             yield chunk
         return
     read = {name: (column, None) for name, column in zip(paths, matches.columns, strict=True)}
-    for ids, node_ids, texts in _with_documents(search) if documents else matches.pages:
+    for ids, node_ids, texts in _with_documents(selection) if documents else matches.pages:
         chunk = {"id": node_ids, **_cells(ids, read), **_cells(ids, others)}
         yield {**chunk, "document": texts} if documents else chunk
 
@@ -122,45 +130,45 @@ class _Matches:
     `few` are the integer ids where a filter left few.
     """
 
-    def __init__(self, search: Search, paths: Sequence[Path]) -> None:
+    def __init__(self, selection: Selection, paths: Sequence[Path]) -> None:
         self.records: Iterator[Record] | None = None
         self.pages: Iterator[Page] = iter(())
         self.columns: list[Column] = []
         self.few: list[int] | None = None
-        ids = search.ids()
+        ids = selection.ids()
         if ids is None:
-            self.records = search.matching(paths)
+            self.records = selection.matching(paths)
             return
-        if search.where is not None or search.reader.shown is not None:
-            few = search.size() // FEW
+        if selection.where is not None or selection.reader.shown is not None:
+            few = selection.size() // FEW
             first = [id for id, _ in islice(ids, few + 1)]
             if len(first) <= few:
                 self.few = first
-                self.records = search.of_ids(self.few, paths)
+                self.records = selection.of_ids(self.few, paths)
                 return
-        self.pages = _pages(search)
-        columns = [_column(search, path) for path in paths]
+        self.pages = _pages(selection)
+        columns = [_column(selection, path) for path in paths]
         if any(column is None for column in columns):
-            self.records = search.matching(paths)
+            self.records = selection.matching(paths)
         else:
             self.columns = [column for column in columns if column is not None]
 
 
-def _with_documents(search: Search) -> Iterator[Page]:
+def _with_documents(selection: Selection) -> Iterator[Page]:
     """Yield what `_pages` do, with the documents, in no order."""
-    condition, (of_kind, params) = search.condition(), search.of_kind
+    condition, (of_kind, params) = selection.condition(), selection.of_kind
     sql = f"SELECT n.id, n.key, n.document FROM node n WHERE {of_kind} AND ({condition.sql})"
-    rows = search.reader.many(sql, [*params, *condition.params])
+    rows = selection.reader.many(sql, [*params, *condition.params])
     while chunk := list(islice(rows, CHUNK)):
         ids, keys, texts = zip(*chunk, strict=True)
-        yield ids, [f"{search.kind}/{key}" for key in keys], [text or EMPTY for text in texts]
+        yield ids, [f"{selection.kind}/{key}" for key in keys], [text or EMPTY for text in texts]
 
 
-def _pages(search: Search) -> Iterator[Page]:
+def _pages(selection: Selection) -> Iterator[Page]:
     """Yield the integer ids and the ids of matches in the order of keys; the index must be able to say."""
-    condition, start = search.condition(), f"{search.kind}/"
-    of_kind, first = search.of_kind
-    listed, quoted = search.reader.dialect.listed("id"), search.reader.dialect.quoted("?", "key")
+    condition, start = selection.condition(), f"{selection.kind}/"
+    of_kind, first = selection.of_kind
+    listed, quoted = selection.reader.dialect.listed("id"), selection.reader.dialect.quoted("?", "key")
     sql = (
         f"SELECT {listed}, {quoted} FROM (SELECT n.id, n.key FROM node n "
         f"WHERE {of_kind} AND ({condition.sql}) AND n.key > ? ORDER BY n.key LIMIT {PAGE}) AS page"
@@ -168,7 +176,7 @@ def _pages(search: Search) -> Iterator[Page]:
     last = ""
     while True:
         params = [start, *first, *condition.params, last]
-        ((ids, texts),) = search.reader.rows(sql, params)
+        ((ids, texts),) = selection.reader.rows(sql, params)
         if ids is None:
             return
         node_ids = json.loads(texts)
@@ -176,28 +184,28 @@ def _pages(search: Search) -> Iterator[Page]:
         last = max(node_ids).removeprefix(start)
 
 
-def _column(search: Search, path: Path) -> Column | None:
+def _column(selection: Selection, path: Path) -> Column | None:
     """Return the column of a path for all nodes of the kind, None where only documents can say."""
-    if hop_of(search.vocabulary, search.kind, path):
-        return _hop_column(search, path)
+    if hop_of(selection.vocabulary, selection.kind, path):
+        return _hop_column(selection, path)
     own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
-    if search.marked or not (own_word or indexable(search.kind, path)):
+    if selection.marked or not (own_word or indexable(selection.kind, path)):
         return None
-    return _plain_column(search, search.kind, path.segments, own_word)
+    return _plain_column(selection, selection.kind, path.segments, own_word)
 
 
-def _plain_column(search: Search, kind: str, segments: Sequence[str], own_word: bool) -> Column:
+def _plain_column(selection: Selection, kind: str, segments: Sequence[str], own_word: bool) -> Column:
     """Return the column of a path into the nodes of a kind themselves."""
-    reader = search.reader
+    reader = selection.reader
     if own_word:
         column = COLUMNS[segments[0]]
         return dict(reader.rows(f"SELECT id, {column} FROM node WHERE kind = ?", [reader.term(kind)]))
-    term, element = search.path_terms(kind, segments)
+    term, element = selection.path_terms(kind, segments)
     *numbers, texts, (test, column) = reader.dialect.values
     found: dict[int, Any] = {}
     for of_type, number in numbers:
         found.update(reader.rows(f"SELECT node, {number} FROM value WHERE path = ? AND {of_type}", [term]))
-    found.update(_texts(search, term, *texts))
+    found.update(_texts(selection, term, *texts))
     booleans = f"SELECT node, {column} FROM value WHERE path = ? AND {test}"
     found.update((id, python_value(value)) for id, value in reader.rows(booleans, [term]))
     if element is not None:
@@ -206,9 +214,9 @@ def _plain_column(search: Search, kind: str, segments: Sequence[str], own_word: 
     return found
 
 
-def _texts(search: Search, term: int | None, test: str, column: str) -> Column:
+def _texts(selection: Selection, term: int | None, test: str, column: str) -> Column:
     """Return the texts of a column: of a few different ones, all nodes of each as one row."""
-    reader, texts = search.reader, f"FROM value WHERE path = ? AND {test}"
+    reader, texts = selection.reader, f"FROM value WHERE path = ? AND {test}"
     sql = f"SELECT count(*) FROM (SELECT DISTINCT {column} {texts} LIMIT {FEW_TEXTS + 1}) AS different"
     ((different,),) = reader.rows(sql, [term])
     if different > FEW_TEXTS:
@@ -220,17 +228,17 @@ def _texts(search: Search, term: int | None, test: str, column: str) -> Column:
     return found
 
 
-def _hop_column(search: Search, path: Path) -> Column | None:
+def _hop_column(selection: Selection, path: Path) -> Column | None:
     """Return the column of a path that leads to neighbours: of one each, or read from documents."""
-    reader, rest = search.reader, path.segments[1:]
+    reader, rest = selection.reader, path.segments[1:]
     found: dict[int, Any] = {}
     several: set[int] = set()
-    for edge, forward, kind in search.vocabulary.hops(search.kind)[path.segments[0]]:
+    for edge, forward, kind in selection.vocabulary.hops(selection.kind)[path.segments[0]]:
         own_word = len(rest) == 1 and rest[0] in OWN_WORDS
         indexed = attributes.is_indexed(kind, rest) and rest[0] not in ("params", "metrics")
-        if not (own_word or indexed) or search.compiler.marked(kind):
+        if not (own_word or indexed) or selection.compiler.marked(kind):
             return None
-        far = _plain_column(search, kind, rest, own_word)
+        far = _plain_column(selection, kind, rest, own_word)
         near_end, far_end = ("source", "target") if forward else ("target", "source")
         sql = (
             f"SELECT e.{near_end}, n.id FROM node n {reader.dialect.join} edge e "
@@ -244,29 +252,29 @@ def _hop_column(search: Search, path: Path) -> Column | None:
             if id in found:
                 several.add(id)
             found[id] = far.get(neighbour)
-    for record in search.of_ids(several, [path]) if several else ():
+    for record in selection.of_ids(several, [path]) if several else ():
         found[record.sequence] = scalar(record.read(path))
     return found
 
 
-def _counted(search: Search, path: Path) -> dict[Any, int] | None:
+def _counted(selection: Selection, path: Path) -> dict[Any, int] | None:
     """Count all nodes of the kind by an indexed value in one statement, None where that cannot be."""
     own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
-    if search.marked or own_word or hop_of(search.vocabulary, search.kind, path):
+    if selection.marked or own_word or hop_of(selection.vocabulary, selection.kind, path):
         return None
-    term, element = search.path_terms(search.kind, path.segments)
-    if element is not None or not indexable(search.kind, path):
+    term, element = selection.path_terms(selection.kind, path.segments)
+    if element is not None or not indexable(selection.kind, path):
         return None
-    dialect = search.reader.dialect
+    dialect = selection.reader.dialect
     where, params = "path = ?", [term]
-    if search.reader.shown is not None:
-        shown, values = search.reader.shown.whole(search.kind, "v.node")
+    if selection.reader.shown is not None:
+        shown, values = selection.reader.shown.whole(selection.kind, "v.node")
         where, params = f"{where} AND {shown}", [*params, *values]
     sql = f"SELECT count(*), {dialect.value} FROM value v WHERE {where} GROUP BY {dialect.value}"
     found: dict[tuple[bool, Any], int] = {}
-    for number, *cells in search.reader.rows(sql, params):
+    for number, *cells in selection.reader.rows(sql, params):
         value = dialect.read_value(cells)
         key = (isinstance(value, bytes), python_value(value))
         found[key] = found.get(key, 0) + number
-    missing = count(search, None)[None] - sum(found.values())
+    missing = count(selection, None)[None] - sum(found.values())
     return tally_counts({**found, (False, None): missing} if missing else found)

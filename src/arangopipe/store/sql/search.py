@@ -1,8 +1,4 @@
-"""Searches: a plan in SQL, and documents where the value index cannot say.
-
-No single plan is safe: at a million runs, walking a metric's index in order and starting from a rare
-parameter differ by over a thousand times either way. A probe that counts how rare each condition is decides.
-"""
+"""Searches: the pages of what matches, in the order that was asked for."""
 
 from __future__ import annotations
 
@@ -10,42 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from heapq import merge
 from itertools import chain, islice
-from math import isqrt
 from typing import Any
 
-from arangopipe.model.expressions import (
-    And,
-    Compare,
-    Expression,
-    OrderKey,
-    Path,
-    paths,
-    predicate,
-    sort_key,
-)
+from arangopipe.model.expressions import Compare, Expression, OrderKey, Path, sort_key
 from arangopipe.model.graph import Node, Page
-from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
+from arangopipe.model.vocabulary import Vocabulary
 from arangopipe.store import cursors
-from arangopipe.store.records import OWN_WORDS, Record, hop_of, needs
-from arangopipe.store.sql.compile import Compiler, Condition, conjuncts, indexable, indexed_paths, joined
+from arangopipe.store.records import OWN_WORDS, Record, hop_of
+from arangopipe.store.sql.compile import Condition, conjuncts, indexable
 from arangopipe.store.sql.dialect import python_value
-from arangopipe.store.sql.loading import chunks, records
-from arangopipe.store.sql.reading import Reader, make_node
-from arangopipe.store.sql.shown import Shows
+from arangopipe.store.sql.reading import Reader
+from arangopipe.store.sql.selection import FIRST_ROWS, N_NODE, ROW_COST, Selection
 
-WIDE = 50_000
-"""A range that takes in more nodes than this is left to the documents."""
+RECORD_COST = 60
+"""What it takes to fetch and sort a rare node with its documents; trying one in order is 1."""
 
-ROW_COST, RECORD_COST = 10, 60
-"""What it takes to fetch and sort a rare node, and to read its documents too; trying one in order is 1."""
-
-LISTED = 20
-"""A range that takes in so many times what the rare part does is left to the documents."""
-
-N_NODE = (
-    "n.id, n.kind, n.key, coalesce(n.name, ''), coalesce(n.version, ''), n.project, n.revision, "
-    "coalesce(n.document, '{}')"
-)
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
 
@@ -54,9 +29,6 @@ HAS_WORD = {
     "project": ("n.project <> ''", "n.project = ''"),
 }
 """Of own words with an index: tests whether a node has one, and whether it has none."""
-
-FIRST_ROWS = 104
-"""So many rows are fetched at first where documents decide which of them are taken."""
 
 Found = tuple[Any, Node, int]
 """What a match is sorted by (a list of `sort_key`s, or one value as its column keeps it), the node, its
@@ -74,8 +46,8 @@ def _sort_values(found: Any) -> list[Any]:
     return found if isinstance(found, list) else [sort_key([python_value(found)])]
 
 
-class Search:
-    """One search on nodes of one kind, in the state that the reader is set to."""
+class Search(Selection):
+    """One search: the matches of a filter in an order, by pages."""
 
     def __init__(
         self,
@@ -85,26 +57,8 @@ class Search:
         where: Expression | None,
         order: Sequence[OrderKey] = (),
     ) -> None:
-        self.reader = reader
-        self._dialect = reader.dialect
-        self.vocabulary = vocabulary
-        self.kind = kind
-        self.where = where
-        self._items = conjuncts(where)
+        super().__init__(reader, vocabulary, kind, where)
         self._order = tuple(order)
-        self._term = reader.term(kind)
-        self.compiler = Compiler(reader, vocabulary, kind)
-        self._singly = Compiler(reader, vocabulary, kind, singly=True)
-        self.marked = self.compiler.marked(kind)
-        self._by_name = vocabulary.nodes[kind].identity == "name"
-        self.of_kind = self._of_kind("n.kind")
-
-    def _of_kind(self, column: str) -> Shows:
-        """Return the condition that a node ``n`` is of the kind, and shown."""
-        if self.reader.shown is None:
-            return f"{column} = ?", [self._term]
-        shown, params = self.reader.shown.condition(self.kind, "n")
-        return f"{column} = ? AND {shown}", [self._term, *params]
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return one page."""
@@ -119,77 +73,6 @@ class Search:
     def _mark(self) -> str:
         scope = None if self.reader.shown is None else self.reader.shown.scope
         return cursors.query_mark(self.kind, self.where, self._order, self.reader.at, scope)
-
-    def matching(self, read: Iterable[Path] = ()) -> Iterator[Record]:
-        """Yield the record of every match, in no order, with what `read` needs."""
-        if self._term is None:
-            return iter(())
-        if self.reader.at is not None:
-            rows = self.reader.many(*self._then(self.reader.at, self.size()))
-            return self._matching(self._shown(rows), read)
-        condition = self.condition()
-        rows = self.reader.many(*self._select(condition))
-        return self._matching(rows, read, () if condition.exact else self._items)
-
-    def _shown(self, rows: Iterator[Any]) -> Iterator[Any]:
-        shown = self.reader.shown
-        return rows if shown is None else (row for part in chunks(rows) for row in shown.rows(part))
-
-    def count(self) -> int:
-        """Return how many nodes match."""
-        condition = self.condition()
-        if self._term is None or self.reader.at is not None or not condition.exact:
-            return sum(1 for _ in self.matching())
-        sql, params = self._counting() or self._counting_rows(condition)
-        return int(self.reader.cursor.execute(sql, params).fetchone()[0])
-
-    def _counting_rows(self, condition: Condition) -> tuple[str, list[Any]]:
-        of_kind, params = self.of_kind
-        return f"SELECT count(*) FROM node n WHERE {of_kind} AND ({condition.sql})", [
-            *params,
-            *condition.params,
-        ]
-
-    def _counting(self) -> tuple[str, list[Any]] | None:
-        """Return SQL that counts in the value index alone, None where rows must be looked at."""
-        parts = [self.compiler.condition(item) for item in self._items]
-        if self.reader.shown or not parts or not all(part.exact and part.once for part in parts):
-            return None
-        # A list is made of each but the first, which is likely the longest.
-        first, *others = sorted(parts, key=lambda part: not part.span)
-        tests = [f"node IN ({part.members})" for part in others]
-        return (
-            f"SELECT count(*) FROM ({first.members}) AS member WHERE {' AND '.join(tests) or 'true'}",
-            [value for part in (first, *others) for value in part.member_params],
-        )
-
-    def ids(self) -> Iterator[tuple[int, str]] | None:
-        """Yield (integer id, id) of every match; None where it cannot be said without documents."""
-        condition = self.condition()
-        if self.reader.at is not None or not condition.exact or self._term is None:
-            return None
-        of_kind, params = self.of_kind
-        sql = f"SELECT n.id, n.key FROM node n WHERE {of_kind} AND ({condition.sql})"
-        rows = self.reader.rows(sql, [*params, *condition.params])
-        return ((id, f"{self.kind}/{key}") for id, key in rows)
-
-    def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
-        """Return the interned path into nodes of a kind, and that of its array elements."""
-        path, element = indexed_paths(kind, tuple(segments))
-        return self.reader.term(path), self.reader.term(element)
-
-    def of_ids(self, ids: Iterable[int], read: Iterable[Path]) -> Iterator[Record]:
-        """Yield the records of some integer ids, with what `read` needs."""
-        return self._matching(self.reader.by_ids(ids), read, [])
-
-    def size(self) -> int:
-        """Return about how many nodes of the kind there are, and seldom fewer."""
-        nodes = self.reader.state()[0]
-        return nodes // (1 + len(OWNED_BY_RUN)) if self.kind == "run" else nodes
-
-    def condition(self) -> Condition:
-        """Return the condition that the filter puts on current rows ``n``."""
-        return self._whole([self.compiler.condition(item) for item in conjuncts(self.where)])
 
     def _found(self, after: After, limit: int) -> Iterator[Found]:
         """Yield the matches that follow a page, in order; about `limit` of them will be taken."""
@@ -248,6 +131,13 @@ class Search:
         rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
         return (([], node, row[0]) for row, node in rows)
 
+    def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
+        """Yield what matched at a change, the newest first, as it is asked for."""
+        before = ("", []) if after is None else (" AND n.key < ?", [after[2]])
+        sql, params = self._then(at, limit, *before)
+        rows = self._shown(self.reader.first(max(limit, FIRST_ROWS), f"{sql} ORDER BY 3 DESC", params))
+        return (([], node, row[0]) for row, node in self._passing(rows, self._items))
+
     # In the order of names or projects that were asked for
 
     def _by_word(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
@@ -275,40 +165,6 @@ class Search:
             sql = self._select(condition, None, more, params, place)
             for row, node in self._first(limit, undecided, *sql):
                 yield [sort_key([getattr(node, word)]) if has else MISSING], node, row[0]
-
-    # As of a change
-
-    def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
-        """Yield what matched at a change, the newest first, as it is asked for."""
-        before = ("", []) if after is None else (" AND n.key < ?", [after[2]])
-        sql, params = self._then(at, limit, *before)
-        rows = self._shown(self.reader.first(max(limit, FIRST_ROWS), f"{sql} ORDER BY 3 DESC", params))
-        return (([], node, row[0]) for row, node in self._passing(rows, self._items))
-
-    def _then(self, at: int, limit: int, more: str = "", params: Sequence[Any] = ()) -> tuple[str, list[Any]]:
-        """Return the SQL of all states at a change that may match, and its parameters.
-
-        Of what has not changed since, the index knows what its own document says.
-        """
-        own = [item for item in self._items if all(map(self._is_own, paths(item)))]
-        condition, driver, _ = self._plan(own, limit, ROW_COST)
-        start, started = "", []
-        if driver is not None:
-            start = f" AND {self._dialect.starting('n.id', str(driver.members))}"
-            started = driver.member_params
-        kind = "n.kind" if driver is None else self._dialect.unindexed("n.kind")
-        # Most rows are as old as that: without the sign SQLite would read a table by its index on numbers.
-        return (
-            f"SELECT {N_NODE} FROM node n WHERE {kind} = ? AND ({condition.sql}){start} "
-            f"AND +n.revision <= {at:d}{more} UNION ALL SELECT {N_NODE} FROM node_past n "
-            f"WHERE n.kind = ? AND +n.revision <= {at:d} AND +n.closed > {at:d}{more}",
-            [self._term, *condition.params, *started, *params, self._term, *params],
-        )
-
-    def _is_own(self, path: Path) -> bool:
-        """Whether a node's own row says what stands at a path."""
-        of_run = self.kind == "run" and path.segments[0] in ("params", "metrics")
-        return not of_run and not hop_of(self.vocabulary, self.kind, path)
 
     # In the order of a searchable value
 
@@ -420,117 +276,3 @@ class Search:
             sql = f"{sql} AND NOT {self._dialect.among('n.id')}"
             params = [*params, self._dialect.some(self.marked)]
         return sql, params
-
-    # Plans
-
-    def _whole(self, parts: Sequence[Condition]) -> Condition:
-        """Return a conjunction that also lets through nodes that the index does not hold completely."""
-        condition = joined(" AND ", parts)
-        if not self.marked or not parts:
-            return condition
-        sql = f"({condition.sql}) OR {self._dialect.among('n.id')}"
-        return Condition(sql, [*condition.params, self._dialect.some(self.marked)], exact=False)
-
-    def _plan(
-        self, items: Sequence[Expression], limit: int, cost: int
-    ) -> tuple[Condition, Condition | None, Sequence[Expression]]:
-        """Return the condition of a conjunction, the rare part to start from if there is one, and what is
-        left to the documents.
-
-        Starting from k nodes takes k * cost; finding `limit` of them among n in order takes limit * n / k. A
-        range that takes in very much is left to the documents: listing it would cost more.
-        """
-        compiler = self.compiler if self.marked else self._singly
-        parts = [compiler.condition(item) for item in items]
-        if self.marked or not parts:
-            return self._whole(parts), None, self._items if self.marked else ()
-        rare = isqrt(limit * self.size() // cost)
-        counts: dict[int, int | None] = {}
-        driver, least, listed = None, rare + 1, WIDE
-        # Ranges come last: what was found rare before says how far they need be counted.
-        for place in sorted(range(len(parts)), key=lambda place: parts[place].span):
-            part = parts[place]
-            bound = rare if not part.span else max(rare, WIDE) if driver is None else listed
-            count = counts[place] = self._count(part, bound)
-            if count is not None and count < least:
-                driver, least = part, count
-                listed = min(WIDE, LISTED * least)
-        kept, undecided = [], []
-        for place, (item, part) in enumerate(zip(items, parts, strict=True)):
-            count = counts[place]
-            if part is driver:
-                if not part.exact:
-                    undecided.append(item)
-                continue
-            if part.span and count is not None and count > listed:
-                undecided.append(item)
-                continue
-            kept.append(part)
-            if not part.exact:
-                undecided.append(item)
-        return joined(" AND ", kept), driver, undecided
-
-    def _count(self, part: Condition, bound: int) -> int | None:
-        """Return how many nodes meet a condition, counted to just beyond a bound; None: unknown."""
-        if part.members is None:
-            return None
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.members}) AS member LIMIT {bound + 1}) AS counted"
-        count: int = self.reader.cursor.execute(sql, part.member_params).fetchone()[0]
-        return count
-
-    # Rows
-
-    def _select(
-        self,
-        condition: Condition,
-        driver: Condition | None = None,
-        more: str = "",
-        more_params: Sequence[Any] = (),
-        order: str = "",
-    ) -> tuple[str, list[Any]]:
-        """Return the SQL of rows of `N_NODE`, and its parameters."""
-        # The driver is a better start than the index on kinds.
-        of_kind, params = self._of_kind(self._dialect.unindexed("n.kind")) if driver else self.of_kind
-        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} AND ({condition.sql})"
-        params = [*params, *condition.params]
-        if driver is not None:
-            start = self._dialect.starting("n.id", str(driver.members))
-            sql, params = f"{sql} AND {start}", [*params, *driver.member_params]
-        sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
-        return sql, [*params, *more_params]
-
-    def _first(
-        self, limit: int, undecided: Sequence[Expression], sql: str, params: Sequence[Any]
-    ) -> Iterator[tuple[Any, Node]]:
-        """Yield rows in the order of a statement, about `limit` of which will be taken, with their nodes."""
-        few = max(limit, FIRST_ROWS) if undecided else limit
-        return self._passing(self.reader.first(few, sql, params), undecided)
-
-    def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
-        """Yield rows that a condition let through and what it left undecided does too, with their nodes."""
-        if undecided:
-            for row, record in self._records(rows, [], undecided):
-                yield row, record.node
-            return
-        kind = self.kind
-        for row in rows:
-            yield row, make_node((kind, *row[2:8]))
-
-    def _matching(
-        self, rows: Iterable[Any], read: Iterable[Path], undecided: Sequence[Expression] | None = None
-    ) -> Iterator[Record]:
-        """Yield the records of rows that meet what is undecided (None: the whole filter)."""
-        for _, record in self._records(rows, read, self._items if undecided is None else undecided):
-            yield record
-
-    def _records(
-        self, rows: Iterable[Any], read: Iterable[Path], undecided: Sequence[Expression]
-    ) -> Iterator[tuple[Any, Record]]:
-        wanted = [*read, *(path for item in undecided for path in paths(item))]
-        holds = predicate(And(tuple(undecided)))
-        found = records(
-            self.reader, self.vocabulary, self.kind, rows, needs(self.vocabulary, self.kind, wanted)
-        )
-        for row, record in found:
-            if holds(record.read):
-                yield row, record

@@ -51,6 +51,7 @@ from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
 from arangopipe.store.sql.reading import NODE, Reader, State
 from arangopipe.store.sql.search import Search
+from arangopipe.store.sql.selection import Selection
 from arangopipe.store.sql.sqlite import SQLite
 from arangopipe.store.sql.terms import NewTerms, Terms
 from arangopipe.store.sql.together import Together
@@ -217,13 +218,11 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> Page:
         check_page(limit)
         with self._read(as_of) as reader:
-            return self._search(reader, kind, where, order).page(limit, cursor)
+            return Search(reader, *self._kind_in(reader, kind), where, order).page(limit, cursor)
 
-    def _search(
-        self, reader: Reader, kind: str, where: Expression | None, order: Sequence[OrderKey] = ()
-    ) -> Search:
+    def _kind_in(self, reader: Reader, kind: str) -> tuple[Vocabulary, str]:
         vocabulary = self._vocabulary_in(reader)
-        return Search(reader, vocabulary, vocabulary.node_kind(kind).name, where, order)
+        return vocabulary, vocabulary.node_kind(kind).name
 
     def columns(
         self,
@@ -236,14 +235,16 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> Iterator[dict[str, list[Any]]]:
         wanted = {path: parse_path(path) for path in paths}
         with self._read(as_of) as reader:
-            yield from questions.columns(self._search(reader, kind, where), wanted, links, documents)
+            yield from questions.columns(
+                Selection(reader, *self._kind_in(reader, kind), where), wanted, links, documents
+            )
 
     def count(
         self, kind: str, where: Expression | None = None, by: str | None = None, as_of: AsOf = None
     ) -> dict[Any, int]:
         path = None if by is None else parse_path(by)
         with self._read(as_of) as reader:
-            return questions.count(self._search(reader, kind, where), path)
+            return questions.count(Selection(reader, *self._kind_in(reader, kind), where), path)
 
     def edges(
         self,
