@@ -70,6 +70,12 @@ class Visitor:
         self.page.wait_for_function(f"() => !document.querySelector({WAITING!r})")
         return self.page
 
+    def back(self, steps: int = 1) -> None:
+        """Go back, a step at a time: a page that is only just there cannot be left."""
+        for _ in range(steps):
+            self.page.go_back()
+            self.settled()
+
     def expect(self, status: int) -> None:
         """Say that a page of this test answers with an error on purpose."""
         self.expected.add(status)

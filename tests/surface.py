@@ -268,7 +268,7 @@ CALLS: dict[str, Call] = {
     "POST /api/v1/kinds/edges": Call("root", **{**MADE, "stranger": 403}),
     "DELETE /api/v1/kinds/{name}": Call("root", {"name": "unused"}, **_FORBIDDEN),
     "POST /api/v1/things/{kind}": Call("contributor", {"kind": "patient"}, body=_IN, **MADE),
-    "GET /api/v1/links": Call(query={"ref": "datasets/d-1"}, stranger=200),
+    "GET /api/v1/links": Call(query={"ref": "datasets/d-1"}),
     "POST /api/v1/links": Call("contributor", body={"from": "datasets/d-2", "to": "models/m-1"}, **MADE),
     "DELETE /api/v1/links": Call(
         "contributor", query={"from": "datasets/d-1", "to": "models/m-1"}, shows=False

@@ -68,9 +68,7 @@ def test_find_the_best_run_and_see_why(visitor: Visitor) -> None:
     expect(page.get_by_role("region", name="Metrics")).to_contain_text("rmse")
     page.get_by_role("link", name="base+s5", exact=True).click()
     expect(page.get_by_role("region", name="Columns")).to_contain_text("s5")
-    page.go_back()
-    page.go_back()
-    visitor.settled()
+    visitor.back(2)
     assert "order=metrics.rmse" in page.url
     expect(page.locator("tbody tr").first).to_contain_text("base+s5")
 
@@ -150,8 +148,7 @@ def test_rows_are_chosen_with_keys(visitor: Visitor) -> None:
     page.wait_for_url(re.compile("/compare"))
     visitor.settled()
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 runs")
-    page.go_back()
-    visitor.settled()
+    visitor.back()
     expect(page.locator("tbody input:checked")).to_have_count(2)
 
 

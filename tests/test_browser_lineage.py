@@ -57,7 +57,7 @@ def test_from_a_live_deployment_to_the_data_it_came_from(visitor: Visitor) -> No
     after = places(page)
     assert {each: after[each] for each in before} == before
     assert "up=models" in page.url
-    page.go_back()
+    visitor.back()
     page.go_forward()
     visitor.settled()
     expect(page.locator(".canvas .group")).to_have_count(1)

@@ -58,7 +58,5 @@ def test_an_example_a_query_of_ones_own_and_back(visitor: Visitor) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename == "query.csv"
-    for _ in range(3):
-        page.go_back()
-    visitor.settled()
+    visitor.back(3)
     expect(found).to_contain_text("featuresets")

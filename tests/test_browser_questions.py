@@ -50,8 +50,7 @@ def test_ask_whether_an_attribute_helped(visitor: Visitor) -> None:
     page.get_by_role("region", name="Table of matched pairs").get_by_role("link").first.click()
     visitor.settled()
     expect(page.get_by_role("heading", level=1)).to_contain_text("diabetes-")
-    page.go_back()
-    visitor.settled()
+    visitor.back()
     expect(page.get_by_role("region", name="Answer", exact=True)).to_contain_text("Consistent gain")
 
 
@@ -156,8 +155,7 @@ def test_who_was_live_in_october(visitor: Visitor) -> None:
     page.get_by_role("link", name="Nov 2026").click()
     visitor.settled()
     expect(page.locator("#answer")).to_contain_text("In November 2026, prod was served by")
-    page.go_back()
-    visitor.settled()
+    visitor.back()
     expect(page.locator("#answer")).to_contain_text("In October 2026")
     said = page.get_by_role("region", name="Who was live?", exact=True)
     said.get_by_role("link", name="diabetes-forest-base+s5-1").click()

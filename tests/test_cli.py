@@ -647,7 +647,8 @@ NEW = {("serve", "hosts"), ("init", "project"), ("init", "admin"), ("user", "add
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
 def test_whatever_names_something_is_completed(path: tuple[str, ...]) -> None:
     """All but what is new, or a text, a number or a moment."""
-    free = {"N", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "FILTER", "[FILTER]", "[FILE]", "SQL"}
+    free = {"N", "MB", "SECONDS", "ADDRESS", "TEXT", "VALUE", "WHEN", "TIME", "AGE", "SQL"}
+    free |= {"FILTER", "[FILTER]", "[FILE]"}
     for parameter in VERBS[path].params:
         words = parameter.metavar
         new = (*path, parameter.name) in NEW

@@ -43,7 +43,7 @@ def test_it_serves_the_page_until_it_is_stopped(kept: str) -> None:
         said = json.loads("".join(process.stdout.readline() for _ in range(4)))
         assert said["store"] == kept
         answer = httpx.get(f"{said['url']}/entity/run/first", headers={"Accept": "text/html"}, timeout=20)
-        assert "<h1>first</h1>" in answer.text
+        assert "<h1><bdi>first</bdi></h1>" in answer.text
         with arangopipe.connect(said["url"]) as pipe:
             assert pipe.lookup_run("first").metrics == {"rmse": 1.0}
         process.send_signal(signal.SIGINT)

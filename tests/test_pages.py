@@ -160,16 +160,17 @@ def test_things_of_every_kind_have_a_page(client: httpx.Client, pipe: ArangoPipe
 
 
 @pytest.mark.parametrize("place", ["entity", "lineage"])
-def test_a_key_may_end_like_the_address_of_json(client: httpx.Client, pipe: ArangoPipe, place: str) -> None:
+def test_a_key_may_end_like_the_address_of_json(place: str) -> None:
     key = f"{place}.json"
+    pipe = arangopipe.connect("memory://", capture=False)
     pipe.log_run(key=key, name="odd", metrics={"rmse": 1.0})
-    page = client.get(f"/{place}/run/{key}")
-    assert page.headers["content-type"].startswith("text/html")
-    assert key in page.text
-    assert client.get(f"/{place}/run/{key}.json").headers["content-type"] == "application/json"
-    missing = client.get(f"/{place}/run/none.json")
-    assert (missing.status_code, "none.json" in missing.json()["detail"]) == (404, False)
-    pipe.admin.delete(f"run/{key}")
+    with visiting(pipe.store) as client:
+        page = client.get(f"/{place}/run/{key}")
+        assert page.headers["content-type"].startswith("text/html")
+        assert key in page.text
+        assert client.get(f"/{place}/run/{key}.json").headers["content-type"] == "application/json"
+        missing = client.get(f"/{place}/run/none.json")
+        assert (missing.status_code, "none.json" in missing.json()["detail"]) == (404, False)
 
 
 def test_navigation_leads_to_pages_that_are_there(client: httpx.Client) -> None:
