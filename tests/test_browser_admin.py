@@ -94,7 +94,7 @@ def test_login_logout_and_roles(chromium: Browser, address: str) -> None:
     expect(page.get_by_role("navigation", name="Parts of Admin").get_by_role("link")).to_have_count(1)
     page.goto(f"{address}/admin/users")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not yours to see")
-    page.go_back()
+    visitor.back()
     page.locator("[data-menu] summary").click()
     expect(page.get_by_text("maintainer in 1 project")).to_be_visible()
     page.keyboard.press("Escape")
@@ -102,7 +102,7 @@ def test_login_logout_and_roles(chromium: Browser, address: str) -> None:
     page.locator("[data-menu] summary").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status")).to_have_text("You are logged out.")
-    page.go_back()
+    visitor.back()
     page.reload()
     assert "/login?next=" in page.url
     log_in(page, "vic")

@@ -58,8 +58,7 @@ def test_from_a_live_deployment_to_the_data_it_came_from(visitor: Visitor) -> No
     assert {each: after[each] for each in before} == before
     assert "up=models" in page.url
     visitor.back()
-    page.go_forward()
-    visitor.settled()
+    visitor.forward()
     expect(page.locator(".canvas .group")).to_have_count(1)
     box(page, "patients@2").locator(".name").click()
     visitor.settled()
