@@ -249,7 +249,7 @@ def test_a_backup_that_cannot_be_written_no_upgrade(path: Path, monkeypatch: pyt
     connect = sqlite3.connect
 
     def refuse(target: Any, *args: Any, **options: Any) -> sqlite3.Connection:
-        if str(target).endswith(".backup"):
+        if ".backup" in str(target):
             raise sqlite3.OperationalError("unable to open database file")
         return connect(target, *args, **options)
 
@@ -301,3 +301,4 @@ def test_two_processes_upgrade_at_once(path: Path, pool: ProcessPoolExecutor, tm
         # Whichever came second must not keep an upgraded database as the backup of the old one.
         assert backups(copy)
         assert {version_of(backup) for backup in backups(copy)} == {SCHEMA}
+        assert not list(copy.parent.glob("*.backup-*"))

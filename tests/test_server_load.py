@@ -6,7 +6,6 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,18 +18,12 @@ from arangopipe.model.graph import Batch, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
 from served import program
+from until import until
 
 SECONDS = 120.0
 KILLS, KILLED_EVERY = 3, 40
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server load")]
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, "it has not come true"
-        time.sleep(0.02)
 
 
 def batch_of(client: int, number: int) -> Batch:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from arangopipe.model import documents
 from arangopipe.model.graph import Batch, Change, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.store.sql import SQLiteStore
+from until import until
 
 THREADS = 12
 
@@ -59,14 +59,6 @@ def locked(store: Counting) -> Iterator[None]:
 
 def queued(store: Counting, count: int) -> Callable[[], bool]:
     return lambda: len(store._together._waiting) == count
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(2_000):
-        if true():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it has not come true")
 
 
 def written(store: Counting, batches: list[Batch], **options: Any) -> list[Future[Change]]:

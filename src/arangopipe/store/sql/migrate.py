@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from arangopipe.errors import SchemaMismatch, StoreError, StoreUnavailable
+from arangopipe.model.ids import uuid7
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.sqlite import SQLite
 
@@ -43,8 +44,8 @@ def ensure_schema(database: SQLite) -> None:
     database.use_journal()
     if found is None:
         _create(database)
-    elif found != SCHEMA:
-        _upgrade(database, _backup(database, found))
+    elif found != SCHEMA and (backup := _backup(database, found)) is not None:
+        _upgrade(database, backup)
 
 
 def _schema(database: SQLite) -> str | None:
@@ -84,8 +85,8 @@ def _create(database: SQLite) -> None:
     database.write(create)
 
 
-def _backup(database: SQLite, schema: str) -> Path:
-    """Copy an older database beside itself before it is upgraded."""
+def _backup(database: SQLite, schema: str) -> Path | None:
+    """Copy an older database beside itself before it is upgraded; None where another just has upgraded it."""
     path = Path(database.path)
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise StoreUnavailable(
@@ -96,10 +97,18 @@ def _backup(database: SQLite, schema: str) -> Path:
     backup = path.with_name(f"{path.name}.schema-{schema}.{stamp}.backup")
     if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
         raise StoreError(f"{path}: not enough room beside it for the backup that comes before an upgrade")
+    # Two that upgrade within a second have one name for it: neither may write over what the other has.
+    copy = backup.with_name(f"{backup.name}-{uuid7()}")
     try:
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
+            (copied,) = target.execute("SELECT version_num FROM alembic_version").fetchone()
+        if copied != schema:
+            copy.unlink()
+            return None
+        copy.replace(backup)
     except (sqlite3.Error, OSError) as error:
+        copy.unlink(missing_ok=True)
         raise StoreError(
             f"{path} has schema {schema} and was not upgraded, for its backup {backup} failed: {error}"
         ) from error
