@@ -37,7 +37,7 @@ class Scope:
             return name in self.projects
         if kind in PERSONAL:
             return False
-        return not project or project in self.projects or kind == "kinds" or kind in OWNED_BY_RUN
+        return self.owns(project) or kind == "kinds" or kind in OWNED_BY_RUN
 
 
 def redacted(node_id: str) -> Node:

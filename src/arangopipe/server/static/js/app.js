@@ -129,8 +129,10 @@ enhance('input[type="datetime-local"]', (input) => {
 });
 
 // What was left empty does not stand in the address.
-enhance("form[data-lean]", (form) => form.addEventListener("formdata", (event) => {
-  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+enhance("form[data-lean]", (form) => form.addEventListener("formdata", ({ formData }) => {
+  const said = [...formData].filter(([, value]) => value !== "");
+  for (const name of new Set(formData.keys())) formData.delete(name);
+  for (const [name, value] of said) formData.append(name, value);
 }));
 
 shortcut("/", () => document.getElementById("find")?.focus());

@@ -1,5 +1,4 @@
 // Deployments: how they serve against development. Who was live when is drawn by `timeline.js`.
-import "./brief.js";
 import { element, enhance, failed } from "./dom.js";
 import { day, marks } from "./times.js";
 import "./timeline.js";

@@ -1,4 +1,3 @@
-// Questions: forms with short addresses, plots of answers, and tables that sort.
-import "./brief.js";
+// Questions: plots of answers, and tables that sort.
 import "./plots.js";
 import "./sorting.js";
