@@ -50,6 +50,21 @@ def test_everyone_can_use_every_page(visitor: Visitor, path: str) -> None:
     visitor.axe()
 
 
+def test_who_asked_for_no_motion_sees_none(visitor: Visitor) -> None:
+    page = visitor.open("/entity/run/net-0?with=net-1")
+    page.emulate_media(color_scheme="dark")
+    moving = page.evaluate(
+        "() => { getComputedStyle(document.body).color; return document.getAnimations().length; }"
+    )
+    assert moving == 0
+    page.evaluate(
+        "() => document.querySelector('main').insertAdjacentHTML('beforeend', '<p class=loading>Loading</p>')"
+    )
+    assert page.evaluate("() => document.getAnimations().length") == 0
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate("() => document.getAnimations().length") == 1
+
+
 def test_find_the_best_run_and_see_why(visitor: Visitor) -> None:
     page = visitor.open("/")
     page.get_by_role("link", name="Search", exact=True).click()
