@@ -45,6 +45,10 @@ make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
 """Makes a node of all its fields, in half the time of ``Node(…)``."""
 
 
+class Outdated(Exception):
+    """What a reader took for granted is not so any more: ask again without."""
+
+
 def states(
     table: str, columns: str, where: str, at: int | None, of_each: Callable[[str, str], str] | None = None
 ) -> str:
@@ -82,6 +86,8 @@ class Reader:
         self._last_term: int | None = -1
         self._state: State | None = None
         self._assumes = False
+        self.brought: dict[str, tuple[str, str]] | None = None
+        """What runs own, by their keys, which came with them; None where nothing is asked for later."""
 
     def term(self, text: str) -> int | None:
         """Return the integer of a text, None where the database does not have it."""
@@ -113,24 +119,45 @@ class Reader:
         self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,)
 
-    def assume(self, last_term: int | None, state: State) -> None:
-        """Take for granted what another reader found, for one statement (see `with_state`)."""
-        self._last_term, self._state = last_term, state
-        self._assumes = True
+    def assume(self, last_term: int | None, state: State) -> bool:
+        """Take for granted what another reader found, until it is asked; returns False where it was."""
+        if self._state is None:
+            self._last_term, self._state = last_term, state
+            self._assumes = True
+        return self._assumes
 
-    def with_state(self, sql: str, columns: str, params: Sequence[Any]) -> list[Any]:
-        """Return the rows of a statement; none where what was taken for granted is not so.
+    def settle(self) -> None:
+        """Find out now whether what was taken for granted is so; raises `Outdated` where it is not."""
+        if self._assumes:
+            assumed = self._last_term, (self._state or ())[1:]
+            self._forget()
+            if assumed != (self.last_term(), self.state()[1:]):
+                raise Outdated
 
-        `columns` are those of the row that tells, which is known by 0 in the second place.
+    def _forget(self) -> None:
+        self._last_term, self._state, self._assumes = -1, None, False
+
+    def with_state(self, sql: str, width: int, params: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement, so many columns wide, of which the second is never 0.
+
+        It tells by the way whether what was taken for granted is so; raises `Outdated` where it is not.
         """
-        if not self._assumes:
+        if not self._assumes or self._state is None:
             return self.cursor.execute(sql, params).fetchall()
         state = STATE.format(self.terms.known("kinds") or 0)
-        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS state(last, nodes, number, revision)"
-        rows = self.cursor.execute(sql, params).fetchall()
-        ((last, *_, revision, _, _, number),) = [row for row in rows if row[1] == 0]
-        known = self._state is not None and (last, number, revision) == (self._last_term, *self._state[1:])
-        return [row for row in rows if row[1] != 0] if known else []
+        sql = (
+            f"{sql} UNION ALL SELECT nodes, 0{', NULL' * (width - 2)} FROM ({state}) "
+            "AS state(last, nodes, number, revision) WHERE (last, number, revision) = (?, ?, ?)"
+        )
+        assumed = self._state[1:]
+        rows = self.cursor.execute(sql, [*params, self._last_term, *assumed]).fetchall()
+        self._assumes = False
+        told = next((place for place, row in enumerate(rows) if row[1] == 0), None)
+        if told is None:
+            self._forget()
+            raise Outdated
+        self._state = (rows.pop(told)[0], *assumed)
+        return rows
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""
@@ -186,12 +213,14 @@ class Reader:
 
     def owned(self, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return, by key of a run, the current texts of what it owns, one look-up each."""
-        terms = [self.term(kind) for kind in OWNED_BY_RUN]
-        texts = ", ".join([OWNED] * len(terms))
-        sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
-        shown = keys if self.shown is None else self._shown_keys(keys)
-        rows = self.cursor.execute(sql, (*terms, self.dialect.some(shown)))
-        found = {key: (params, metrics) for key, params, metrics in rows}
+        found = self.brought or {}
+        if not found.keys() >= set(keys):
+            terms = [self.term(kind) for kind in OWNED_BY_RUN]
+            texts = ", ".join([OWNED] * len(terms))
+            sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
+            shown = keys if self.shown is None else self._shown_keys(keys)
+            rows = self.cursor.execute(sql, (*terms, self.dialect.some(shown)))
+            found = {key: (params, metrics) for key, params, metrics in rows}
         return {key: found.get(key, (documents.EMPTY, documents.EMPTY)) for key in keys}
 
     def _shown_keys(self, keys: Sequence[str]) -> list[str]:
