@@ -68,7 +68,10 @@ COLUMNS = {
 
 
 class Choice(NamedTuple):
-    """SQL that takes one of two statements, `common` and `rare`, by how rare it is that conditions hold."""
+    """SQL that takes one of two statements, `common` and `rare`, by how rare it is that conditions hold.
+
+    Where it took the second there is one more row, known by -1 in the second place.
+    """
 
     statement: str
     """Made of both and of the ids `found` for each condition; the fewest are taken if they are few."""

@@ -38,7 +38,8 @@ class PostgresDialect(Dialect):
     choice = Choice(
         "WITH rare AS MATERIALIZED (SELECT nodes FROM (VALUES {found} OFFSET 0) AS found(nodes) "
         "WHERE cardinality(nodes) <= ? ORDER BY cardinality(nodes) LIMIT 1) "
-        "SELECT * FROM ({common}) AS common WHERE NOT EXISTS (SELECT FROM rare) UNION ALL ({rare})",
+        "SELECT * FROM ({common}) AS common WHERE NOT EXISTS (SELECT FROM rare) UNION ALL ({rare}) "
+        "UNION ALL SELECT 0, -1{nulls} FROM rare",
         found="(ARRAY(SELECT node FROM ({}) AS member LIMIT ?))",
         taken="n.id = ANY((SELECT nodes FROM rare)::bigint[])",
     )

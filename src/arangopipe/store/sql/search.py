@@ -162,7 +162,8 @@ class Search(Selection):
         if plan.choices is None:
             found = self._first(limit, plan.undecided, *select(self._start(plan)))
         else:
-            found = self._passing(self._choose(plan, self._width, limit, select(), select), ())
+            rows, _ = self._choose(plan, self._width, limit, select(), select)
+            found = self._passing(rows, ())
         return (([], node, row[0]) for row, node in found)
 
     def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
@@ -231,8 +232,8 @@ class Search(Selection):
             return rows if plan.undecided else self._bringing(rows), True
         if plan.choices is None or (ordered := next(valued, None)) is None:
             return (), False
-        found = self._choose(plan, self._width + self._values, limit, ordered, rare)
-        return self._bringing(found), bool(found) and set(found[0][-self._values :]) == {None}
+        found, few = self._choose(plan, self._width + self._values, limit, ordered, rare)
+        return self._bringing(found), few
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""

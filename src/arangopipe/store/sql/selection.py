@@ -209,17 +209,20 @@ class Selection:
 
     def _choose(
         self, plan: Plan, width: int, limit: int, common: Query, rare: Callable[[Query], Query]
-    ) -> list[Any]:
-        """Return the first rows of a statement or of one that has a better start."""
+    ) -> tuple[list[Any], bool]:
+        """Return the first rows, so many columns wide, and whether they are what is rare, all of it."""
         choice, (sql, params) = self._dialect.choice, common
         sql = f"{sql} LIMIT {limit}"
         if choice is None or not plan.choices:
-            return self.reader.with_state(f"({sql})", width, params)
+            return self.reader.with_state(f"({sql})", width, params), False
         found = ", ".join(choice.found.format(part.members) for part in plan.choices)
         counted = [value for part in plan.choices for value in (*part.member_params, plan.rare + 1)]
         few, few_params = rare((choice.taken, []))
-        sql = choice.statement.format(found=found, common=sql, rare=few)
-        return self.reader.with_state(sql, width, [*counted, plan.rare, *params, *few_params])
+        nulls = ", NULL" * (width - 2)
+        sql = choice.statement.format(found=found, common=sql, rare=few, nulls=nulls)
+        rows = self.reader.with_state(sql, width, [*counted, plan.rare, *params, *few_params])
+        whole = [row for row in rows if row[1] != -1]
+        return whole, len(whole) < len(rows)
 
     def _count(self, part: Condition, bound: int) -> int | None:
         """Return how many nodes meet a condition, counted to just beyond a bound; None: unknown."""

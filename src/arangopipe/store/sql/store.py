@@ -283,8 +283,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> Graph:
         check_bound("limit", limit, 1)
         check_bound("depth", 0 if depth is None else depth, 0)
-        walks = self._database.dialect.walk is not None
-        if walks and self._known is not None and as_of is None and self._now.reader is None:
+        if as_of is None and self._known is not None and self._database.dialect.walk is not None:
             with suppress(Outdated), self._read(None, one=True) as reader:
                 if (known := self._assumed(reader)) is not None:
                     graph = Walk(reader, known, direction).at_once(start, depth, limit)
