@@ -38,6 +38,13 @@ STATE = (
 )
 State = tuple[int, int, int]
 
+SAME = (
+    "SELECT (SELECT coalesce(max(id), 0) FROM node), 0{nulls} "
+    "FROM (SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}) AS kinds(number, last) "
+    "WHERE NOT EXISTS (SELECT 1 FROM term WHERE id > ?) AND (number, last) = (?, ?)"
+)
+"""A row with the last node, known by 0 in the second place, if all else is as it was."""
+
 NodeRow = tuple[int, int, str, str, str, str, int, str]
 
 
@@ -144,13 +151,10 @@ class Reader:
         """
         if not self._assumes or self._state is None:
             return self.cursor.execute(sql, params).fetchall()
-        state = STATE.format(self.terms.known("kinds") or 0)
-        sql = (
-            f"{sql} UNION ALL SELECT nodes, 0{', NULL' * (width - 2)} FROM ({state}) "
-            "AS state(last, nodes, number, revision) WHERE (last, number, revision) = (?, ?, ?)"
-        )
+        same = SAME.format(self.terms.known("kinds") or 0, nulls=", NULL" * (width - 2))
         assumed = self._state[1:]
-        rows = self.cursor.execute(sql, [*params, self._last_term, *assumed]).fetchall()
+        params = [*params, self._last_term or 0, *assumed]
+        rows = self.cursor.execute(f"{sql} UNION ALL {same}", params).fetchall()
         self._assumes = False
         told = next((place for place, row in enumerate(rows) if row[1] == 0), None)
         if told is None:
