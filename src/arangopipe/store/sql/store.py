@@ -136,12 +136,12 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> T:
         """Do work in one transaction; `again`: it may be done once more where it is not known to be done."""
 
-        def unit(cursor: Cursor) -> tuple[T, dict[str, int]]:
+        def unit(cursor: Cursor) -> tuple[T, NewTerms]:
             terms = NewTerms(self._terms, cursor)
-            return work(cursor, terms), terms.found
+            return work(cursor, terms), terms
 
-        result, found = self._database.write(unit, patience, again)
-        self._terms.keep(found)
+        result, terms = self._database.write(unit, patience, again)
+        terms.keep()
         return result
 
     def vocabulary(self, reload: bool = False) -> Vocabulary:
