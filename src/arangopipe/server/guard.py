@@ -40,7 +40,7 @@ from arangopipe.model.graph import (
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.roles import Principal, may
 from arangopipe.server.permits import Permit
-from arangopipe.server.redacting import Ledger, plain
+from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import GRANT, Sight
 from arangopipe.store.base import (
     MAX_NODES,
@@ -229,8 +229,8 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         for state in life:
             seen = self._sight.by_words(state.node)
             if seen is not None and self._followed(state):
-                closed = state.closed_by and plain(state.closed_by)
-                shown.append(Revision(seen, plain(state.change), closed))
+                closed = state.closed_by and self._ledger.plain(state.closed_by)
+                shown.append(Revision(seen, self._ledger.plain(state.change), closed))
         return tuple(shown)
 
     def _followed(self, state: Revision) -> bool:
