@@ -210,6 +210,11 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
             return found
         return (*found, *self._sight.grants_of(ids, as_of))[:limit]
 
+    def degree(self, node: str, kind: str, outward: bool, most: int = MAX_PAGE, as_of: AsOf = None) -> int:
+        if kind == GRANT and not self._sight.principal.admin:
+            return super().degree(node, kind, outward, most, as_of)
+        return self._part.degree(node, kind, outward, most, as_of)
+
     def traverse(
         self,
         start: Sequence[str],

@@ -199,6 +199,12 @@ class Store(ABC):
     ) -> tuple[Edge, ...]:
         """Return the edges, walked or not, that touch any of these nodes, in either direction."""
 
+    def degree(self, node: str, kind: str, outward: bool, most: int = MAX_PAGE, as_of: AsOf = None) -> int:
+        """Return how many edges of a kind lead away from a node (else: to it), counted up to `most`."""
+        check_bound("most", most, 1)
+        found = self.edges([node], [kind], MAX_NODES, as_of)
+        return min(sum(node == (edge.source if outward else edge.target) for edge in found), most)
+
     @abstractmethod
     def traverse(
         self,

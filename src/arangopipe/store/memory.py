@@ -391,6 +391,14 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
             wanted = [edge for edge in found if not kinds or edge.kind in kinds]
             return tuple(wanted[:limit])
 
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._at(as_of) as at:
+            edges = [edge for edge in self._history.edges(node, at) if edge.kind == kind]
+            return min(sum(node == (edge.source if outward else edge.target) for edge in edges), most)
+
     def traverse(
         self,
         start: Sequence[str],

@@ -81,6 +81,7 @@ def _state(store: Store, ids: list[str], at: int | None) -> Any:
         store.owned(["00", "01", "02"], at),
         [store.points(f"run/0{number}", None, at) for number in range(3)],
         set(store.edges(ids, (), 1_000, at)),
+        [store.degree(i, kind, away, 9, at) for i in ids for kind in _LINKS for away in (True, False)],
         [store.count(kind, parse(_WHERE[1] or ""), by, at) for kind in _KINDS for by in (None, *_PATHS)],
         [store.count(kind, None, by, at) for kind in _KINDS for by in (None, *_PATHS)],
         rows,

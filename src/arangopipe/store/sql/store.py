@@ -258,6 +258,14 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
             rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
 
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._read(as_of) as reader:
+            row, edge = reader.get(node), self._vocabulary_in(reader).edges.get(kind)
+            return 0 if row is None or edge is None else reader.degree(row[0], edge, outward, most)
+
     def traverse(
         self,
         start: Sequence[str],
