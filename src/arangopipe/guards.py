@@ -11,7 +11,7 @@ from arangopipe.model.expressions import Compare, Path
 from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.results import counted
-from arangopipe.store.base import MAX_PAGE, Store
+from arangopipe.store.base import Store, pages_of
 
 
 def rests_on(store: Store) -> tuple[str, ...]:
@@ -71,10 +71,7 @@ def of_kind(store: Store, node: Node) -> Iterator[str]:
 
 
 def _has_edge(store: Store, kind: str, edge_kind: str) -> bool:
-    cursor = None
-    while True:
-        page = store.search(kind, limit=MAX_PAGE, cursor=cursor)
-        if page.items and store.edges([node.id for node in page.items], [edge_kind], 1):
-            return True
-        if (cursor := page.cursor) is None:
-            return False
+    return any(
+        page.items and store.edges([node.id for node in page.items], [edge_kind], 1)
+        for page in pages_of(store, kind)
+    )

@@ -26,7 +26,7 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, near
 from arangopipe.references import listed
 from arangopipe.results import counted
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able
+from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able, nodes_of
 
 __all__ = ["Plan", "Rule", "Verdict", "apply", "plan", "read_rules"]
 
@@ -207,7 +207,7 @@ def _judged(session: Session, rule: Rule, now: datetime) -> Iterator[Verdict]:
     last_old = _last_before(store, now - age) if age is not None else None
     groups = _values(store, kind, rule.each, where) if rule.each else {}
     seen: dict[Any, int] = {}
-    nodes = sorted(_selected(store, kind, where), key=lambda node: (-node.revision, node.id))
+    nodes = sorted(nodes_of(store, kind, where), key=lambda node: (-node.revision, node.id))
     for page in (nodes[start : start + MAX_PAGE] for start in range(0, len(nodes), MAX_PAGE)):
         written = _last_written(store, kind, page)
         for node in page:
@@ -228,15 +228,6 @@ def _where(rule: Rule) -> Expression | None:
 def _last_before(store: Store, moment: datetime) -> int:
     last = store.head(moment)
     return 0 if last is None else last.number
-
-
-def _selected(store: Store, kind: str, where: Expression | None) -> Iterator[Node]:
-    cursor = None
-    while True:
-        page = store.search(kind, where, limit=MAX_PAGE, cursor=cursor)
-        yield from page.items
-        if (cursor := page.cursor) is None:
-            return
 
 
 def _values(store: Store, kind: str, path: str, where: Expression | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from arangopipe.model.vocabulary import near
 from arangopipe.references import Ref, listed, several
 from arangopipe.roles import Principal, Role, check_role, scoped
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store, check_switch
+from arangopipe.store.base import Maintenance, Store, check_switch, nodes_of
 
 TOKEN_DAYS = 90
 SESSION_HOURS = 12
@@ -476,12 +476,7 @@ def _end(expires: Expires) -> datetime | None:
 
 
 def _every(store: Store, kind: str, where: Expression | None = None) -> Iterator[Node]:
-    cursor = None
-    while True:
-        page = store.search(kind, where, limit=MAX_PAGE, cursor=cursor)
-        yield from filter(_is_ours, page.items)
-        if (cursor := page.cursor) is None:
-            return
+    return filter(_is_ours, nodes_of(store, kind, where))
 
 
 def _is_ours(node: Node) -> bool:

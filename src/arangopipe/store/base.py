@@ -58,7 +58,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -66,7 +66,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from arangopipe.errors import InvalidInput, PermissionDenied, Unsupported
 from arangopipe.model import documents
-from arangopipe.model.expressions import Expression, OrderKey
+from arangopipe.model.expressions import Expression, OrderKey, Path
 from arangopipe.model.graph import (
     Batch,
     Change,
@@ -89,6 +89,9 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 AsOf = int | datetime | None
+
+AS_CREATED = OrderKey(Path(("_",)))
+"""Orders nodes as they were created: no document has this attribute, and so ties follow."""
 
 MAX_PAGE = 10_000
 MAX_NODES = 1_000_000
@@ -229,19 +232,14 @@ class Store(ABC):
     def vocabulary(self, reload: bool = False) -> Vocabulary:
         """Return the kinds this store knows; `reload` looks for own kinds that others have added."""
         if reload or self._vocabulary is None:
-            own = [node for page in self._own_kinds() for node in page]
+            own = self._own_kinds()
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
         return self._vocabulary
 
     _vocabulary: Vocabulary | None = None
 
-    def _own_kinds(self) -> Iterator[tuple[Node, ...]]:
-        cursor = None
-        while True:
-            page = self.search("kinds", limit=MAX_PAGE, cursor=cursor)
-            yield page.items
-            if (cursor := page.cursor) is None:
-                return
+    def _own_kinds(self) -> Iterable[Node]:
+        return nodes_of(self, "kinds")
 
     def __enter__(self) -> Self:
         return self
@@ -470,6 +468,29 @@ def check_export(store: Store, project: str | None) -> None:
         rest = f"; name a project that you may export: {own}" if own else ""
         raise PermissionDenied(f"to export the whole store takes an administrator of it{rest}")
     raise PermissionDenied(f"to export project {project!r} takes a maintainer of it, or more")
+
+
+def pages_of(
+    store: Store,
+    kind: str,
+    where: Expression | None = None,
+    order: Sequence[OrderKey] = (),
+    limit: int = MAX_PAGE,
+    as_of: AsOf = None,
+) -> Iterator[Page]:
+    """Yield the pages of a search, one after the other."""
+    cursor = None
+    while True:
+        page = store.search(kind, where, order, limit, cursor, as_of)
+        yield page
+        if (cursor := page.cursor) is None:
+            return
+
+
+def nodes_of(store: Store, kind: str, where: Expression | None = None, as_of: AsOf = None) -> Iterator[Node]:
+    """Yield all nodes of a kind that match, page by page."""
+    for page in pages_of(store, kind, where, as_of=as_of):
+        yield from page.items
 
 
 def check_page(limit: int) -> None:

@@ -111,8 +111,8 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         with self._at(None):
             return super().vocabulary(reload)
 
-    def _own_kinds(self) -> Iterator[tuple[Node, ...]]:
-        yield tuple(row.value for row in self._history.of_kind("kinds", len(self._changes)))
+    def _own_kinds(self) -> Iterable[Node]:
+        return [row.value for row in self._history.of_kind("kinds", len(self._changes))]
 
     # Writing
 
@@ -187,7 +187,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         """Check that the own kinds still make a vocabulary, else no one could use the store any more."""
         if not _has_kinds([*nodes, *(row.value for row in ended)]):
             return
-        own = {node.id: node for page in self._own_kinds() for node in page}
+        own = {node.id: node for node in self._own_kinds()}
         for row in ended:
             if isinstance(row.value, Node):
                 own.pop(row.value.id, None)
