@@ -24,12 +24,6 @@ def rests_on(store: Store) -> tuple[str, ...]:
     return ("deployment", *(kind.name for kind in edges if not of_runs & {kind.source, kind.target}))
 
 
-def head(store: Store) -> int:
-    """Return the number of the last change, 0 where there is none."""
-    last = store.head()
-    return 0 if last is None else last.number
-
-
 def depending(store: Store, ids: Iterable[str]) -> list[Deployment]:
     """Return the live and the scheduled deployments among some things and all that depends on them."""
     found = placed.among(store.traverse(list(ids), "downstream"))

@@ -26,7 +26,7 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, near
 from arangopipe.references import listed
 from arangopipe.results import counted
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able, nodes_of
+from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able, last_number, nodes_of
 
 __all__ = ["Plan", "Rule", "Verdict", "apply", "plan", "read_rules"]
 
@@ -169,7 +169,7 @@ def plan(session: Session, rules: Iterable[Rule], *, moment: datetime | None = N
     """Return what rules would do now; nothing is changed. Age is counted back from `moment`."""
     store = session.store
     given, now = tuple(rules), moment or times.now()
-    head = guards.head(store)
+    head = last_number(store)
     needed = _in_service(store)
     goes: dict[str, Verdict] = {}
     stays: dict[str, Verdict] = {}
@@ -204,7 +204,7 @@ def _judged(session: Session, rule: Rule, now: datetime) -> Iterator[Verdict]:
         raise InvalidInput(f"no rule can let things of kind {rule.kind!r} go: they belong to others")
     where = _where(rule)
     age = age_of(rule.older_than)
-    last_old = _last_before(store, now - age) if age is not None else None
+    last_old = last_number(store, now - age) if age is not None else None
     groups = _values(store, kind, rule.each, where) if rule.each else {}
     seen: dict[Any, int] = {}
     nodes = sorted(nodes_of(store, kind, where), key=lambda node: (-node.revision, node.id))
@@ -223,11 +223,6 @@ def _where(rule: Rule) -> Expression | None:
         parts.append(Compare(Path(("project",)), "=", rule.project))
     found = [part for part in parts if part is not None]
     return And(tuple(found)) if len(found) > 1 else next(iter(found), None)
-
-
-def _last_before(store: Store, moment: datetime) -> int:
-    last = store.head(moment)
-    return 0 if last is None else last.number
 
 
 def _values(store: Store, kind: str, path: str, where: Expression | None) -> dict[str, Any]:
@@ -317,7 +312,7 @@ def apply(
 
 def _check_holds(session: Session, plan_: Plan) -> None:
     """Raise `Conflict` unless the rules still let everything go that the plan says, and as it was then."""
-    if guards.head(session.store) == plan_.head:
+    if last_number(session.store) == plan_.head:
         return
     now = {verdict.node for verdict in plan(session, plan_.rules, moment=plan_.moment).goes}
     gone = [verdict.node.id for verdict in plan_.goes if verdict.node not in now]
@@ -332,7 +327,7 @@ def _remove(session: Session, nodes: Sequence[Node], reason: str, erase: bool) -
     unchanged = (*guards.rests_on(store), *ids)
 
     def checked() -> int:
-        since = guards.head(store)
+        since = last_number(store)
         stale = [node.id for node, known in zip(nodes, store.get(ids), strict=True) if node != known]
         if stale:
             raise Conflict(f"{listed(stale)} changed meanwhile: make the plan again")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, get_args
 
-from arangopipe import credentials, guards
+from arangopipe import credentials
 from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.expressions import Compare, Expression, Path
@@ -23,7 +23,7 @@ from arangopipe.model.vocabulary import near
 from arangopipe.references import Ref, listed, several
 from arangopipe.roles import Principal, Role, check_role, scoped
 from arangopipe.session import Session
-from arangopipe.store.base import Maintenance, Store, check_switch, nodes_of
+from arangopipe.store.base import Maintenance, Store, check_switch, last_number, nodes_of
 
 TOKEN_DAYS = 90
 SESSION_HOURS = 12
@@ -132,7 +132,7 @@ class Users(Session):
         granted = {project: check_role(role) for project, role in (roles or {}).items()}
 
         def register() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             (old,) = self.store.get([node.id])
             if old is not None:
                 what = "a user" if _is_ours(old) else "a thing of this store's own kind 'users'"
@@ -166,7 +166,7 @@ class Users(Session):
         old: list[str] = []
 
         def change() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             node = self._user_node(user)
             places = _password_ids(node.id)
             old[:] = [kept.id for kept in self.store.get(places) if kept is not None]
@@ -185,7 +185,7 @@ class Users(Session):
         """Erase what was closed, unless it is there again."""
 
         def closed() -> tuple[list[str], int]:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             return [id for id, node in zip(ids, self.store.get(ids), strict=True) if node is None], since
 
         def erase(found: tuple[list[str], int]) -> None:
@@ -216,7 +216,7 @@ class Users(Session):
 
     def _set_user(self, action: str, user: str, reason: str, **flags: bool) -> User:
         def change() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             node = self._user_node(user)
             changed = node._replace(text=documents.dump({**node.document, **flags}))
             if flags.get("disabled") or flags.get("admin") is False:

@@ -18,7 +18,7 @@ from arangopipe.model.graph import Batch, Edge, EdgeRef, Node
 from arangopipe.roles import Principal, Role
 from arangopipe.server.guard import guarded
 from arangopipe.session import Session
-from arangopipe.store.base import Announcing, Store
+from arangopipe.store.base import Announcing, Store, last_number
 
 __all__ = ["AskedStore", "Asker", "Gate", "Principal", "Role"]
 
@@ -87,8 +87,7 @@ class Gate:
         """Return the era, having asked the store for changes of others if that was some time ago."""
         began = monotonic()
         if began >= self._until:
-            last = self.store.head()
-            head = 0 if last is None else last.number
+            head = last_number(self.store)
             with self._lock:
                 if head != self._head:
                     self._era += 1

@@ -470,6 +470,12 @@ def check_export(store: Store, project: str | None) -> None:
     raise PermissionDenied(f"to export project {project!r} takes a maintainer of it, or more")
 
 
+def last_number(store: Store, as_of: AsOf = None) -> int:
+    """Return the number of the last change (not later than `as_of`), 0 where nothing is recorded."""
+    last = store.head(as_of)
+    return 0 if last is None else last.number
+
+
 def pages_of(
     store: Store,
     kind: str,
