@@ -19,7 +19,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
-from arangopipe.store.base import Maintenance, able, check_switch, last_number
+from arangopipe.store.abilities import Maintenance, able
+from arangopipe.store.base import check_switch, last_number
 from arangopipe.users import Users
 
 if TYPE_CHECKING:

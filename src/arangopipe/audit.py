@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from arangopipe.errors import StoreError
 from arangopipe.model import chain, times
 from arangopipe.model.graph import Change, Entry
-from arangopipe.store.base import Maintenance, Store, check_whole, last_number
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store, check_whole, last_number
 
 __all__ = ["Problem", "Verification", "log", "verify"]
 

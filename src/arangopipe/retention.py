@@ -26,7 +26,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, near
 from arangopipe.references import listed
 from arangopipe.results import counted
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able, last_number, nodes_of
+from arangopipe.store.abilities import Maintenance, able
+from arangopipe.store.base import MAX_PAGE, Store, last_number, nodes_of
 
 __all__ = ["Plan", "Rule", "Verdict", "apply", "plan", "read_rules"]
 

@@ -23,7 +23,8 @@ from arangopipe.model.vocabulary import near
 from arangopipe.references import Ref, listed, several
 from arangopipe.roles import Principal, Role, check_role, scoped
 from arangopipe.session import Session
-from arangopipe.store.base import Maintenance, Store, check_switch, last_number, nodes_of
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store, check_switch, last_number, nodes_of
 
 TOKEN_DAYS = 90
 SESSION_HOURS = 12

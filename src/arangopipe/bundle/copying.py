@@ -13,7 +13,8 @@ from arangopipe.bundle.merging import Conflict as Disagreement
 from arangopipe.bundle.merging import Merger
 from arangopipe.errors import Conflict, InvalidInput, StoreError
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store, able, check_whole, last_number
+from arangopipe.store.abilities import Replica, able
+from arangopipe.store.base import Store, check_whole, last_number
 
 _SAMPLES = 100
 

@@ -18,7 +18,8 @@ from arangopipe.model.graph import Batch, Edge, EdgeRef, Node
 from arangopipe.roles import Principal, Role
 from arangopipe.server.guard import guarded
 from arangopipe.session import Session
-from arangopipe.store.base import Announcing, Store, last_number
+from arangopipe.store.abilities import Announcing
+from arangopipe.store.base import Store, last_number
 
 __all__ = ["AskedStore", "Asker", "Gate", "Principal", "Role"]
 

@@ -17,7 +17,8 @@ from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Put, kind_of
 from arangopipe.model.ids import uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.roles import Principal, may
-from arangopipe.store.base import AS_CREATED, AsOf, Scoped, Store, able, pages_of
+from arangopipe.store.abilities import Scoped, able
+from arangopipe.store.base import AS_CREATED, AsOf, Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import SERVED, Scope
 

@@ -35,18 +35,8 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import (
-    Adoption,
-    Announcing,
-    AsOf,
-    Maintenance,
-    Replica,
-    Scoped,
-    Store,
-    check_bound,
-    check_page,
-    check_whole,
-)
+from arangopipe.store.abilities import Adoption, Announcing, Maintenance, Replica, Scoped
+from arangopipe.store.base import AsOf, Store, check_bound, check_page, check_whole
 from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Shown, Value, merged, owned
 from arangopipe.store.records import Links, Record, Summary, needs, scalar, summarise, tally

@@ -12,7 +12,8 @@ from arangopipe.errors import ArangopipeError
 from arangopipe.model.graph import Batch, Edge, EdgeRef, Expect, Node, Put
 from arangopipe.model.ids import named_key, uuid7
 from arangopipe.model.vocabulary import EDGE_KINDS
-from arangopipe.store.base import AsOf, Maintenance, Store, pages_of
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import AsOf, Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.testing import strategies as some
 from arangopipe.testing.build import edge_kind, every, node_kind, recorded

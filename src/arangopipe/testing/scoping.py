@@ -10,7 +10,8 @@ import pytest
 from arangopipe.errors import PermissionDenied
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Node, Put
-from arangopipe.store.base import Scoped, Store, pages_of
+from arangopipe.store.abilities import Scoped
+from arangopipe.store.base import Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import Scope
 from arangopipe.testing.build import edge, named, owned, points, run, write
