@@ -29,7 +29,8 @@ from arangopipe.server.guard import GuardedStore, guarded
 from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import Sight
 from arangopipe.store import open_store
-from arangopipe.store.base import Adoption, AsOf, Backup, Inspection, Maintenance, NativeQuery, Replica, Store
+from arangopipe.store.abilities import Adoption, Backup, Inspection, Maintenance, NativeQuery, Replica
+from arangopipe.store.base import AsOf, Store
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import REDACTED
 from arangopipe.testing import StoreContract, build

@@ -42,13 +42,9 @@ from arangopipe.roles import Principal, may
 from arangopipe.server.permits import Permit
 from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import GRANT, Sight
-from arangopipe.store.base import (
-    MAX_NODES,
-    MAX_PAGE,
+from arangopipe.store.abilities import (
     QUERY_SECONDS,
-    RETRIES,
     Adoption,
-    AsOf,
     Backup,
     Condition,
     Inspection,
@@ -57,9 +53,8 @@ from arangopipe.store.base import (
     Replica,
     Rows,
     Size,
-    Store,
-    check_bound,
 )
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, RETRIES, AsOf, Store, check_bound
 from arangopipe.store.scope import PERSONAL
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ import pytest
 from arangopipe.errors import PermissionDenied
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Node, Put
-from arangopipe.store.base import Scoped, Store
+from arangopipe.store.abilities import Scoped
+from arangopipe.store.base import Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import Scope
 from arangopipe.testing.build import edge, named, owned, points, run, write
@@ -124,9 +125,4 @@ class Scoping:
 
 
 def _paged(store: Store, kind: str, where: Any, order: Any) -> list[tuple[Node, ...]]:
-    found, cursor = [], None
-    while True:
-        page = store.search(kind, where, order, 2, cursor)
-        found.append(page.items)
-        if (cursor := page.cursor) is None:
-            return found
+    return [page.items for page in pages_of(store, kind, where, order, 2)]
