@@ -25,10 +25,10 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import (
+from arangopipe.store.abilities import (
+    QUERY_SECONDS,
     Adoption,
     Announcing,
-    AsOf,
     Backup,
     Inspection,
     Maintenance,
@@ -36,12 +36,9 @@ from arangopipe.store.base import (
     Replica,
     Rows,
     Scoped,
-    Store,
-    check_bound,
-    check_page,
     check_query,
-    check_whole,
 )
+from arangopipe.store.base import AsOf, Store, check_bound, check_page, check_whole
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
 from arangopipe.store.scope import Scope
@@ -53,7 +50,7 @@ from arangopipe.store.sql.reading import NODE, Outdated, Reader, State
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.selection import Selection
 from arangopipe.store.sql.sqlite import SQLite
-from arangopipe.store.sql.terms import NewTerms, Terms
+from arangopipe.store.sql.terms import Names, NewTerms, Terms
 from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
@@ -85,7 +82,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         self._terms = Terms(database.dialect)
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
-        self._known: tuple[Vocabulary, int | None, State] | None = None
+        self._known: tuple[Vocabulary, int | None, State, Names] | None = None
         self._now = _Now()
         self._scope: Scope | None = None
 
@@ -136,12 +133,12 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> T:
         """Do work in one transaction; `again`: it may be done once more where it is not known to be done."""
 
-        def unit(cursor: Cursor) -> tuple[T, dict[str, int]]:
+        def unit(cursor: Cursor) -> tuple[T, NewTerms]:
             terms = NewTerms(self._terms, cursor)
-            return work(cursor, terms), terms.found
+            return work(cursor, terms), terms
 
-        result, found = self._database.write(unit, patience, again)
-        self._terms.keep(found)
+        result, terms = self._database.write(unit, patience, again)
+        terms.keep()
         return result
 
     def vocabulary(self, reload: bool = False) -> Vocabulary:
@@ -160,7 +157,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
             own = reader.nodes(reader.cursor.execute(sql, (reader.term("kinds"),)).fetchall())
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
-        self._known = self._vocabulary, reader.last_term(), reader.state()
+        self._known = self._vocabulary, *reader.known()
         return self._vocabulary
 
     @contextmanager
@@ -224,7 +221,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
             if (known := self._assumed(reader)) is not None and kind in known.nodes:
                 with suppress(Outdated):
                     page = Search(reader, known, kind, where, order).page(limit, cursor)
-                    self._known = known, reader.last_term(), reader.state()
+                    self._known = known, *reader.known()
                     return page
             return Search(reader, *self._kind_in(reader, kind), where, order).page(limit, cursor)
 
@@ -232,8 +229,8 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         """Return the vocabulary that a reader takes for granted, None where it has to be read."""
         if self._known is None or reader.at is not None or not reader.dialect.batched:
             return None
-        vocabulary, last_term, state = self._known
-        return vocabulary if reader.assume(last_term, state) else None
+        vocabulary, last_term, state, names = self._known
+        return vocabulary if reader.assume(last_term, state, names) else None
 
     def _kind_in(self, reader: Reader, kind: str) -> tuple[Vocabulary, str]:
         vocabulary = self._vocabulary_in(reader)
@@ -272,6 +269,14 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         with self._read(as_of) as reader:
             rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
+
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._read(as_of) as reader:
+            row, edge = reader.get(node), self._vocabulary_in(reader).edges.get(kind)
+            return 0 if row is None or edge is None else reader.degree(row[0], edge, outward, most)
 
     def traverse(
         self,
@@ -386,13 +391,13 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         sql: str,
         parameters: Sequence[Any] = (),
         limit: int = 1_000,
-        timeout: float = base.QUERY_SECONDS,
+        timeout: float = QUERY_SECONDS,
     ) -> Rows:
         check_page(limit)
         return self._database.query(check_query(sql, timeout), parameters, limit, timeout)
 
     def explain(
-        self, sql: str, parameters: Sequence[Any] = (), timeout: float = base.QUERY_SECONDS
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
     ) -> tuple[str, ...]:
         return self._database.explain(check_query(sql, timeout), parameters, timeout)
 
