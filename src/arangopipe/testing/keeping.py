@@ -14,7 +14,8 @@ from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, NotFound
 from arangopipe.model import chain
 from arangopipe.model.graph import Batch, Change, Entry, Node, Point, Points, Put
 from arangopipe.model.ids import uuid7
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from arangopipe.testing.build import (
     batch,
     busy,
