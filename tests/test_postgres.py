@@ -21,6 +21,7 @@ from arangopipe.model import attributes
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Put
 from arangopipe.store import inspection, open_store
+from arangopipe.store.abilities import Maintenance
 from arangopipe.store.base import Store
 from arangopipe.store.settings import absolute, place
 from arangopipe.store.sql import address, refusals, session
@@ -502,6 +503,11 @@ def test_a_search_that_rests_on_what_was_is_asked_again(url: str) -> None:
             write(other, run("3", z=1))
             assert keys(search(store, "run", "z = 1").items) == []
         assert keys(search(store, "run", "z = 1").items) == ["3"]
+        assert isinstance(other, Maintenance)
+        other.erase(["run/3"], "ann", "test")
+        assert keys(search(store, "run", "z = 1").items) == []
+        write(other, run("4", z=1))
+        assert keys(search(store, "run", "z = 1").items) == ["4"]
 
 
 def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:

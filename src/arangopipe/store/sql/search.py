@@ -109,6 +109,7 @@ class Search(Selection):
         return super()._passing(rows if undecided else self._bringing(rows), undecided)
 
     def _bringing(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """Yield rows of `_columns`, keeping what runs own for whoever asks next."""
         brought = self.reader.brought if self._brings else None
         for row in rows:
             if brought is not None:
@@ -152,17 +153,13 @@ class Search(Selection):
         elif after is not None:
             sql, params = " AND n.key < ?", [after[2]]
         select = partial(
-            self._select,
-            plan.condition,
-            more=sql,
-            more_params=params,
-            order=order,
-            columns=self._columns(plan),
+            self._select, plan.condition, more=sql, more_params=params, columns=self._columns(plan)
         )
         if plan.choices is None:
-            found = self._first(limit, plan.undecided, *select(self._start(plan)))
+            found = self._first(limit, plan.undecided, *select(self._start(plan), order=order))
         else:
-            rows, _ = self._choose(plan, self._width, limit, select(), select)
+            first = partial(select, order=f"{order} LIMIT {limit}")
+            rows, _ = self._choose(plan, self._width, first(), first)
             found = self._passing(rows, ())
         return (([], node, row[0]) for row, node in found)
 
@@ -232,7 +229,8 @@ class Search(Selection):
             return rows if plan.undecided else self._bringing(rows), True
         if plan.choices is None or (ordered := next(valued, None)) is None:
             return (), False
-        found, few = self._choose(plan, self._width + self._values, limit, ordered, rare)
+        first = f"{ordered[0]} LIMIT {limit}", ordered[1]
+        found, few = self._choose(plan, self._width + self._values, first, rare)
         return self._bringing(found), few
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:

@@ -208,11 +208,10 @@ class Selection:
         return Plan(joined(" AND ", kept), driver, undecided)
 
     def _choose(
-        self, plan: Plan, width: int, limit: int, common: Query, rare: Callable[[Query], Query]
+        self, plan: Plan, width: int, common: Query, rare: Callable[[Query], Query]
     ) -> tuple[list[Any], bool]:
-        """Return the first rows, so many columns wide, and whether they are what is rare, all of it."""
+        """Return rows, so many columns wide, and whether they are what `rare` finds, told where to start."""
         choice, (sql, params) = self._dialect.choice, common
-        sql = f"{sql} LIMIT {limit}"
         if choice is None or not plan.choices:
             return self.reader.with_state(f"({sql})", width, params), False
         found = ", ".join(choice.found.format(part.members) for part in plan.choices)
