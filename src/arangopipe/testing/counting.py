@@ -135,20 +135,20 @@ class Counting:
         (chunk,) = store.columns("datasets", [], documents=True)
         assert chunk == {"id": [bare.id], "document": [bare.text]}
 
-    @pytest.mark.parametrize("where", ["", "key != '00003'", "x = 1"])
-    def test_links_of_any_number_of_nodes(self, store: Store, where: str) -> None:
+    def test_links_of_any_number_of_nodes(self, store: Store) -> None:
         """Stream the links of thousands, beside values and in chunks, whatever of them a filter leaves."""
         data = [named("datasets", f"d{i}") for i in range(3)]
         runs = [run(f"{i:05}", x=i % 1_000) for i in range(12_000)]
         links = [edge("run_datasets", each, data[i]) for i in range(3) for each in runs[: 12_000 // (i + 1)]]
         write(store, *data, *runs, edges=links)
-        kept = {"": runs, "x = 1": runs[1::1_000]}.get(where, runs[:3] + runs[4:])
         ends = [(each.id, EMPTY) for each in data]
-        found = _columns(store, ["x"], where, None, ["run_datasets"])
-        assert found == {
-            each.id: [int(each.key) % 1_000, _sorted(*ends[: min(3, 12_000 // (int(each.key) + 1))])]
-            for each in kept
-        }
+        kept = {"": runs, "x = 1": runs[1::1_000], "key != '00003'": runs[:3] + runs[4:]}
+        for where, nodes in kept.items():
+            found = _columns(store, ["x"], where, None, ["run_datasets"])
+            assert found == {
+                each.id: [int(each.key) % 1_000, _sorted(*ends[: min(3, 12_000 // (int(each.key) + 1))])]
+                for each in nodes
+            }, where
 
     def test_count_counts_what_matches(self, store: Store) -> None:
         """Return the number under None."""
