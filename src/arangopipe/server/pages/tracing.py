@@ -46,7 +46,7 @@ class Reach:
 
 def standing(node_id: str) -> str:
     """Return the run that stands for its parameters and its performance, or the thing itself."""
-    kind, key = split_id(node_id)
+    kind, _, key = node_id.partition("/")
     return f"run/{key}" if kind in OWNED_BY_RUN else node_id
 
 
@@ -159,7 +159,7 @@ class _Steps:
             forward, backward = self._known.steps(self._direction, frozenset([kind]))
             near = set(ids)
             names = dict.fromkeys((*forward, *backward))
-            found = [edge for name in names for edge in self._read(ids, name)]
+            found = self._read(ids, list(names))
             cut = {node_id for node_id, _ in self._reach.cut}
             if self._ask.store.restricted and cut.isdisjoint(map(standing, ids)):
                 found += self._unseen(ids)
@@ -168,10 +168,31 @@ class _Steps:
                     (edge.source, edge.target, edge.kind in forward),
                     (edge.target, edge.source, edge.kind in backward),
                 ):
-                    if follows and start in near and standing(start) != standing(end):
-                        yield standing(start), standing(end), edge
+                    if follows and start in near:
+                        here, there = standing(start), standing(end)
+                        if here != there:
+                            yield here, there, edge
 
-    def _read(self, ids: list[str], name: str) -> list[Edge]:
+    def _read(self, ids: list[str], names: Sequence[str]) -> list[Edge]:
+        """Return the edges of some kinds, of each no more than are looked at."""
+        if not names:
+            return []
+        found: Sequence[Edge] = ()
+        if len(ids) > 1:
+            found = self._ask.store.edges(ids, names, self._most * len(names), self._ask.moment)
+        counts = Counter(edge.kind for edge in found)
+        whole = (
+            {name for name in counts if counts[name] < self._most}
+            if len(found) < self._most * len(names)
+            else set()
+        )
+        rest = [name for name in names if name not in whole and (len(ids) == 1 or counts[name])]
+        return [
+            *(edge for edge in found if edge.kind in whole),
+            *(edge for name in rest for edge in self._read_kind(ids, name)),
+        ]
+
+    def _read_kind(self, ids: list[str], name: str) -> list[Edge]:
         """Return edges of a kind; where there are too many, some of each thing's."""
         found = list(self._ask.store.edges(ids, [name], self._most, self._ask.moment))
         if len(found) >= self._most:

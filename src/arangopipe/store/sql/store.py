@@ -261,8 +261,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> tuple[Edge, ...]:
         check_bound("limit", limit, 1)
         with self._read(as_of) as reader:
-            rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
-            return reader.touching([row[0] for row in rows], kinds, limit)
+            return reader.touching(ids, kinds, limit)
 
     def traverse(
         self,
