@@ -20,7 +20,8 @@ from arangopipe import audit
 from arangopipe.errors import ArangopipeError
 from arangopipe.model.graph import Put
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from filled import DATA, SECRET, fill, fill_secret, named, points, read_all, run_parts, write
 
 

@@ -29,7 +29,8 @@ from arangopipe.server.guard import GuardedStore, guarded
 from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import Sight
 from arangopipe.store import open_store
-from arangopipe.store.base import Adoption, AsOf, Backup, Inspection, Maintenance, NativeQuery, Replica, Store
+from arangopipe.store.abilities import Adoption, Backup, Inspection, Maintenance, NativeQuery, Replica
+from arangopipe.store.base import AsOf, Store
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import REDACTED
 from arangopipe.testing import StoreContract, build
@@ -314,6 +315,12 @@ READS: dict[str, Callable[[Store], Any]] = {
     ],
     "count": lambda store: [store.count(k, None, path) for k in THINGS for path in PATHS],
     "edges": lambda store: [store.edges(IDS, (), 10_000, at) for at in (None, 4)],
+    "degree": lambda store: [
+        store.degree(i, kind, away)
+        for i in IDS
+        for kind in store.vocabulary().edges
+        for away in (True, False)
+    ],
     "traverse": lambda store: [
         (g, getattr(g, "nodes", 0), list(getattr(g, "edges", ()))) for g in walks(store)
     ],
@@ -359,12 +366,25 @@ def test_every_method_of_a_store_is_in_a_table_of_these_tests() -> None:
 @pytest.mark.parametrize("name", READS)
 @pytest.mark.parametrize("principal", [as_("contributor"), as_("viewer", "joe"), Principal("joe")], ids=str)
 def test_no_read_shows_a_word_of_what_is_hidden(world: Store, name: str, principal: Principal) -> None:
-    assert "secret" in repr(READS[name](world)) or name in ("vocabulary", "last_written")
+    assert "secret" in repr(READS[name](world)) or name in ("vocabulary", "degree", "last_written")
     shown = repr(READS[name](GuardedStore(world, principal)))
     # The path that was asked for is no leak; nor is that a token has a place for what proves it.
     for harmless in [*(repr(path) for path in PATHS), '"secret":null', "secret=None"]:
         shown = shown.replace(harmless, "")
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize("principal", [as_("contributor"), as_("viewer", "joe"), Principal("joe")], ids=str)
+def test_no_count_of_edges_counts_what_is_hidden(world: Store, principal: Principal) -> None:
+    view = GuardedStore(world, principal)
+    shown = [edge for edge in view.edges(IDS, (), 10_000) if {edge.source, edge.target} & {*IDS}]
+    expected = [
+        sum(edge.kind == kind and i == (edge.source if away else edge.target) for edge in shown)
+        for i in IDS
+        for kind in view.vocabulary().edges
+        for away in (True, False)
+    ]
+    assert READS["degree"](view) == expected != READS["degree"](world)
 
 
 @pytest.mark.parametrize("name", ABILITIES)

@@ -28,7 +28,7 @@ from arangopipe.references import listed
 from arangopipe.spool.files import files
 from arangopipe.spool.overview import summary
 from arangopipe.store import inspection
-from arangopipe.store.base import Condition, Maintenance
+from arangopipe.store.abilities import Condition, Maintenance
 from arangopipe.store.settings import SETTINGS, absolute, disabled
 from arangopipe.words import count, short_key
 

@@ -25,7 +25,8 @@ from arangopipe.server.bodies import LINES, encode, json_of, streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
 from arangopipe.server.threads import Threads
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, NativeQuery, Replica, Store
+from arangopipe.store.abilities import Adoption, Maintenance, NativeQuery, Replica
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, Store
 
 API = 1
 ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica, "query": NativeQuery}

@@ -43,13 +43,9 @@ from arangopipe.roles import Principal, may
 from arangopipe.server.permits import Permit
 from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import GRANT, Sight
-from arangopipe.store.base import (
-    MAX_NODES,
-    MAX_PAGE,
+from arangopipe.store.abilities import (
     QUERY_SECONDS,
-    RETRIES,
     Adoption,
-    AsOf,
     Backup,
     Condition,
     Inspection,
@@ -58,9 +54,8 @@ from arangopipe.store.base import (
     Replica,
     Rows,
     Size,
-    Store,
-    check_bound,
 )
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, RETRIES, AsOf, Store, check_bound
 from arangopipe.store.scope import PERSONAL
 
 T = TypeVar("T")
@@ -213,6 +208,11 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         if self._sight.principal.admin or (kinds and GRANT not in kinds):
             return found
         return (*found, *self._sight.grants_of(ids, as_of))[:limit]
+
+    def degree(self, node: str, kind: str, outward: bool, most: int = MAX_PAGE, as_of: AsOf = None) -> int:
+        if kind == GRANT and not self._sight.principal.admin:
+            return super().degree(node, kind, outward, most, as_of)
+        return self._part.degree(node, kind, outward, most, as_of)
 
     def traverse(
         self,

@@ -231,6 +231,22 @@ class Reading:
         assert len(store.edges(["run/01", "run/02"], limit=3)) == 3
         assert store.edges([]) == store.edges(["run/09", "planets/mars"]) == ()
 
+    def test_edges_are_counted_by_kind_and_direction_up_to_a_bound(self, store: Store) -> None:
+        """Count the edges of a kind that lead away from a node or to it, now or then, up to a bound."""
+        data, *runs = named("datasets", "d"), run("01"), run("02"), run("03")
+        links = [edge("run_datasets", each, data) for each in runs]
+        write(store, data, *runs, edges=[*links, edge("related", data, "run/01")])
+        write(store, closes=[links[0].ref])
+        assert [store.degree(data.id, "run_datasets", away) for away in (True, False)] == [0, 2]
+        assert [store.degree(data.id, "related", away) for away in (True, False)] == [1, 0]
+        assert store.degree(data.id, "run_datasets", False, 1) == 1
+        assert store.degree(data.id, "run_datasets", False, as_of=1) == 3
+        assert store.degree("run/01", "run_datasets", True, as_of=2) == 0
+        for node, kind in ((data.id, "orbits"), ("run/09", "run_datasets"), ("planets/mars", "related")):
+            assert store.degree(node, kind, True) == store.degree(node, kind, False) == 0
+        with pytest.raises(InvalidInput, match="most"):
+            store.degree(data.id, "related", True, 0)
+
     # In time
 
     def test_every_read_shows_what_was_recorded_then(self, store: Store) -> None:
@@ -296,6 +312,7 @@ class Reading:
             lambda: list(store.columns("run", ["x"], as_of=as_of)),
             lambda: store.count("run", as_of=as_of),
             lambda: store.edges(["run/01"], as_of=as_of),
+            lambda: store.degree("run/01", "run_datasets", True, as_of=as_of),
             lambda: store.traverse(["run/01"], "upstream", as_of=as_of),
             lambda: store.points("run/01", as_of=as_of),
         ]

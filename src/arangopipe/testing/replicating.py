@@ -11,7 +11,8 @@ import pytest
 from arangopipe.errors import ArangopipeError, StoreError
 from arangopipe.model import times
 from arangopipe.model.graph import Batch, Change, Entry, Origin, Put
-from arangopipe.store.base import Adoption, Maintenance, Replica, Store
+from arangopipe.store.abilities import Adoption, Maintenance, Replica
+from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
 from arangopipe.testing.build import busy, edge, named, node_kind, one, points, recorded, run, text, write
 from arangopipe.testing.verify import verify_chain

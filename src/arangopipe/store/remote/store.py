@@ -32,20 +32,16 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.model.wire import batch_dict, batch_text, change_dict, change_from, points_dict
-from arangopipe.store.base import (
-    MAX_NODES,
-    MAX_PAGE,
+from arangopipe.store.abilities import (
     QUERY_SECONDS,
     Adoption,
-    AsOf,
     Maintenance,
     NativeQuery,
     Replica,
     Rows,
-    Store,
-    check_page,
     check_query,
 )
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, AsOf, Store, check_page
 from arangopipe.store.checks import check_document
 from arangopipe.store.remote.address import address_of
 from arangopipe.store.remote.client import GREETING, LINES, Client, Greeting, encode

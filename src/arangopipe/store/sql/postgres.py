@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from arangopipe.errors import ArangopipeError, InvalidInput, MissingExtra
-from arangopipe.store.base import Rows as Found
+from arangopipe.store.abilities import Rows as Found
 from arangopipe.store.sql.address import OWN_OPTIONS, parse
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor

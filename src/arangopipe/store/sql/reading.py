@@ -15,7 +15,7 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Change, Edge, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind
 from arangopipe.store.scope import Scope
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.shown import WORDS, Shown
@@ -294,6 +294,27 @@ class Reader:
             while len(found) < limit and (part := list(islice(edges, min(limit, PART)))):
                 found.update(self._edges_of(part, names))
         return tuple(found.values())[:limit]
+
+    def degree(self, id: int, edge: EdgeKind, outward: bool, most: int) -> int:
+        """Return how many edges of a kind lead from a node, or to it, to what is shown, up to `most`."""
+        near, far, kind = ("source", "target", edge.target) if outward else ("target", "source", edge.source)
+        term = self.term(edge.name)
+        if term is None:
+            return 0
+        where, params = f"{near} = ? AND kind = ?", [id, term]
+        if self.shown is not None:
+            if kind is None or self.at is not None:
+                # What is shown depends on the kind of each, or on its state at that moment.
+                rows = iter(self.select("edge", EDGE, where, *params))
+                count = 0
+                while count < most and (part := list(islice(rows, PART))):
+                    count += len(self.edges_of(part))
+                return min(count, most)
+            shown, values = self.shown.far(kind, far)
+            where, params = f"{where} AND {shown}", [*params, *values]
+        sql = states("edge", "1", where, self.at)
+        sql = f"SELECT count(*) FROM ({sql} LIMIT {most:d}) AS counted"
+        return int(self.cursor.execute(sql, params if self.at is None else params * 2).fetchone()[0])
 
     def _terms_of(self, kinds: Iterable[str]) -> list[int]:
         found = (self.term(kind) for kind in kinds)

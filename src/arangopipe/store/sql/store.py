@@ -26,10 +26,10 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base
-from arangopipe.store.base import (
+from arangopipe.store.abilities import (
+    QUERY_SECONDS,
     Adoption,
     Announcing,
-    AsOf,
     Backup,
     Inspection,
     Maintenance,
@@ -37,12 +37,9 @@ from arangopipe.store.base import (
     Replica,
     Rows,
     Scoped,
-    Store,
-    check_bound,
-    check_page,
     check_query,
-    check_whole,
 )
+from arangopipe.store.base import AsOf, Store, check_bound, check_page, check_whole
 from arangopipe.store.checks import check_batch, erasing
 from arangopipe.store.replica import as_batch
 from arangopipe.store.scope import Scope
@@ -263,6 +260,14 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         with self._read(as_of) as reader:
             return reader.touching(ids, kinds, limit)
 
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._read(as_of) as reader:
+            row, edge = reader.get(node), self._vocabulary_in(reader).edges.get(kind)
+            return 0 if row is None or edge is None else reader.degree(row[0], edge, outward, most)
+
     def traverse(
         self,
         start: Sequence[str],
@@ -378,13 +383,13 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         sql: str,
         parameters: Sequence[Any] = (),
         limit: int = 1_000,
-        timeout: float = base.QUERY_SECONDS,
+        timeout: float = QUERY_SECONDS,
     ) -> Rows:
         check_page(limit)
         return self._database.query(check_query(sql, timeout), parameters, limit, timeout)
 
     def explain(
-        self, sql: str, parameters: Sequence[Any] = (), timeout: float = base.QUERY_SECONDS
+        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
     ) -> tuple[str, ...]:
         return self._database.explain(check_query(sql, timeout), parameters, timeout)
 
