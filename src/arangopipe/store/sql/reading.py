@@ -308,7 +308,7 @@ class Reader:
                 rows = iter(self.select("edge", EDGE, where, *params))
                 count = 0
                 while count < most and (part := list(islice(rows, PART))):
-                    count += len(self.edges_of(part))
+                    count += sum(1 for _ in self._edges_of(part, {}))
                 return min(count, most)
             shown, values = self.shown.far(kind, far)
             where, params = f"{where} AND {shown}", [*params, *values]
