@@ -14,7 +14,8 @@ from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, NotFound
 from arangopipe.model import chain
 from arangopipe.model.graph import Batch, Change, Entry, Node, Point, Points, Put
 from arangopipe.model.ids import uuid7
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from arangopipe.testing.build import (
     batch,
     busy,
@@ -269,6 +270,7 @@ class Living:
             store.head,
             lambda: store.get(["run/01"]),
             lambda: store.owned(["01"]),
+            lambda: store.last_written(["01"]),
             lambda: store.find("run", "n"),
             lambda: store.search("run"),
             lambda: list(store.columns("run", ["x"])),

@@ -12,7 +12,7 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model.documents import EMPTY
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Node, Put
-from arangopipe.store.base import AsOf, Store
+from arangopipe.store.base import AsOf, Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.records import Links
 from arangopipe.testing.build import (
@@ -543,14 +543,9 @@ def _mixture(store: Store, count: int, long: bool) -> None:
 
 
 def _paged(store: Store, where: str, order: str, as_of: AsOf, limit: int, kind: str = "run") -> list[Node]:
-    found: list[Node] = []
-    cursor, expression, sort = None, parse(where), parse_order(order)
-    while True:
-        page = store.search(kind, expression, sort, limit, cursor, as_of)
-        assert len(page.items) == limit or page.cursor is None
-        found += page.items
-        if (cursor := page.cursor) is None:
-            return found
+    pages = list(pages_of(store, kind, parse(where), parse_order(order), limit, as_of))
+    assert all(len(page.items) == limit for page in pages[:-1])
+    return [node for page in pages for node in page.items]
 
 
 def _sorted(*links: tuple[str, str]) -> Links:

@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from arangopipe.errors import ArangopipeError, InvalidInput, StoreError, StoreUnavailable
 from arangopipe.model.expressions import Like, Path, Read, predicate
 from arangopipe.model.vocabulary import near
-from arangopipe.store.base import Rows
+from arangopipe.store.abilities import Rows
 from arangopipe.store.sql import meanings, native
 from arangopipe.store.sql.connections import Connection, Connections, Loan
 from arangopipe.store.sql.database import BUSY_SECONDS, Clash, Database

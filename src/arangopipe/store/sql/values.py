@@ -49,14 +49,14 @@ def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
 
 def value_rows(
     dialect: Dialect,
-    term: Callable[[str], int],
+    name: Callable[[str], int],
     paths: Mapping[str, Mapping[str, int]],
     owner: int,
     found: Found,
 ) -> list[Row]:
     """Return the rows that stand for the values of a document under the node that owns it.
 
-    `term` knows the integer of every text; `paths`, for most, that of a kind's path.
+    `name` knows the integer of every path; `paths`, of most, by kind and the path alone.
     """
     kind, values, complete = found
     if dialect.limited and not all(dialect.holds(value) for _, value in values):
@@ -66,14 +66,14 @@ def value_rows(
     known = paths[prefix].get
     rows: list[Row] = [
         (
-            known(path) or term(f"{prefix}:{path}"),
+            known(path) or name(f"{prefix}:{path}"),
             value if type(value) is not bool else sql_value(value),
             owner,
         )
         for path, value in values
     ]
     if not complete:
-        rows.append((term(f"{prefix}:"), kind, owner))
+        rows.append((name(f"{prefix}:"), kind, owner))
     return rows
 
 
@@ -95,7 +95,7 @@ class ValueRows:
 
     def _note(self, undone: dict[Row, None], done: dict[Row, None], owner: int, found: Found) -> None:
         terms = self._terms
-        rows = dict.fromkeys(value_rows(terms.dialect, terms.id, terms.paths, owner, found))
+        rows = dict.fromkeys(value_rows(terms.dialect, terms.name, terms.paths, owner, found))
         if undone:
             for row in undone.keys() & rows.keys():
                 del undone[row], rows[row]

@@ -71,10 +71,11 @@ class Writer:
         """
         batch = self._prepared.batch
         found = self._cursor.execute(HEAD, (batch.id,)).fetchone() or NO_HEAD
-        seen, last_id, last_past_id, number, time, link = found
+        forgotten, seen, last_id, last_past_id, number, time, link = found
         if seen is not None:
             return read_change(self._cursor, seen)
         self._number = number + 1
+        self._terms.trust(forgotten)
         self._ids.update(ahead.ids_of(self._cursor, self._terms, self._prepared))
         if self._terms.dialect.batched:
             self._ahead = ahead.stored_nodes(self._cursor, self._terms, self._prepared, self._careful)
@@ -308,7 +309,7 @@ class Writer:
                 raise NotFound(f"{points.run} is not there: its points of {points.name!r} cannot be kept")
         for points, document, salt, digest in self._prepared.points:
             run = self._ids[points.run]
-            name = self._terms.id(f"={points.name}")
+            name = self._terms.name(f"={points.name}")
             self._cursor.execute(INSERT_POINT, (run, name, self._number, document, salt))
             self._digests.append(digest)
             self._metrics.setdefault(split_id(points.run)[1], (None, None))
@@ -328,7 +329,7 @@ class Writer:
                 if points.run == f"run/{key}":
                     series[points.name] = summarise(points.points, series.get(points.name))
             fresh = [
-                (run, self._terms.id(f"={n}"), *s[:3], *map(self._terms.dialect.any_value, s[3:]))
+                (run, self._terms.name(f"={n}"), *s[:3], *map(self._terms.dialect.any_value, s[3:]))
                 for n, s in series.items()
                 if known.get(n) is not s
             ]
