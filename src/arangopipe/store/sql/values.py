@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
 
 from arangopipe.model import attributes, documents
 from arangopipe.model.attributes import Value
@@ -16,11 +15,6 @@ from arangopipe.store.sql.terms import NewTerms
 
 Found = tuple[str, list[Value], bool]
 """A kind, the searchable values of a document of that kind, and whether they are all of them."""
-
-
-def values_in(kind: str, document: Mapping[str, Any]) -> Found:
-    """Return the searchable values of a document."""
-    return kind, *attributes.indexed(kind, document)
 
 
 def values_of(kind: str, text: str) -> Found:
@@ -82,8 +76,13 @@ class ValueRows:
 
     def __init__(self, terms: NewTerms) -> None:
         self._terms = terms
+        self._new: list[Row] = []
         self._added: dict[Row, None] = {}
         self._removed: dict[Row, None] = {}
+
+    def add_new(self, owner: int, found: Found) -> None:
+        """Note the values of a document that was not there: none of them is removed as well."""
+        self._new += value_rows(self._terms.dialect, self._terms.id, self._terms.paths, owner, found)
 
     def add(self, owner: int, found: Found) -> None:
         """Note the values of a document that is written."""
@@ -105,6 +104,6 @@ class ValueRows:
         """Bring the table up to date."""
         if self._removed:
             self._terms.dialect.remove_values(cursor, list(self._removed))
-        if self._added:
-            # Path by path, as the tree is sorted, large batches touch each of its pages once.
-            self._terms.dialect.insert(cursor, "value", sorted(self._added, key=itemgetter(0)))
+        # Path by path, as the tree is sorted, large batches touch each of its pages once.
+        rows = sorted([*self._new, *self._added], key=itemgetter(0))
+        self._terms.dialect.insert(cursor, "value", rows)
