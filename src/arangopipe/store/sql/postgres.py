@@ -75,8 +75,9 @@ class Postgres(Database):
         if not str(self._settings["connect_timeout"]).isdecimal():
             raise InvalidInput(f"{self.url}: connect_timeout must be a whole number of seconds")
         self.quoted = '"' + self.schema.replace('"', '""') + '"'
-        # A cursor is read to the end, and numbers come whole whatever the database is set to.
-        fixed = {"cursor_tuple_fraction": "1.0", "extra_float_digits": "1"}
+        # A cursor is read to the end, and numbers come whole whatever the database is set to. What is guessed
+        # to be much is compiled each time it is asked, which takes longer than to answer.
+        fixed = {"cursor_tuple_fraction": "1.0", "extra_float_digits": "1", "jit": "off"}
         self._of_sessions = {"search_path": self.quoted, **fixed, **self._bounds()}
         level = self.address.isolation
         self._begin = "BEGIN" if level is None else f"BEGIN ISOLATION LEVEL {level.upper()}"
