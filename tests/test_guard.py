@@ -248,6 +248,7 @@ def check_reads(
         lambda store, at: [plain(store.find(kind, name, None, at)) for kind, name in named],
         lambda store, at: [plain(store.called(kind, name, at)) for kind, name in named],
         lambda store, at: store.owned(["r0", "r1", "r2", "r3", "none"], at),
+        lambda store, at: sorted(store.last_written(["r0", "r1", "r2", "r3", "none"], at)),
         lambda store, at: [store.points(f"run/r{i}", None, at) for i in range(4)],
         lambda store, at: pages(store, kind, where, order, size, at),
         lambda store, at: pages(store, kind, where, order, 1_000, at),
@@ -294,6 +295,7 @@ READS: dict[str, Callable[[Store], Any]] = {
     "head": lambda store: [store.head(at) for at in (None, 3, 4, 7)],
     "get": lambda store: [store.get(IDS, at) for at in (None, 3, 4)],
     "owned": lambda store: [store.owned(["01", "02", "03"], at) for at in (None, 4)],
+    "last_written": lambda store: [store.last_written(["01", "02", "03"], at) for at in (None, 4)],
     "find": lambda store: [
         store.find(k, n, p)
         for k in THINGS
@@ -364,7 +366,7 @@ def test_every_method_of_a_store_is_in_a_table_of_these_tests() -> None:
 @pytest.mark.parametrize("name", READS)
 @pytest.mark.parametrize("principal", [as_("contributor"), as_("viewer", "joe"), Principal("joe")], ids=str)
 def test_no_read_shows_a_word_of_what_is_hidden(world: Store, name: str, principal: Principal) -> None:
-    assert "secret" in repr(READS[name](world)) or name in ("vocabulary", "degree")
+    assert "secret" in repr(READS[name](world)) or name in ("vocabulary", "degree", "last_written")
     shown = repr(READS[name](GuardedStore(world, principal)))
     # The path that was asked for is no leak; nor is that a token has a place for what proves it.
     for harmless in [*(repr(path) for path in PATHS), '"secret":null', "secret=None"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any, NoReturn, TypeVar
 
@@ -138,6 +139,9 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         seen = self._sight.nodes(owned, as_of)
         texts = [seen[i].text if i in seen else json_texts.EMPTY for i in owned]
         return dict(zip(runs, zip(texts[::2], texts[1::2], strict=True), strict=True))
+
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        return self._part.last_written(runs, as_of)
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         return tuple(self._sight.among(self._store.find(kind, name, project, as_of), as_of))

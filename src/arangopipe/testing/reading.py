@@ -111,6 +111,31 @@ class Reading:
 
     # By name
 
+    def test_it_is_known_when_runs_last_wrote(self, store: Store) -> None:
+        """Tell the time of the last change that wrote a run, its params, its metrics or points of it."""
+        a, b, c = run("01", x=1), run("02"), run("03")
+        params, perf = owned("modelparams", a, {"p": 1}), owned("devperf", a, {"m": 1})
+        made = [
+            write(store, a, b, points=[points(b, "later", 9)]),
+            write(store, params),
+            write(store, perf, c),
+            write(store, points=[points(a, "loss", 1), points(a, "other", 1)]),
+            write(store, points=[points(a, "loss", 0, step=9), points(c, "loss", 1)]),
+            write(store, Put(a._replace(text='{"x":2}'), "any")),
+            write(store, Put(params._replace(text='{"p":2}'), "any")),
+            write(store, closes=[c]),
+            write(store, c),
+            write(store, closes=[perf]),
+        ]
+        last = {"01": (1, 2, 3, 4, 5, 6, 7, 7, 7, 7), "02": (1,) * 10, "03": (0, 0, 3, 3, 5, 5, 5, 0, 9, 9)}
+        for number in range(1, 11):
+            wanted = {key: found[number - 1] for key, found in last.items() if found[number - 1]}
+            times = {key: made[by - 1].time for key, by in wanted.items()}
+            assert store.last_written([*last, "04"], number) == times
+        assert store.last_written(["03", "04", "03"]) == {"03": made[8].time}
+        assert store.last_written(["01"]) == {"01": made[6].time}
+        assert store.last_written([]) == store.last_written(["01"], 0) == {}
+
     def test_find_gives_the_newest_first(self, store: Store) -> None:
         """Return all nodes of a name in the order of their creation, whatever was revised since."""
         nodes = [named("datasets", "d", version) for version in ("2", "10", "b", "1")]

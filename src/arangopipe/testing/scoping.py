@@ -80,6 +80,7 @@ def _state(store: Store, ids: list[str], at: int | None) -> Any:
         store.get(ids, at),
         [store.find("datasets", name, None, at) for name in ("shared", "theirs")],
         store.owned(["00", "01", "02"], at),
+        sorted(store.last_written(["00", "01", "02"], at)),
         [store.points(f"run/0{number}", None, at) for number in range(3)],
         set(store.edges(ids, (), 1_000, at)),
         [store.degree(i, kind, away, 9, at) for i in ids for kind in _LINKS for away in (True, False)],

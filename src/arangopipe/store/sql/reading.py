@@ -208,12 +208,14 @@ class Reader:
         terms = [self.term(kind) for kind in OWNED_BY_RUN]
         texts = ", ".join([OWNED] * len(terms))
         sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
-        shown = keys if self.shown is None else self._shown_keys(keys)
-        rows = self.cursor.execute(sql, (*terms, self.dialect.some(shown)))
+        rows = self.cursor.execute(sql, (*terms, self.dialect.some(self.shown_keys(keys))))
         found = {key: (params, metrics) for key, params, metrics in rows}
         return {key: found.get(key, (documents.EMPTY, documents.EMPTY)) for key in keys}
 
-    def _shown_keys(self, keys: Sequence[str]) -> list[str]:
+    def shown_keys(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return the keys of runs but for those of hidden ones."""
+        if self.shown is None:
+            return keys
         return [row[2] for row in self.get_many([f"run/{key}" for key in keys]) if row is not None]
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:

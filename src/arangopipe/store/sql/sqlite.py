@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
 LOG_PAGES = 4_000
-"""So many pages of the log (16 MB) are moved into the file at once. A run writes some forty, mostly those
-of the run before: SQLite's 1,000 have each of them moved again and again."""
+"""So many pages of the log (16 MB) are moved into the file at once, not SQLite's 1,000: a run writes
+some forty, and much the same ones as the next."""
 LONG_LOG = 128 * 1024 * 1024
 """A log of so many bytes is emptied before more is written, unless readers keep it for longer than that."""
 EMPTY_SECONDS = 0.5

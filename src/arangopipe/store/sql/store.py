@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +56,7 @@ from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import read_change
+from arangopipe.store.sql.written import last_written
 
 WINDOWS = 16
 
@@ -195,6 +197,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
             return super().owned(runs, as_of)
         with self._read(None, one=True) as reader:
             return reader.owned(runs)
+
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        with self._read(as_of) as reader:
+            return last_written(reader, runs)
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._read(as_of, one=True) as reader:
