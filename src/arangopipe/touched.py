@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from arangopipe.model.graph import Change, Entry
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.words import count, short_key, title
+
+_DECODER = json.JSONDecoder()
 
 
 class Thing(NamedTuple):
@@ -24,9 +26,9 @@ def touched(change: Change) -> Iterator[Thing]:
     seen = set()
     for entry in change.entries:
         match _parts(entry):
-            case ["node", str(kind), str(key), str(name), *_]:
+            case ["node", kind, key, name]:
                 found = Thing(kind, key, name)
-            case ["points", str(run), *_]:
+            case ["points", run, *_]:
                 found = Thing("points", run.partition("/")[2], "")
             case _:
                 continue
@@ -35,12 +37,19 @@ def touched(change: Change) -> Iterator[Thing]:
             yield found
 
 
-def _parts(entry: Entry) -> list[Any]:
-    try:
-        parts = json.loads(entry.text or "[]")
-    except ValueError:
-        return []
-    return parts if isinstance(parts, list) else []
+def _parts(entry: Entry) -> list[str]:
+    """Return the texts that a row begins with; what comes after them may be long, and is not read."""
+    text = entry.text or ""
+    parts: list[str] = []
+    place = 1
+    while len(parts) < 4 and text.startswith('"', place):
+        try:
+            part, end = _DECODER.raw_decode(text, place)
+        except ValueError:
+            return []
+        parts.append(part)
+        place = end + 1
+    return parts
 
 
 def what(change: Change) -> str:

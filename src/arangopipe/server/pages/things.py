@@ -54,11 +54,13 @@ def plain_metrics(metrics: Mapping[str, Any], most: int = _MOST_METRICS) -> dict
 
 
 def change_view(change: Change) -> dict[str, Any]:
-    """Return a change (with its entries), and the first of what it touched."""
+    """Return a change (with its entries), and the first of what it touched: of a run only the run."""
+    things = [thing for thing in touched(change) if thing.kind not in {*OWNED_BY_RUN, *PRIVATE}]
+    runs = {thing.key for thing in things if thing.kind == "run"}
     found = [
         thing._replace(kind="run") if thing.kind == "points" else thing
-        for thing in touched(change)
-        if thing.kind not in OWNED_BY_RUN and thing.kind not in PRIVATE
+        for thing in things
+        if thing.kind != "points" or thing.key not in runs
     ]
     return {
         **change_dict(change),
