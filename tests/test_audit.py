@@ -21,7 +21,8 @@ from arangopipe.errors import ArangopipeError
 from arangopipe.model import times
 from arangopipe.model.graph import Change, Entry, Put
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from arangopipe.touched import Thing, touched
 from filled import DATA, SECRET, fill, fill_secret, named, points, read_all, run_parts, write
 
@@ -514,7 +515,6 @@ def test_erasing_removes_every_byte_and_keeps_the_chain(tmp_path: Path) -> None:
     assert verified(tmp_path / "erase.db").ok
 
 
-@pytest.mark.xfail(reason="store/sql: names of params, tags and metrics stay in `term`")
 def test_erasing_reaches_the_names_of_attributes(tmp_path: Path) -> None:
     with store_at(tmp_path / "erase.db") as store:
         fill(store)

@@ -22,7 +22,8 @@ from arangopipe import audit, bundle
 from arangopipe.bundle.format import Bundle
 from arangopipe.errors import Conflict, InvalidInput, NotFound, SchemaMismatch, StoreUnavailable
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from arangopipe.testing.build import every, named, points, run, write
 from filled import DATA, SECRET, fill, fill_secret, read_all
 from places import ENGINES, empty_store

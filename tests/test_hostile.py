@@ -17,7 +17,8 @@ import pytest
 from arangopipe.server import create_app
 from arangopipe.server.limits import Limits
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
 from served import SECONDS, running, serving
 from surface import Documents, call_of, fill, parameters, request, routes

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from arangopipe import audit
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store
 from arangopipe.testing.build import named, write
 from worlds import STORES, World, canonical, steps
 

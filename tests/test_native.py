@@ -23,7 +23,7 @@ from arangopipe.pipe import ArangoPipe
 from arangopipe.server.pages import query as page
 from arangopipe.server.pages.tables import TABLES, VALUE_OF_POSTGRES, examples
 from arangopipe.store import open_store
-from arangopipe.store.base import LONGEST_QUERY, NativeQuery, Rows
+from arangopipe.store.abilities import LONGEST_QUERY, NativeQuery, Rows
 from arangopipe.store.sql import native, schema
 from served import serving
 from servers import Server
@@ -154,7 +154,7 @@ def test_values_are_those_of_json(value: Any, text: Any) -> None:
 
 
 def test_a_query_has_bounds() -> None:
-    from arangopipe.store.base import check_query
+    from arangopipe.store.abilities import check_query
 
     assert check_query(" SELECT 1 ; ", 1) == "SELECT 1 "
     for sql, timeout in ((1, 1), ("", 1), ("x" * (LONGEST_QUERY + 1), 1), ("SELECT 1", True), ("x", -1)):

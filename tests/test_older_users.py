@@ -15,7 +15,7 @@ from arangopipe.audit import verify
 from arangopipe.errors import AlreadyExists, Conflict
 from arangopipe.server.access import Gate
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance
+from arangopipe.store.abilities import Maintenance
 from arangopipe.users import any_users
 from commands import call
 

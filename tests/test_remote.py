@@ -50,7 +50,8 @@ from arangopipe.model.wire import batch_dict, batch_from, batch_text, error_dict
 from arangopipe.server.limits import Limits
 from arangopipe.spool import files as spool
 from arangopipe.store import open_store
-from arangopipe.store.base import AsOf, Maintenance, NativeQuery, Replica, Rows, Store
+from arangopipe.store.abilities import Maintenance, NativeQuery, Replica, Rows
+from arangopipe.store.base import AsOf, Store
 from arangopipe.store.offline import OfflineStore
 from arangopipe.store.remote import pool
 from arangopipe.store.remote.address import address_of

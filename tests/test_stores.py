@@ -14,11 +14,12 @@ import pytest
 
 import arangopipe.server
 import arangopipe.store
-from arangopipe.store import ENGINES, base
+from arangopipe.store import ENGINES, abilities
+from arangopipe.store.base import Store
 from arangopipe.testing import StoreContract
 
 ABILITIES: tuple[type[ABC], ...] = tuple(
-    value for value in vars(base).values() if inspect.isclass(value) and ABC in value.__bases__
+    value for value in vars(abilities).values() if inspect.isclass(value) and ABC in value.__bases__
 )
 """The contract, `Store`, and what not every engine can do."""
 
@@ -75,7 +76,7 @@ def table() -> str:
         engines[name] = getattr(importlib.import_module(module), word)
     rows = [["ability", *engines]]
     for ability in ABILITIES:
-        if ability is not base.Store:
+        if ability is not Store:
             said = str(ability.__doc__).partition(": ")[2].rstrip(".")
             # Whoever looks at a store from outside is a class of its own, which the engine names.
             has = [

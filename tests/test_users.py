@@ -29,7 +29,8 @@ from arangopipe.errors import (
 from arangopipe.model import times
 from arangopipe.model.attributes import indexed
 from arangopipe.roles import ROLES, STORE_ADMIN, Principal, may, require, scoped
-from arangopipe.users import principal_of, token_of, user_id
+from arangopipe.tokens import token_of
+from arangopipe.users import principal_of, user_id
 from places import ENGINES, empty_store
 
 PASSWORD = "correct horse battery"

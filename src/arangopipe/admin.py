@@ -19,7 +19,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.record import Time
 from arangopipe.references import Ref, References, When, listed, moment_of
 from arangopipe.register import own_thing, register
-from arangopipe.store.base import Maintenance, able, check_switch
+from arangopipe.store.abilities import Maintenance, able
+from arangopipe.store.base import check_switch, last_number
 from arangopipe.users import Users
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class ArangoPipeAdmin(Users):
         edges = self._serves(references, node.id, run_node)
 
         def deploy() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             puts = [Put(node), *self._handover(Deployment(node), keep)]
             rest: dict[str, Any] = {"unchanged": ["deployment"], "since": since}
             return self.batch("register deployment", puts=puts, edges=edges, reason=reason, **rest)
@@ -158,7 +159,7 @@ class ArangoPipeAdmin(Users):
         moment = _not_ahead(at, "at")
 
         def activate() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             found = self._one(ref, "scheduled")
             put = placed.changed(found, status="active", active_from=times.to_text(moment))
             puts = [put, *self._handover(Deployment(put.node), keep)]
@@ -257,7 +258,7 @@ class ArangoPipeAdmin(Users):
         rest = (*guards.rests_on(self.store), *(() if expect is None else (node.id,)))
 
         def checked() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             if expect is not None:
                 self._check_revision(node.id, expect)
             self.check_free(node, force=force)
@@ -282,7 +283,7 @@ class ArangoPipeAdmin(Users):
         rest = guards.rests_on(store)
 
         def checked() -> int:
-            since = guards.head(store)
+            since = last_number(store)
             for node in store.get(ids):
                 if node is not None:
                     self.check_free(node, "erased", force=force)

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from arangopipe.errors import StoreError
 from arangopipe.model import chain, times
 from arangopipe.model.graph import Change, Entry
-from arangopipe.store.base import Maintenance, Store, check_whole
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store, check_whole, last_number
 
 __all__ = ["Problem", "Verification", "log", "verify"]
 
@@ -124,8 +125,7 @@ def log(
     if limit is not None and limit <= 0:
         return
     if since is not None:
-        earlier = store.head(as_of=times.parse(since, "since") - timedelta(microseconds=1))
-        after = max(after, earlier.number if earlier else 0)
+        after = max(after, last_number(store, times.parse(since, "since") - timedelta(microseconds=1)))
     end = None if until is None else times.parse(until, "until")
     count = 0
     for change in store.changes(after):

@@ -11,7 +11,7 @@ from arangopipe.model import documents, times
 from arangopipe.model.entities import Deployment, ServingPerf
 from arangopipe.model.graph import Graph, Node, Put
 from arangopipe.references import listed
-from arangopipe.store.base import MAX_PAGE, AsOf, Store
+from arangopipe.store.base import AsOf, Store, nodes_of
 
 
 def of_tag(store: Store, tag: str, moment: AsOf = None) -> list[Deployment]:
@@ -21,12 +21,7 @@ def of_tag(store: Store, tag: str, moment: AsOf = None) -> list[Deployment]:
 
 def every(store: Store, moment: AsOf = None) -> Iterator[Deployment]:
     """Yield all deployments, the newest first."""
-    cursor = None
-    while True:
-        page = store.search("deployment", limit=MAX_PAGE, cursor=cursor, as_of=moment)
-        yield from map(Deployment, page.items)
-        if (cursor := page.cursor) is None:
-            return
+    return map(Deployment, nodes_of(store, "deployment", as_of=moment))
 
 
 def among(graph: Graph) -> list[Deployment]:

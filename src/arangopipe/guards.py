@@ -11,7 +11,7 @@ from arangopipe.model.expressions import Compare, Path
 from arangopipe.model.graph import Node
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.results import counted
-from arangopipe.store.base import MAX_PAGE, Store
+from arangopipe.store.base import Store, pages_of
 
 
 def rests_on(store: Store) -> tuple[str, ...]:
@@ -22,12 +22,6 @@ def rests_on(store: Store) -> tuple[str, ...]:
     of_runs = {"run", *OWNED_BY_RUN}
     edges = [kind for kind in store.vocabulary().edges.values() if kind.depends is not None]
     return ("deployment", *(kind.name for kind in edges if not of_runs & {kind.source, kind.target}))
-
-
-def head(store: Store) -> int:
-    """Return the number of the last change, 0 where there is none."""
-    last = store.head()
-    return 0 if last is None else last.number
 
 
 def depending(store: Store, ids: Iterable[str]) -> list[Deployment]:
@@ -71,10 +65,7 @@ def of_kind(store: Store, node: Node) -> Iterator[str]:
 
 
 def _has_edge(store: Store, kind: str, edge_kind: str) -> bool:
-    cursor = None
-    while True:
-        page = store.search(kind, limit=MAX_PAGE, cursor=cursor)
-        if page.items and store.edges([node.id for node in page.items], [edge_kind], 1):
-            return True
-        if (cursor := page.cursor) is None:
-            return False
+    return any(
+        page.items and store.edges([node.id for node in page.items], [edge_kind], 1)
+        for page in pages_of(store, kind)
+    )

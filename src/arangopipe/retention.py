@@ -26,7 +26,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, near
 from arangopipe.references import listed
 from arangopipe.results import counted
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store, able
+from arangopipe.store.abilities import Maintenance, able
+from arangopipe.store.base import MAX_PAGE, Store, last_number, nodes_of
 
 __all__ = ["Plan", "Rule", "Verdict", "apply", "plan", "read_rules"]
 
@@ -169,7 +170,7 @@ def plan(session: Session, rules: Iterable[Rule], *, moment: datetime | None = N
     """Return what rules would do now; nothing is changed. Age is counted back from `moment`."""
     store = session.store
     given, now = tuple(rules), moment or times.now()
-    head = guards.head(store)
+    head = last_number(store)
     needed = _in_service(store)
     goes: dict[str, Verdict] = {}
     stays: dict[str, Verdict] = {}
@@ -204,10 +205,10 @@ def _judged(session: Session, rule: Rule, now: datetime) -> Iterator[Verdict]:
         raise InvalidInput(f"no rule can let things of kind {rule.kind!r} go: they belong to others")
     where = _where(rule)
     age = age_of(rule.older_than)
-    last_old = _last_before(store, now - age) if age is not None else None
+    last_old = last_number(store, now - age) if age is not None else None
     groups = _values(store, kind, rule.each, where) if rule.each else {}
     seen: dict[Any, int] = {}
-    nodes = sorted(_selected(store, kind, where), key=lambda node: (-node.revision, node.id))
+    nodes = sorted(nodes_of(store, kind, where), key=lambda node: (-node.revision, node.id))
     for page in (nodes[start : start + MAX_PAGE] for start in range(0, len(nodes), MAX_PAGE)):
         written = _last_written(store, kind, page)
         for node in page:
@@ -223,20 +224,6 @@ def _where(rule: Rule) -> Expression | None:
         parts.append(Compare(Path(("project",)), "=", rule.project))
     found = [part for part in parts if part is not None]
     return And(tuple(found)) if len(found) > 1 else next(iter(found), None)
-
-
-def _last_before(store: Store, moment: datetime) -> int:
-    last = store.head(moment)
-    return 0 if last is None else last.number
-
-
-def _selected(store: Store, kind: str, where: Expression | None) -> Iterator[Node]:
-    cursor = None
-    while True:
-        page = store.search(kind, where, limit=MAX_PAGE, cursor=cursor)
-        yield from page.items
-        if (cursor := page.cursor) is None:
-            return
 
 
 def _values(store: Store, kind: str, path: str, where: Expression | None) -> dict[str, Any]:
@@ -326,7 +313,7 @@ def apply(
 
 def _check_holds(session: Session, plan_: Plan) -> None:
     """Raise `Conflict` unless the rules still let everything go that the plan says, and as it was then."""
-    if guards.head(session.store) == plan_.head:
+    if last_number(session.store) == plan_.head:
         return
     now = {verdict.node for verdict in plan(session, plan_.rules, moment=plan_.moment).goes}
     gone = [verdict.node.id for verdict in plan_.goes if verdict.node not in now]
@@ -341,7 +328,7 @@ def _remove(session: Session, nodes: Sequence[Node], reason: str, erase: bool) -
     unchanged = (*guards.rests_on(store), *ids)
 
     def checked() -> int:
-        since = guards.head(store)
+        since = last_number(store)
         stale = [node.id for node, known in zip(nodes, store.get(ids), strict=True) if node != known]
         if stale:
             raise Conflict(f"{listed(stale)} changed meanwhile: make the plan again")

@@ -1,8 +1,6 @@
-"""Users and what proves who they are, as data of the store: each act is one audited batch.
+"""Users, their roles, and what proves who they are, as data of the store: each act is one audited batch.
 
-A user is a node of kind ``users``, a role an edge ``user_project`` from it to a project. Tokens, sessions and
-passwords are nodes of kind ``tokens`` that hold nothing but a hash. So nothing that a store, its history or a
-bundle holds lets anyone in. A new password stands beside the old one, so that the old hash can be erased.
+A user is a node of kind ``users``, a role an edge ``user_project`` from it to a project.
 """
 
 from __future__ import annotations
@@ -10,26 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias, get_args
+from datetime import timedelta
+from typing import Any
 
-from arangopipe import credentials, guards
+from arangopipe import credentials
 from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from arangopipe.model import documents, times
-from arangopipe.model.expressions import Compare, Expression, Path
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Put
 from arangopipe.model.ids import check_name, named_key
 from arangopipe.model.vocabulary import near
 from arangopipe.references import Ref, listed, several
 from arangopipe.roles import Principal, Role, check_role, scoped
 from arangopipe.session import Session
-from arangopipe.store.base import MAX_PAGE, Maintenance, Store, check_switch
-
-TOKEN_DAYS = 90
-SESSION_HOURS = 12
-
-Purpose: TypeAlias = Literal["token", "session", "password"]
-Expires: TypeAlias = datetime | timedelta | str | None
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import Store, check_switch, last_number, nodes_of
+from arangopipe.tokens import (
+    SESSION_HOURS,
+    TOKEN_DAYS,
+    Expires,
+    NewToken,
+    Token,
+    end_of,
+    password_ids,
+    password_node,
+    token_node,
+    token_of,
+    tokens_of,
+)
 
 _NAME = re.compile(r"[^\s/\\\x00-\x1f\x7f]{1,100}")
 _OWN = ("admin", "disabled")
@@ -58,54 +63,6 @@ class User:
         return {**own, "attributes": dict(self.attributes)}
 
 
-@dataclass(frozen=True)
-class Token:
-    """One token, or one session of the page, without what proves it.
-
-    It is for some projects (None: all of its user's) and for at most a role (None: whatever its user has).
-    `used` is when it was last seen, to the hour.
-    """
-
-    key: str
-    user: str
-    name: str = ""
-    purpose: Purpose = "token"
-    projects: tuple[str, ...] | None = None
-    role: Role | None = None
-    created: datetime | None = None
-    expires: datetime | None = None
-    used: datetime | None = None
-
-    @property
-    def id(self) -> str:
-        """The reference ``tokens/key``."""
-        return f"tokens/{self.key}"
-
-    def expired(self, moment: datetime) -> bool:
-        """Whether it is too old at a time."""
-        return self.expires is not None and self.expires <= moment
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the token as JSON-able values."""
-        moments = {"created": self.created, "expires": self.expires, "used": self.used}
-        return {
-            "key": self.key,
-            "user": self.user,
-            "name": self.name or None,
-            "projects": None if self.projects is None else list(self.projects),
-            "role": self.role,
-            **{name: None if moment is None else times.to_text(moment) for name, moment in moments.items()},
-        }
-
-
-@dataclass(frozen=True)
-class NewToken:
-    """A token just made: `text` is what its user must keep, for it is shown this once."""
-
-    text: str = field(repr=False)
-    token: Token
-
-
 class Users(Session):
     """The part of an administrator's side that is about users."""
 
@@ -132,7 +89,7 @@ class Users(Session):
         granted = {project: check_role(role) for project, role in (roles or {}).items()}
 
         def register() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             (old,) = self.store.get([node.id])
             if old is not None:
                 what = "a user" if _is_ours(old) else "a thing of this store's own kind 'users'"
@@ -140,9 +97,9 @@ class Users(Session):
             edges = [self._grant(node, project, role) for project, role in granted.items()]
             puts = [
                 Put(node),
-                *([] if kept is None else [Put(_password(node, kept, _password_ids(node.id)[0]), "any")]),
+                *([] if kept is None else [Put(password_node(node, kept, password_ids(node.id)[0]), "any")]),
             ]
-            closes = [each.id for each in _nodes(self.store, name) if kept is None or each.key != node.key]
+            closes = [each.id for each in tokens_of(self.store, name) if kept is None or each.key != node.key]
             rest: dict[str, Any] = {"unchanged": ["users"], "since": since}
             return self.batch("register user", puts=puts, edges=edges, closes=closes, **rest)
 
@@ -155,7 +112,7 @@ class Users(Session):
 
     def users(self) -> tuple[User, ...]:
         """Return all users, by name."""
-        return tuple(self._user(node) for node in _every(self.store, "users"))
+        return tuple(self._user(node) for node in _users(self.store))
 
     def set_password(self, user: str, password: str) -> Change:
         """Give a user a password instead of the old one, whose hash is erased.
@@ -166,13 +123,13 @@ class Users(Session):
         old: list[str] = []
 
         def change() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             node = self._user_node(user)
-            places = _password_ids(node.id)
+            places = password_ids(node.id)
             old[:] = [kept.id for kept in self.store.get(places) if kept is not None]
             free = next(place for place in places if place not in old)
-            ended = [session.id for session in _nodes(self.store, user, "session")]
-            puts = [Put(_password(node, kept, free), "any")]
+            ended = [session.id for session in tokens_of(self.store, user, "session")]
+            puts = [Put(password_node(node, kept, free), "any")]
             rest: dict[str, Any] = {"unchanged": ["tokens"], "since": since}
             return self.batch("set password", puts=puts, closes=[*old, *ended], **rest)
 
@@ -185,7 +142,7 @@ class Users(Session):
         """Erase what was closed, unless it is there again."""
 
         def closed() -> tuple[list[str], int]:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             return [id for id, node in zip(ids, self.store.get(ids), strict=True) if node is None], since
 
         def erase(found: tuple[list[str], int]) -> None:
@@ -216,12 +173,12 @@ class Users(Session):
 
     def _set_user(self, action: str, user: str, reason: str, **flags: bool) -> User:
         def change() -> Batch:
-            since = guards.head(self.store)
+            since = last_number(self.store)
             node = self._user_node(user)
             changed = node._replace(text=documents.dump({**node.document, **flags}))
             if flags.get("disabled") or flags.get("admin") is False:
                 self._check_last(node)
-            ended = _nodes(self.store, user, "token", "session") if flags.get("disabled") else ()
+            ended = tokens_of(self.store, user, "token", "session") if flags.get("disabled") else ()
             return self.batch(
                 action,
                 puts=[Put(changed, node.revision)],
@@ -235,7 +192,7 @@ class Users(Session):
         return self.user(user)
 
     def _check_last(self, node: Node) -> None:
-        others = [other.document for other in _every(self.store, "users") if other.id != node.id]
+        others = [other.document for other in _users(self.store) if other.id != node.id]
         if _administers(node.document) and not any(map(_administers, others)):
             raise Conflict(f"{node.name!r} is the last administrator: make another one first")
 
@@ -287,7 +244,7 @@ class Users(Session):
             check_name(name, "the name of a token") if name else "",
             projects=None if projects is None else self._projects(projects),
             role=None if role is None else check_role(role),
-            expires=_end(expires),
+            expires=end_of(expires),
         )
         return self._issue("create token", credentials.API_TOKEN, about)
 
@@ -304,7 +261,7 @@ class Users(Session):
         now = times.now()
         ended = [
             token.id
-            for token in (token_of(node) for node in _nodes(self.store, user, "session"))
+            for token in (token_of(node) for node in tokens_of(self.store, user, "session"))
             if token.expired(now)
         ]
         about = Token("", user, purpose="session", expires=now + timedelta(hours=SESSION_HOURS))
@@ -313,7 +270,7 @@ class Users(Session):
     def _issue(self, action: str, prefix: str, about: Token, closes: Iterable[str] = ()) -> NewToken:
         made = credentials.issue(prefix)
         token = replace(about, key=made.key, created=times.now())
-        self.store.write(self.batch(action, puts=[Put(_token_node(token, made.digest))], closes=closes))
+        self.store.write(self.batch(action, puts=[Put(token_node(token, made.digest))], closes=closes))
         return NewToken(made.text, token)
 
     def tokens(self, user: str | None = None, *, sessions: bool = False) -> tuple[Token, ...]:
@@ -321,7 +278,7 @@ class Users(Session):
         if user is not None:
             self._user_node(user)
         sessions = check_switch("sessions", sessions)
-        found = [token_of(node) for node in _nodes(self.store, user, "session" if sessions else "token")]
+        found = [token_of(node) for node in tokens_of(self.store, user, "session" if sessions else "token")]
         return tuple(
             sorted(found, key=lambda token: (token.created or times.from_microseconds(0), token.key))
         )[::-1]
@@ -348,7 +305,7 @@ class Users(Session):
     def _user_node(self, name: str) -> Node:
         (node,) = self.store.get([user_id(name)])
         if node is None or not _is_ours(node):
-            known = [other.name for other in _every(self.store, "users")]
+            known = [other.name for other in _users(self.store)]
             hint = near(name, known) or (f" (known: {listed(known)})" if known else ": there are none yet")
             raise NotFound(f"no user is called {name!r}{hint}")
         return node
@@ -367,7 +324,7 @@ def user_id(name: str) -> str:
 
 def any_users(store: Store) -> bool:
     """Whether a store has users, and so asks everyone who they are."""
-    return any(_every(store, "users"))
+    return any(_users(store))
 
 
 def roles_of(store: Store, user: str) -> dict[str, Role]:
@@ -385,65 +342,18 @@ def principal_of(store: Store, user: Node, token: Token | None = None) -> Princi
     whole = Principal(user.name, admin, roles_of(store, user.id), "" if token is None else token.key)
     if token is None or (token.projects is None and token.role is None):
         return whole
-    known = [node.name for node in _every(store, "project")] if admin else ()
+    known = [node.name for node in nodes_of(store, "project")] if admin else ()
     return scoped(whole, token.projects, token.role, known)
 
 
 def password_of(store: Store, name: str) -> str | None:
     """Return the hash of a user's password, None where there is no such user or none that may come in."""
     user = user_id(name)
-    node, *places = store.get([user, *_password_ids(user)])
+    node, *places = store.get([user, *password_ids(user)])
     kept = next(filter(None, places), None)
     if node is None or kept is None or node.document.get("disabled"):
         return None
     return str(kept.document["secret"]["argon2"])
-
-
-def used(token: Node, moment: datetime) -> Put:
-    """Return the put that records when a token was last used."""
-    document = {**token.document, "used": times.to_text(moment)}
-    return Put(token._replace(text=documents.dump(document)), token.revision)
-
-
-def token_of(node: Node) -> Token:
-    """Return the token that a node holds."""
-    document = node.document
-    moments = {name: document.get(name) for name in ("created", "expires", "used")}
-    projects = document.get("projects")
-    return Token(
-        node.key,
-        document["user"],
-        node.name,
-        document["purpose"],
-        None if projects is None else tuple(projects),
-        document.get("role"),
-        **{name: None if text is None else times.parse(text) for name, text in moments.items()},
-    )
-
-
-def _token_node(token: Token, digest: str) -> Node:
-    """Return the node of a token; the hash stands where it is not indexed."""
-    moments = {"created": token.created, "expires": token.expires}
-    document = {
-        "user": token.user,
-        "purpose": token.purpose,
-        "projects": None if token.projects is None else list(token.projects),
-        "role": token.role,
-        "secret": {"sha256": digest},
-        **{name: None if moment is None else times.to_text(moment) for name, moment in moments.items()},
-    }
-    return Node("tokens", token.key, token.name, text=documents.dump(document))
-
-
-def _password_ids(user: str) -> tuple[str, str]:
-    """Return under which ids, one or the other, the password of a user (an id) stands."""
-    key = user.partition("/")[2]
-    return f"tokens/{key}", f"tokens/{key}-"
-
-
-def _password(user: Node, kept: str, place: str) -> Node:
-    document = {"user": user.name, "purpose": "password", "secret": {"argon2": kept}}
-    return Node("tokens", place.partition("/")[2], text=documents.dump(document))
 
 
 def _new(name: str, admin: bool, attributes: Mapping[str, Any]) -> Node:
@@ -461,38 +371,10 @@ def _administers(user: Mapping[str, Any]) -> bool:
     return bool(user.get("admin")) and not user.get("disabled")
 
 
-def _end(expires: Expires) -> datetime | None:
-    """Return when a token ends, which lies ahead; None: never."""
-    if expires is None:
-        return None
-    now = times.now()
-    try:
-        end = now + expires if isinstance(expires, timedelta) else times.parse(expires, "expires")
-    except OverflowError as error:
-        raise InvalidInput(f"expires={expires!r} is out of range: None means never") from error
-    if end <= now:
-        raise InvalidInput(f"expires={end} does not lie ahead")
-    return end
-
-
-def _every(store: Store, kind: str, where: Expression | None = None) -> Iterator[Node]:
-    cursor = None
-    while True:
-        page = store.search(kind, where, limit=MAX_PAGE, cursor=cursor)
-        yield from filter(_is_ours, page.items)
-        if (cursor := page.cursor) is None:
-            return
+def _users(store: Store) -> Iterator[Node]:
+    """Yield all users, and no things of an own kind of a store older than users."""
+    return filter(_is_ours, nodes_of(store, "users"))
 
 
 def _is_ours(node: Node) -> bool:
-    """Whether a node is what its kind says, and not a thing of an own kind of a store older than users."""
-    if node.kind == "tokens":
-        return node.document.get("purpose") in get_args(Purpose)
-    return node.kind != "users" or all(type(node.document.get(flag)) is bool for flag in _OWN)
-
-
-def _nodes(store: Store, user: str | None, *purposes: Purpose) -> list[Node]:
-    """Return the nodes of tokens of a user (None: of all), and of some purposes (none: of all)."""
-    where = None if user is None else Compare(Path(("user",)), "=", user)
-    found = _every(store, "tokens", where)
-    return [node for node in found if not purposes or node.document["purpose"] in purposes]
+    return all(type(node.document.get(flag)) is bool for flag in _OWN)

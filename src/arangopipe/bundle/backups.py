@@ -12,7 +12,8 @@ from arangopipe.bundle.format import Progress
 from arangopipe.bundle.places import beside, check_free, file_of, path_of
 from arangopipe.errors import InvalidInput, StoreError, Unsupported
 from arangopipe.store import open_store
-from arangopipe.store.base import Backup, Store
+from arangopipe.store.abilities import Backup
+from arangopipe.store.base import Store
 from arangopipe.store.settings import url_of
 
 

@@ -13,7 +13,8 @@ from arangopipe.bundle.merging import Conflict as Disagreement
 from arangopipe.bundle.merging import Merger
 from arangopipe.errors import Conflict, InvalidInput, StoreError
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store, able, check_whole
+from arangopipe.store.abilities import Replica, able
+from arangopipe.store.base import Store, check_whole, last_number
 
 _SAMPLES = 100
 
@@ -48,8 +49,7 @@ def copy(
         raise InvalidInput(f"{source.url} is the store to copy and the one to copy to: name two")
     check_whole(source, "copy a store")
     taking = able(target, Replica, "take over changes")  # type: ignore[type-abstract]
-    last = source.head()
-    total = 0 if last is None else last.number
+    total = last_number(source)
     known = _common(source, target, total)
 
     def told(changes: Iterator[Change]) -> Iterator[Change]:

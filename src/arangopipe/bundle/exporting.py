@@ -14,7 +14,7 @@ from arangopipe.bundle.places import check_free, path_of
 from arangopipe.model import times
 from arangopipe.model.graph import Change
 from arangopipe.model.ids import check_name
-from arangopipe.store.base import Store, check_export
+from arangopipe.store.base import Store, check_export, last_number
 
 _STEP = 100
 
@@ -112,10 +112,8 @@ def _span(store: Store, since: datetime | int | None, until: datetime | int | No
     """Return the first and last number of the changes that are asked for."""
     first = since if isinstance(since, int) else 1
     if isinstance(since, datetime):
-        before = store.head(since - timedelta(microseconds=1))
-        first = 1 if before is None else before.number + 1
-    head = store.head(until)
-    return max(first, 1), 0 if head is None else head.number
+        first = last_number(store, since - timedelta(microseconds=1)) + 1
+    return max(first, 1), last_number(store, until)
 
 
 def _counted(changes: Iterable[Change], progress: Progress | None, first: int, last: int) -> Iterator[Change]:

@@ -11,7 +11,8 @@ from arangopipe.bundle.format import Bundle, Progress
 from arangopipe.bundle.merging import Conflict, Merger
 from arangopipe.bundle.places import path_of
 from arangopipe.model.graph import Change
-from arangopipe.store.base import Replica, Store, able
+from arangopipe.store.abilities import Replica, able
+from arangopipe.store.base import Store
 
 CHUNK = 500
 """Changes recorded in one transaction where they are taken over as they are."""

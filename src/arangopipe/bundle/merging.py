@@ -19,7 +19,8 @@ from arangopipe.model import documents, times
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Origin, Points, Put
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN
-from arangopipe.store.base import Adoption, Replica, Store
+from arangopipe.store.abilities import Adoption, Replica
+from arangopipe.store.base import Store
 
 AHEAD = timedelta(days=1)
 """How far ahead of this machine's clock another's may have been."""

@@ -55,7 +55,7 @@ def query(
     reads it from standard input. Of a server it takes an administrator.
     """
     from arangopipe.cli.tables import Column, show_table, write_csv
-    from arangopipe.store.base import NativeQuery, Rows
+    from arangopipe.store.abilities import NativeQuery, Rows
 
     text = sys.stdin.read() if sql == "-" else sql
     with terminal.pipe() as pipe:

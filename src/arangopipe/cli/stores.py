@@ -11,7 +11,7 @@ from arangopipe.cli.options import verb
 from arangopipe.cli.terminal import Terminal, as_url, pass_terminal
 
 if TYPE_CHECKING:
-    from arangopipe.store.base import Inspection
+    from arangopipe.store.abilities import Inspection
 
 
 @verb("stores", "arangopipe stores", "arangopipe stores --json", csv=True, see=("init", "doctor"))

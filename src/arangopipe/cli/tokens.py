@@ -13,7 +13,7 @@ from arangopipe.cli.terminal import Terminal, clean, pass_terminal
 from arangopipe.roles import ROLES, Role
 
 if TYPE_CHECKING:
-    from arangopipe.users import Token
+    from arangopipe.tokens import Token
 
 
 @click.group("token", cls=Group)

@@ -9,14 +9,11 @@ from typing import Any
 from arangopipe.compat.errors import raised_as
 from arangopipe.compat.shapes import UNDERSCORED, Document, edge_dict, edge_key, entity_dict
 from arangopipe.model import documents
-from arangopipe.model.expressions import MAX_EXACT, Compare, Expression, OrderKey, Path
+from arangopipe.model.expressions import MAX_EXACT, Compare, Expression, Path
 from arangopipe.model.graph import Edge, Node
 from arangopipe.model.vocabulary import EdgeKind, Vocabulary
 from arangopipe.pipe import ArangoPipe
-from arangopipe.store.base import MAX_NODES, Store
-
-_AS_CREATED = (OrderKey(Path(("_",))),)
-"""No document has this attribute, and ties are in the order of creation."""
+from arangopipe.store.base import AS_CREATED, MAX_NODES, Store, pages_of
 
 _MADE = frozenset({"_id", "_key", "_rev", "name", "run_id", "timestamp", "type"})
 """Attributes of old documents that today's need not hold as such."""
@@ -35,12 +32,8 @@ def named(store: Store, kind: str, name: Any) -> Node | None:
 
 def nodes_of(store: Store, kind: str, where: Expression | None = None) -> Iterator[Node]:
     """Yield the nodes of a kind, the oldest first."""
-    cursor = None
-    while True:
-        page = store.search(kind, where, _AS_CREATED, _PAGE, cursor)
+    for page in pages_of(store, kind, where, [AS_CREATED], _PAGE):
         yield from page.items
-        if (cursor := page.cursor) is None:
-            return
 
 
 def edges_of(store: Store, kind: EdgeKind) -> Iterator[Edge]:

@@ -10,12 +10,11 @@ from arangopipe.compat.connected import Connected
 from arangopipe.compat.finding import edges_of, named, nodes_of
 from arangopipe.compat.shapes import Document, attributes, edge_receipt, receipt
 from arangopipe.errors import AlreadyExists, ArangopipeError, Conflict, InvalidInput
-from arangopipe.guards import head
 from arangopipe.model import documents
 from arangopipe.model.graph import Batch, EdgeRef
 from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_KINDS, Vocabulary
 from arangopipe.register import register
-from arangopipe.store.base import MAX_NODES
+from arangopipe.store.base import MAX_NODES, last_number
 
 _ENDS = "ends"
 """Attribute of an own kind of edge: the vertex types it may come from, and go to."""
@@ -154,7 +153,7 @@ class Kinds(Connected):
         pipe = self.pipe
 
         def build() -> Batch:
-            since = head(pipe.store)
+            since = last_number(pipe.store)
             held, kind = content(), pipe.store.find("kinds", name)
             if held and not purge:
                 raise InvalidInput(f"it holds {len(held)}: pass purge=True to lose them")

@@ -18,7 +18,9 @@ from arangopipe.model.graph import Batch, Edge, EdgeRef, Node
 from arangopipe.roles import Principal, Role
 from arangopipe.server.guard import guarded
 from arangopipe.session import Session
-from arangopipe.store.base import Announcing, Store
+from arangopipe.store.abilities import Announcing
+from arangopipe.store.base import Store, last_number
+from arangopipe.tokens import Purpose, Token, token_of, used
 
 __all__ = ["AskedStore", "Asker", "Gate", "Principal", "Role"]
 
@@ -40,7 +42,7 @@ class Visitor:
     """Who asks, when that was looked up, the hash that proves it, and the nodes that say so."""
 
     principal: Principal
-    token: users.Token
+    token: Token
     digest: str
     nodes: tuple[Node, Node]
     roles: tuple[Edge, ...]
@@ -87,8 +89,7 @@ class Gate:
         """Return the era, having asked the store for changes of others if that was some time ago."""
         began = monotonic()
         if began >= self._until:
-            last = self.store.head()
-            head = 0 if last is None else last.number
+            head = last_number(self.store)
             with self._lock:
                 if head != self._head:
                     self._era += 1
@@ -125,7 +126,7 @@ class Gate:
 
     # --- who asks --------------------------------------------------------------------------------
 
-    def recall(self, text: str | None, purpose: users.Purpose = "token") -> Principal | None:
+    def recall(self, text: str | None, purpose: Purpose = "token") -> Principal | None:
         """Return what `admit` would, where that is remembered; else None. It does not ask the store."""
         if monotonic() >= self._until:
             return None
@@ -139,7 +140,7 @@ class Gate:
         proven = _proves(visitor, found[1], purpose, now) and not _unseen(visitor, now)
         return visitor.principal if proven else None
 
-    def admit(self, text: str | None, purpose: users.Purpose = "token") -> Principal | None:
+    def admit(self, text: str | None, purpose: Purpose = "token") -> Principal | None:
         """Return whose token or session that is; None for one that is missing, wrong, ended or revoked."""
         if not self.authentication:
             return _EVERYBODY
@@ -175,7 +176,7 @@ class Gate:
         # What a limited token of an administrator opens rests on which projects there are.
         if known is not None and same and (known.principal.admin or not user.document.get("admin")):
             return replace(known, era=era)
-        read = users.token_of(token)
+        read = token_of(token)
         principal = users.principal_of(self.store, user, read)
         return Visitor(principal, read, token.document["secret"]["sha256"], nodes, roles, era)
 
@@ -194,7 +195,7 @@ class Gate:
         """Record that a token was used; that it cannot be recorded keeps nobody out."""
         (token, _), session = visitor.nodes, Session(self.store, actor=visitor.principal.user)
         try:
-            self.store.write(session.batch("use token", puts=[users.used(token, now)]))
+            self.store.write(session.batch("use token", puts=[used(token, now)]))
         except Conflict:
             _log.debug("another server has just recorded the use of a token")
         except StoreError as error:
@@ -215,7 +216,7 @@ class Gate:
 _EVERYBODY = Principal("", admin=True)
 
 
-def _proves(visitor: Visitor, secret: str, purpose: users.Purpose, now: datetime) -> bool:
+def _proves(visitor: Visitor, secret: str, purpose: Purpose, now: datetime) -> bool:
     """Whether a secret is that of a token of a purpose that has not ended."""
     token = visitor.token
     return token.purpose == purpose and credentials.matches(secret, visitor.digest) and not token.expired(now)

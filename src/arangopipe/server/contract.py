@@ -25,7 +25,8 @@ from arangopipe.server.bodies import LINES, encode, json_of, streamed
 from arangopipe.server.problems import may
 from arangopipe.server.straight import straight
 from arangopipe.server.threads import Threads
-from arangopipe.store.base import MAX_NODES, MAX_PAGE, Adoption, Maintenance, NativeQuery, Replica, Store
+from arangopipe.store.abilities import Adoption, Maintenance, NativeQuery, Replica
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, Store
 
 API = 1
 ABILITIES: dict[str, type] = {"maintenance": Maintenance, "replica": Replica, "query": NativeQuery}
@@ -183,6 +184,13 @@ def get(store: Store, ids: list[str], as_of: Any = None) -> Any:
 def owned(store: Store, runs: list[str], as_of: Any = None) -> Any:
     """Return the modelparams and devperf of runs, as texts."""
     return {"owned": [(run, *texts) for run, texts in store.owned(runs, as_of).items()]}
+
+
+@asked("last-written", {"runs": [_ID[4:]]}, runs=TEXTS, as_of=MOMENT)
+def last_written(store: Store, runs: list[str], as_of: Any = None) -> Any:
+    """Return when runs last wrote anything, by key; nothing of what is not there."""
+    found = store.last_written(runs, as_of)
+    return {"written": {run: times.to_text(time) for run, time in found.items()}}
 
 
 @asked("find", {"kind": "datasets", "name": "diabetes"}, kind=TEXT, name=TEXT, project=TEXT, as_of=MOMENT)

@@ -22,7 +22,7 @@ from arangopipe import credentials
 from arangopipe.errors import ArangopipeError
 from arangopipe.server import problems
 from arangopipe.server.access import Gate
-from arangopipe.users import Purpose
+from arangopipe.tokens import Purpose
 
 COOKIE = "arangopipe_session"
 CSRF_HEADER = "x-csrf-token"

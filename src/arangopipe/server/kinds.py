@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from arangopipe.model.graph import edge_dict
-from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_EDGES, RESERVED_KINDS
+from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_EDGES, RESERVED_KINDS, Vocabulary
 from arangopipe.server import asking, entities, forms, wire
 from arangopipe.server.asking import AskedPipe, AsOf
 from arangopipe.server.entities import MADE
@@ -24,7 +24,11 @@ router = APIRouter()
 @router.get("/kinds", response_model=wire.Kinds, tags=["kinds"])
 def list_kinds(pipe: AskedPipe) -> Response:
     """Return the kinds of things and edges that the store knows, built in and own."""
-    known = pipe.store.vocabulary(reload=True)
+    return reply(shown(pipe.store.vocabulary(reload=True)))
+
+
+def shown(known: Vocabulary) -> dict[str, list[dict[str, Any]]]:
+    """Return the kinds that people have to do with, as JSON-able values."""
     nodes = [
         {
             "name": kind.name,
@@ -48,7 +52,7 @@ def list_kinds(pipe: AskedPipe) -> Response:
         for kind in known.edges.values()
         if kind.name not in RESERVED_EDGES
     ]
-    return reply({"nodes": nodes, "edges": edges})
+    return {"nodes": nodes, "edges": edges}
 
 
 @router.post(

@@ -19,7 +19,8 @@ from arangopipe.server.attempts import Attempts, Seen, network
 from arangopipe.server.door import CHALLENGE, COOKIE
 from arangopipe.server.problems import may
 from arangopipe.server.wire_users import Login, Me, Passwords, Setup
-from arangopipe.users import SESSION_HOURS, NewToken, Users
+from arangopipe.tokens import SESSION_HOURS, NewToken
+from arangopipe.users import Users
 
 router = APIRouter(tags=["login"])
 

@@ -15,7 +15,8 @@ from arangopipe.roles import may as allowed
 from arangopipe.server import wire_users as wire
 from arangopipe.server.access import Asker, Gate
 from arangopipe.server.problems import may
-from arangopipe.users import Token, User
+from arangopipe.tokens import Token
+from arangopipe.users import User
 from arangopipe.users import Users as People
 
 router = APIRouter()

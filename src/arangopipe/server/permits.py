@@ -33,6 +33,7 @@ from arangopipe.model.graph import Batch, EdgeRef, Expect, Node, Put, kind_of
 from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind
 from arangopipe.roles import STORE_ADMIN, check_role, require
 from arangopipe.server.visible import GRANT, MANY, Sight, owners
+from arangopipe.store.base import last_number
 from arangopipe.store.checks import check_batch
 
 _ACTIONS = {
@@ -61,8 +62,7 @@ class Permit:
             # Others may have registered a kind meanwhile.
             self._known = sight.store.vocabulary(reload=True)
             self._read = check_batch(batch, self._known)
-        last = sight.store.head() if batch.closes else None
-        self._head = 0 if last is None else last.number
+        self._head = last_number(sight.store) if batch.closes else 0
         self._will = {put.node.id: put.node for put in batch.puts}
         self._there, self._seen = sight.states(self._touched())
         self._creators: dict[str, str | None] = {}

@@ -11,7 +11,8 @@ from arangopipe.server import wire
 from arangopipe.server.access import AskedStore, Asker
 from arangopipe.server.problems import may
 from arangopipe.server.replies import reply
-from arangopipe.store.base import NativeQuery, Store
+from arangopipe.store.abilities import NativeQuery
+from arangopipe.store.base import Store
 
 router = APIRouter(tags=["administration"])
 

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from arangopipe.model import documents
-from arangopipe.model.expressions import Compare, OrderKey, Path
+from arangopipe.model.expressions import Compare, Path
 from arangopipe.model.graph import Batch, Edge, EdgeRef, Node, Put, kind_of
 from arangopipe.model.ids import uuid7
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.roles import Principal, may
-from arangopipe.store.base import MAX_PAGE, AsOf, Scoped, Store, able
+from arangopipe.store.abilities import Scoped, able
+from arangopipe.store.base import AS_CREATED, AsOf, Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import SERVED, Scope
 
@@ -26,9 +27,6 @@ FOLLOWING = (*OWNED_BY_RUN, "servingperf")
 """Kinds whose things are as visible as another thing."""
 
 GRANT = "user_project"
-CREATED = OrderKey(Path(("\ue000 created",)))
-"""No document has it, so an order by it is the order of creation."""
-
 _SOME = 1_000
 
 
@@ -132,15 +130,10 @@ class Sight:
 
     def personal(self, kind: str, as_of: AsOf = None) -> MemoryStore:
         """Return a store with the visible users, and their roles, or tokens alone, as they were created."""
-        found: list[Node] = []
-        cursor = None
         own = Compare(Path(("name" if kind == "users" else "user",)), "=", self.principal.user)
         where = None if kind == "users" and self.grants() else own
-        while True:
-            page = self.store.search(kind, where, [CREATED], MAX_PAGE, cursor, as_of)
-            found += self.among(page.items, as_of)
-            if (cursor := page.cursor) is None:
-                break
+        pages = pages_of(self.store, kind, where, [AS_CREATED], as_of=as_of)
+        found = [node for page in pages for node in self.among(page.items, as_of)]
         roles = self.grants_of([node.id for node in found], as_of) if kind == "users" else []
         found += self.nodes((edge.target for edge in roles), as_of).values()
         few = MemoryStore()

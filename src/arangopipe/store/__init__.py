@@ -14,7 +14,8 @@ from arangopipe.model.vocabulary import near
 from arangopipe.store.settings import default_url
 
 if TYPE_CHECKING:
-    from arangopipe.store.base import Inspection, Store
+    from arangopipe.store.abilities import Inspection
+    from arangopipe.store.base import Store
 
 ENGINES: Mapping[str, str] = {
     "http": "arangopipe.store.remote:RemoteStore",

@@ -45,11 +45,11 @@ created. Paging by cursor neither skips nor repeats a node that does not change 
 **Walking.** `traverse` goes breadth first over the edges that `Vocabulary.walk` names; each node is given
 once, at its least depth; nodes of a leaf kind are expanded only as the start. It ends on any graph.
 
-**Scopes.** What `Scoped.within` returns answers every read of the state (`get`, `owned`, `find`, `search`,
-`columns`, `count`, `edges`, `points`) as a store that holds nothing but what the scope shows (`store.scope`),
-with the edges between such things. A walk shows the hidden things that it comes to by kind and key alone,
-with ``{"redacted": true}`` for their document, and the edges to them bare; it ends there. Its bounds count
-what is shown, and hidden things fill what room is left, the nearest first.
+**Scopes.** What `Scoped.within` returns answers every read of the state (`get`, `owned`, `last_written`,
+`find`, `search`, `columns`, `count`, `edges`, `points`) as a store that holds nothing but what the scope
+shows (`store.scope`), with the edges between such things. A walk shows the hidden things that it comes to by
+kind and key alone, with ``{"redacted": true}`` for their document, and the edges to them bare; it ends there.
+Its bounds count what is shown, and hidden things fill what room is left, the nearest first.
 
 **Errors.** Nothing but `arangopipe.errors` leaves a store. A closed store raises `StoreUnavailable`.
 """
@@ -58,48 +58,38 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path as FilePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from arangopipe.errors import InvalidInput, PermissionDenied, Unsupported
+from arangopipe.errors import InvalidInput, PermissionDenied
 from arangopipe.model import documents
-from arangopipe.model.expressions import Expression, OrderKey
+from arangopipe.model.expressions import Expression, OrderKey, Path
 from arangopipe.model.graph import (
     Batch,
     Change,
     Edge,
-    EdgeRef,
-    EdgeRevision,
     Graph,
     Node,
     Page,
     Point,
-    Points,
     Revision,
 )
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
-from arangopipe.store.scope import Scope
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-A = TypeVar("A")
-
 AsOf = int | datetime | None
+
+AS_CREATED = OrderKey(Path(("_",)))
+"""Orders nodes as they were created: no document has this attribute, and so ties follow."""
 
 MAX_PAGE = 10_000
 MAX_NODES = 1_000_000
 RETRIES = 20
 """How often who rests on what was read tries again because others wrote meanwhile."""
-
-
-QUERY_SECONDS = 5.0
-MOST_QUERY_SECONDS = 30.0
-LONGEST_QUERY = 100_000
-"""Bounds of a native query: seconds it takes by default and at most, and its characters."""
 
 
 class Store(ABC):
@@ -136,6 +126,12 @@ class Store(ABC):
         texts = [documents.EMPTY if node is None else node.text for node in nodes]
         count = len(runs)
         return dict(zip(runs, zip(texts[:count], texts[count:], strict=True), strict=True))
+
+    @abstractmethod
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        """Return, by key of a run, the time of the last change that wrote it, its modelparams, its devperf or
+        points of it; nothing of what is not there.
+        """
 
     @abstractmethod
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
@@ -199,6 +195,12 @@ class Store(ABC):
     ) -> tuple[Edge, ...]:
         """Return the edges, walked or not, that touch any of these nodes, in either direction."""
 
+    def degree(self, node: str, kind: str, outward: bool, most: int = MAX_PAGE, as_of: AsOf = None) -> int:
+        """Return how many edges of a kind lead away from a node (else: to it), counted up to `most`."""
+        check_bound("most", most, 1)
+        found = self.edges([node], [kind], MAX_NODES, as_of)
+        return min(sum(node == (edge.source if outward else edge.target) for edge in found), most)
+
     @abstractmethod
     def traverse(
         self,
@@ -229,19 +231,14 @@ class Store(ABC):
     def vocabulary(self, reload: bool = False) -> Vocabulary:
         """Return the kinds this store knows; `reload` looks for own kinds that others have added."""
         if reload or self._vocabulary is None:
-            own = [node for page in self._own_kinds() for node in page]
+            own = self._own_kinds()
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
         return self._vocabulary
 
     _vocabulary: Vocabulary | None = None
 
-    def _own_kinds(self) -> Iterator[tuple[Node, ...]]:
-        cursor = None
-        while True:
-            page = self.search("kinds", limit=MAX_PAGE, cursor=cursor)
-            yield page.items
-            if (cursor := page.cursor) is None:
-                return
+    def _own_kinds(self) -> Iterable[Node]:
+        return nodes_of(self, "kinds")
 
     def __enter__(self) -> Self:
         return self
@@ -258,207 +255,10 @@ class Store(ABC):
         return f"<{type(self).__name__} {self.url}>"
 
 
-class Maintenance(ABC):
-    """Ability: check and mend what a store derives, and remove bytes for good."""
-
-    @abstractmethod
-    def check(self) -> Iterator[str]:
-        """Yield, in words, each thing in which the store's own structures disagree."""
-
-    @abstractmethod
-    def erase(
-        self, ids: Sequence[str], actor: str, reason: str, unchanged: Sequence[str] = (), since: int = 0
-    ) -> Change:
-        """Remove name, document and salt of every revision of these nodes; digests and edges stay.
-
-        `unchanged` and `since` are those of a batch.
-        """
-
-
-class Condition(NamedTuple):
-    """One thing that is well, or not, with how a store is kept, and what to do about it."""
-
-    name: str
-    state: Literal["ok", "warn", "fail"]
-    said: str
-    advice: str = ""
-
-
-class TableSize(NamedTuple):
-    """How many rows a table has, and how many bytes with its indexes (None: unknown)."""
-
-    name: str
-    rows: int
-    bytes: int | None
-
-
-class Size(NamedTuple):
-    """How many bytes a store takes, how many points of metrics are in it, and its tables."""
-
-    bytes: int
-    points: int
-    tables: tuple[TableSize, ...] = ()
-
-
-class Inspection(ABC):
-    """Ability of an engine: tell how a store is kept, without creating, upgrading or writing it."""
-
-    @abstractmethod
-    def schema(self) -> tuple[str | None, str]:
-        """Return the schema the store has, None where it has none yet, and the one this version writes."""
-
-    @abstractmethod
-    def size(self, tables: bool = False) -> Size:
-        """Return how large the store is; with `tables`, each table with its indexes."""
-
-    @abstractmethod
-    def backups(self) -> tuple[FilePath, ...]:
-        """Return the copies that upgrades left, the oldest first."""
-
-    @abstractmethod
-    def conditions(self) -> Iterator[Condition]:
-        """Yield what is well and what is not with what surrounds the store."""
-
-
-class Adoption(NamedTuple):
-    """A batch to adopt; `past` are states that go into the history as superseded by this very change."""
-
-    batch: Batch
-    past: Sequence[Node | Edge | Points] = ()
-
-
-class Replica(ABC):
-    """Ability: take over the changes of another store."""
-
-    @abstractmethod
-    def append(self, changes: Sequence[Change]) -> None:
-        """Record changes (with entries) as another store did, all or nothing: as they are, to the byte.
-
-        They must follow on the last change of this store, else `StoreError`, as where their rows do not
-        give their digests. Afterwards this store answers as the other did at that change.
-        """
-
-    @abstractmethod
-    def adopt(self, adoptions: Sequence[Adoption]) -> None:
-        """Record batches that another store recorded first (their `origin`), all or nothing.
-
-        Each becomes a change, also one without effect here; one that is known is passed over. The time of
-        each is later than that of its origin, so that what is written here from now on is later too.
-        """
-
-    @abstractmethod
-    def numbers(self, batches: Sequence[str]) -> dict[str, int]:
-        """Return the numbers of the changes that these batches made here."""
-
-    @abstractmethod
-    def edge_revisions(self, ref: EdgeRef) -> tuple[EdgeRevision, ...]:
-        """Return every state an edge had, the oldest first and the current one last."""
-
-    @abstractmethod
-    def ever_linked(self, node: str) -> tuple[EdgeRef, ...]:
-        """Return every edge that a node ever had."""
-
-
-class Backup(ABC):
-    """Ability: copy itself as it is at one moment, while others write."""
-
-    @abstractmethod
-    def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
-        """Write a new store to a path that is free; `progress` is told how much of how much is copied."""
-
-
-class Scoped(ABC):
-    """Ability: show a part, by projects, as if there were nothing else."""
-
-    @abstractmethod
-    def within(self, scope: Scope) -> Store:
-        """Return this store as far as a scope shows it, to be read.
-
-        Its vocabulary, its last change and its history are the whole store's.
-        """
-
-    @abstractmethod
-    def touched(self, scope: Scope, numbers: Sequence[int]) -> set[int]:
-        """Return which of some changes wrote, closed or erased what a scope shows, as it was then."""
-
-
-class Announcing:
-    """Ability: tell what is written through this very object, before whoever writes it goes on."""
-
-    _listeners: tuple[Callable[[Batch | None], object], ...] = ()
-
-    def listen(self, listener: Callable[[Batch | None], object]) -> None:
-        """Tell a function each batch that may have been written; None: it may be anything."""
-        self._listeners = (*self._listeners, listener)
-
-    def announce(self, batch: Batch | None) -> None:
-        """Tell all who listen."""
-        for listener in self._listeners:
-            listener(batch)
-
-
-class Rows(NamedTuple):
-    """What a query found: names of columns, rows of values, and whether there would have been more.
-
-    What JSON has no value for is a text: bytes as ``\\x00ff``, times as ISO 8601, numbers not finite.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    truncated: bool
-
-
-class NativeQuery(ABC):
-    """Ability: answer read-only queries in SQL."""
-
-    @abstractmethod
-    def query(
-        self, sql: str, parameters: Sequence[Any] = (), limit: int = 1_000, timeout: float = QUERY_SECONDS
-    ) -> Rows:
-        """Return up to `limit` (1 to 10,000) rows, and of all their texts at most 8 MiB.
-
-        Nothing but one statement that reads is run; anything else, and what is wrong with it, raises
-        `InvalidInput`, as does one that takes longer than `timeout` seconds (at most 30). Placeholders of
-        `parameters` are those of the engine: ``?`` in SQLite, ``$1`` in PostgreSQL.
-        """
-
-    @abstractmethod
-    def explain(
-        self, sql: str, parameters: Sequence[Any] = (), timeout: float = QUERY_SECONDS
-    ) -> tuple[str, ...]:
-        """Return, line by line, how the engine would answer."""
-
-
-def check_query(sql: object, timeout: object) -> str:
-    """Return the text of a query, or raise `InvalidInput` for what is none, or has no time it may take."""
-    if not isinstance(sql, str) or not sql.strip().rstrip(";") or "\0" in sql:
-        raise InvalidInput(f"a query is a text of SQL, not {sql!r:.80}")
-    if len(sql) > LONGEST_QUERY:
-        raise InvalidInput(f"a query has at most {LONGEST_QUERY:,} characters, not {len(sql):,}")
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not number or not 0 < timeout <= MOST_QUERY_SECONDS:  # type: ignore[operator]
-        raise InvalidInput(f"timeout is {timeout!r}: seconds above 0, at most {MOST_QUERY_SECONDS:g}")
-    return sql.strip().rstrip(";")
-
-
 def check_whole(store: Store, what: str) -> None:
     """Raise `PermissionDenied` for what takes a whole store, where only a part of it is shown."""
     if store.restricted:
         raise PermissionDenied(f"to {what} takes the whole store: an administrator of it may")
-
-
-def able(store: Store, ability: type[A], what: str) -> A:
-    """Return a store that has an ability.
-
-    Raises `Unsupported` where it has not, `PermissionDenied` where it has not for who asks.
-    """
-    # A server that was away is asked here, and may turn out to have it.
-    restricted = not isinstance(store, ability) and store.restricted
-    if isinstance(store, ability):
-        return store
-    if restricted:
-        raise PermissionDenied(f"to {what} takes an administrator of the store")
-    raise Unsupported(f"{store.url} cannot {what}")
 
 
 def check_export(store: Store, project: str | None) -> None:
@@ -470,6 +270,35 @@ def check_export(store: Store, project: str | None) -> None:
         rest = f"; name a project that you may export: {own}" if own else ""
         raise PermissionDenied(f"to export the whole store takes an administrator of it{rest}")
     raise PermissionDenied(f"to export project {project!r} takes a maintainer of it, or more")
+
+
+def last_number(store: Store, as_of: AsOf = None) -> int:
+    """Return the number of the last change (not later than `as_of`), 0 where nothing is recorded."""
+    last = store.head(as_of)
+    return 0 if last is None else last.number
+
+
+def pages_of(
+    store: Store,
+    kind: str,
+    where: Expression | None = None,
+    order: Sequence[OrderKey] = (),
+    limit: int = MAX_PAGE,
+    as_of: AsOf = None,
+) -> Iterator[Page]:
+    """Yield the pages of a search, one after the other."""
+    cursor = None
+    while True:
+        page = store.search(kind, where, order, limit, cursor, as_of)
+        yield page
+        if (cursor := page.cursor) is None:
+            return
+
+
+def nodes_of(store: Store, kind: str, where: Expression | None = None, as_of: AsOf = None) -> Iterator[Node]:
+    """Yield all nodes of a kind that match, page by page."""
+    for page in pages_of(store, kind, where, as_of=as_of):
+        yield from page.items
 
 
 def check_page(limit: int) -> None:

@@ -35,18 +35,8 @@ from arangopipe.model.graph import (
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.store import base, cursors
-from arangopipe.store.base import (
-    Adoption,
-    Announcing,
-    AsOf,
-    Maintenance,
-    Replica,
-    Scoped,
-    Store,
-    check_bound,
-    check_page,
-    check_whole,
-)
+from arangopipe.store.abilities import Adoption, Announcing, Maintenance, Replica, Scoped
+from arangopipe.store.base import AsOf, Store, check_bound, check_page, check_whole
 from arangopipe.store.checks import changed_since, check_batch, erasing
 from arangopipe.store.history import History, Row, Shown, Value, merged, owned
 from arangopipe.store.records import Links, Record, Summary, needs, scalar, summarise, tally
@@ -111,8 +101,8 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         with self._at(None):
             return super().vocabulary(reload)
 
-    def _own_kinds(self) -> Iterator[tuple[Node, ...]]:
-        yield tuple(row.value for row in self._history.of_kind("kinds", len(self._changes)))
+    def _own_kinds(self) -> Iterable[Node]:
+        return [row.value for row in self._history.of_kind("kinds", len(self._changes))]
 
     # Writing
 
@@ -187,7 +177,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         """Check that the own kinds still make a vocabulary, else no one could use the store any more."""
         if not _has_kinds([*nodes, *(row.value for row in ended)]):
             return
-        own = {node.id: node for page in self._own_kinds() for node in page}
+        own = {node.id: node for node in self._own_kinds()}
         for row in ended:
             if isinstance(row.value, Node):
                 own.pop(row.value.id, None)
@@ -273,6 +263,11 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
     def get(self, ids: Sequence[str], as_of: AsOf = None) -> tuple[Node | None, ...]:
         with self._at(as_of) as at:
             return tuple(self._history.node("/".join(split_id(node_id)), at) for node_id in ids)
+
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        with self._at(as_of) as at:
+            found = {key: self._history.last_written(f"run/{key}", at) for key in runs}
+            return {key: self._changes[last - 1].time for key, last in found.items() if last is not None}
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._at(as_of) as at:
@@ -390,6 +385,14 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
             found = dict.fromkeys(edge for node_id in ids for edge in self._history.edges(node_id, at))
             wanted = [edge for edge in found if not kinds or edge.kind in kinds]
             return tuple(wanted[:limit])
+
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._at(as_of) as at:
+            edges = [edge for edge in self._history.edges(node, at) if edge.kind == kind]
+            return min(sum(node == (edge.source if outward else edge.target) for edge in edges), most)
 
     def traverse(
         self,

@@ -15,11 +15,11 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import pytest
 
-_PARTS = ["closing", "contract", "keeping", "paging", "reading", "replicating", "searching"]
-_PARTS += ["verify", "walking", "writing"]
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in (*_PARTS, "machine")))
+pytest.register_assert_rewrite(*(f"{__name__}.{part.name}" for part in pkgutil.iter_modules(__path__)))
 
 from arangopipe.testing.contract import StoreContract  # noqa: E402
 from arangopipe.testing.machine import StoreMachine, store_machine  # noqa: E402

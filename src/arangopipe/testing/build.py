@@ -9,7 +9,7 @@ from arangopipe.model import documents
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Change, Edge, EdgeRef, Node, Page, Point, Points, Put
 from arangopipe.model.ids import named_key, uuid7
-from arangopipe.store.base import AsOf, Store
+from arangopipe.store.base import AsOf, Store, pages_of
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -131,13 +131,7 @@ def recorded(store: Store, as_of: AsOf = None) -> dict[str, Any]:
 
 def every(store: Store, kind: str, as_of: AsOf = None, page: int = 1_000) -> list[Node]:
     """Return all nodes of a kind, page by page."""
-    found: list[Node] = []
-    cursor = None
-    while True:
-        answer = store.search(kind, limit=page, cursor=cursor, as_of=as_of)
-        found += answer.items
-        if (cursor := answer.cursor) is None:
-            return found
+    return [node for answer in pages_of(store, kind, limit=page, as_of=as_of) for node in answer.items]
 
 
 def busy(store: Store) -> Change:

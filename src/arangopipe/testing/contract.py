@@ -9,8 +9,11 @@ import pytest
 
 from arangopipe.store.base import Store
 from arangopipe.testing.closing import Closing, Kinds
-from arangopipe.testing.keeping import Auditing, Living, Maintaining
-from arangopipe.testing.paging import Counting, Ordering, Paging
+from arangopipe.testing.counting import Counting
+from arangopipe.testing.keeping import Auditing, Maintaining
+from arangopipe.testing.linking import Linking
+from arangopipe.testing.living import Living
+from arangopipe.testing.paging import Ordering, Paging
 from arangopipe.testing.querying import Querying
 from arangopipe.testing.reading import Reading
 from arangopipe.testing.replicating import Replicating
@@ -22,6 +25,7 @@ from arangopipe.testing.writing import Writing
 
 class StoreContract(
     Writing,
+    Linking,
     Closing,
     Kinds,
     Reading,

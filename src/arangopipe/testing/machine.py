@@ -12,7 +12,8 @@ from arangopipe.errors import ArangopipeError
 from arangopipe.model.graph import Batch, Edge, EdgeRef, Expect, Node, Put
 from arangopipe.model.ids import named_key, uuid7
 from arangopipe.model.vocabulary import EDGE_KINDS
-from arangopipe.store.base import AsOf, Maintenance, Store
+from arangopipe.store.abilities import Maintenance
+from arangopipe.store.base import AsOf, Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.testing import strategies as some
 from arangopipe.testing.build import edge_kind, every, node_kind, recorded
@@ -162,15 +163,7 @@ class StoreMachine(RuleBasedStateMachine):
         as_of = self.draw_moment(data)
         path = data.draw(some.paths()).text
 
-        def pages(store: Store) -> list[tuple[Node, ...]]:
-            found, cursor = [], None
-            while True:
-                page = store.search(kind, where, order, limit, cursor, as_of)
-                found.append(page.items)
-                if (cursor := page.cursor) is None:
-                    return found
-
-        self.both(pages)
+        self.both(lambda store: [page.items for page in pages_of(store, kind, where, order, limit, as_of)])
         self.both(lambda store: store.count(kind, where, as_of=as_of))
         self.both(lambda store: _typed(store.count(kind, where, path, as_of).items()))
         self.both(lambda store: _cells(store, kind, path, where, as_of))

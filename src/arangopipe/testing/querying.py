@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from arangopipe.errors import InvalidInput, Unsupported
-from arangopipe.store.base import NativeQuery, Rows, Store
+from arangopipe.store.abilities import NativeQuery, Rows
+from arangopipe.store.base import Store
 from arangopipe.testing.build import busy
 
 COUNTING = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT {} FROM c"

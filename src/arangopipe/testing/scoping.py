@@ -10,7 +10,8 @@ import pytest
 from arangopipe.errors import PermissionDenied
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Node, Put
-from arangopipe.store.base import Scoped, Store
+from arangopipe.store.abilities import Scoped
+from arangopipe.store.base import Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import Scope
 from arangopipe.testing.build import edge, named, owned, points, run, write
@@ -79,8 +80,10 @@ def _state(store: Store, ids: list[str], at: int | None) -> Any:
         store.get(ids, at),
         [store.find("datasets", name, None, at) for name in ("shared", "theirs")],
         store.owned(["00", "01", "02"], at),
+        sorted(store.last_written(["00", "01", "02"], at)),
         [store.points(f"run/0{number}", None, at) for number in range(3)],
         set(store.edges(ids, (), 1_000, at)),
+        [store.degree(i, kind, away, 9, at) for i in ids for kind in _LINKS for away in (True, False)],
         [store.count(kind, parse(_WHERE[1] or ""), by, at) for kind in _KINDS for by in (None, *_PATHS)],
         [store.count(kind, None, by, at) for kind in _KINDS for by in (None, *_PATHS)],
         rows,
@@ -123,9 +126,4 @@ class Scoping:
 
 
 def _paged(store: Store, kind: str, where: Any, order: Any) -> list[tuple[Node, ...]]:
-    found, cursor = [], None
-    while True:
-        page = store.search(kind, where, order, 2, cursor)
-        found.append(page.items)
-        if (cursor := page.cursor) is None:
-            return found
+    return [page.items for page in pages_of(store, kind, where, order, 2)]

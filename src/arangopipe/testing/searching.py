@@ -422,11 +422,9 @@ class Searching:
     def test_a_filter_may_be_large(self, store: Store) -> None:
         """Take thousands of comparisons, and deep nesting."""
         write(store, *(run(f"{i:03}", x=i) for i in range(20)))
-        either = " or ".join(f"x = {i}" for i in range(5, 85))
-        for narrow in ("x < 7", f"({either} or x < 7)"):
-            assert (
-                len(search(store, "run", " and ".join([narrow] * 50)).items) == 7 if narrow == "x < 7" else 20
-            )
+        either = " or ".join(f"x = {i}" for i in range(5, 45))
+        for narrow, found in (("x < 7", 7), (f"({either} or x < 7)", 20)):
+            assert len(search(store, "run", " and ".join([narrow] * 50)).items) == found
         wide = " or ".join(f"x = {i}" for i in range(5, 1_500))
         assert len(search(store, "run", wide).items) == 15
         values = ", ".join(str(i) for i in range(5, 3_000))

@@ -17,7 +17,8 @@ from arangopipe.server.pages.acts import Posted, acts, checked
 from arangopipe.server.pages.asking import Ask, AskedNow
 from arangopipe.server.pages.rendering import View, html, page
 from arangopipe.server.wire_users import NewToken, Passwords
-from arangopipe.users import TOKEN_DAYS, Users
+from arangopipe.tokens import TOKEN_DAYS
+from arangopipe.users import Users
 
 DAYS = (7, 30, TOKEN_DAYS, 365)
 

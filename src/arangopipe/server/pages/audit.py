@@ -20,6 +20,7 @@ from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.pages.rows import rows
 from arangopipe.server.pages.things import change_view
 from arangopipe.server.pages.verifying import Verifier
+from arangopipe.store.base import last_number
 
 NAVIGATION = Entry("Audit", "/audit")
 
@@ -132,8 +133,7 @@ def verify(ask: Ask, form: Posted) -> str:
 @page(router, "/audit/{number}", "change.html")
 def change(ask: Asked, number: int) -> View:
     """Show one change: who, when and why, and what differs since."""
-    head = ask.store.head(ask.moment)
-    last = 0 if head is None else head.number
+    last = last_number(ask.store, ask.moment)
     if not 1 <= number <= last:
         raise NotFound(f"there is no change {number}: the last one is {last}")
     found = next(ask.store.changes(number - 1, limit=1, entries=True))

@@ -9,6 +9,7 @@ from typing import Any
 
 from arangopipe.model import times
 from arangopipe.server.pages.asking import Ask
+from arangopipe.store.base import last_number
 
 FRESH = 60.0
 """So many seconds an answer may be given although the store has changed since."""
@@ -25,8 +26,7 @@ class Kept:
 
     def get(self, ask: Ask, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return an answer, made anew where the one that is kept is too old; `counted` says when."""
-        head = ask.store.head(ask.moment)
-        number = 0 if head is None else head.number
+        number = last_number(ask.store, ask.moment)
         who = ask.principal
         limit = who.token if who.limited else ""
         key = (what, ask.as_of, who.user, who.admin, tuple(sorted(who.roles.items())), limit)

@@ -20,7 +20,8 @@ from arangopipe.server.pages.asking import Ask, AskedNow
 from arangopipe.server.pages.rendering import Entry, View, page
 from arangopipe.server.pages.tables import examples, schema
 from arangopipe.server.querying import native
-from arangopipe.store.base import MAX_PAGE, QUERY_SECONDS, NativeQuery, Rows
+from arangopipe.store.abilities import QUERY_SECONDS, NativeQuery, Rows
+from arangopipe.store.base import MAX_PAGE
 
 NAVIGATION = Entry("Query", "/query", needs="admin")
 

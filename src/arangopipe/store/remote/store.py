@@ -32,20 +32,16 @@ from arangopipe.model.graph import (
 )
 from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.model.wire import batch_dict, batch_text, change_dict, change_from, points_dict
-from arangopipe.store.base import (
-    MAX_NODES,
-    MAX_PAGE,
+from arangopipe.store.abilities import (
     QUERY_SECONDS,
     Adoption,
-    AsOf,
     Maintenance,
     NativeQuery,
     Replica,
     Rows,
-    Store,
-    check_page,
     check_query,
 )
+from arangopipe.store.base import MAX_NODES, MAX_PAGE, AsOf, Store, check_page
 from arangopipe.store.checks import check_document
 from arangopipe.store.remote.address import address_of
 from arangopipe.store.remote.client import GREETING, LINES, Client, Greeting, encode
@@ -148,6 +144,10 @@ class RemoteStore(Store):
     def owned(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, tuple[str, str]]:
         found = self._ask("owned", runs=list(runs), as_of=_moment(as_of))["owned"]
         return {run: (params, perf) for run, params, perf in found}
+
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        found = self._ask("last-written", runs=list(runs), as_of=_moment(as_of))["written"]
+        return {run: times.parse(time) for run, time in found.items()}
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         found = self._ask("find", kind=kind, name=name, project=project, as_of=_moment(as_of))["nodes"]

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from arangopipe.errors import StoreError
-from arangopipe.store.base import Rows
+from arangopipe.store.abilities import Rows
 from arangopipe.store.sql.dialect import Cursor, Dialect
 
 BUSY_SECONDS = 60.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from arangopipe.errors import StoreError, StoreUnavailable
-from arangopipe.store.base import Condition, Inspection, Size, TableSize
+from arangopipe.store.abilities import Condition, Inspection, Size, TableSize
 from arangopipe.store.sql import meanings, migrate
 from arangopipe.store.sql.locks import FileLock
 from arangopipe.store.sql.sqlite import file_of, file_system, is_shared

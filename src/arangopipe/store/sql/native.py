@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from arangopipe.errors import InvalidInput
-from arangopipe.store.base import LONGEST_QUERY, Rows
+from arangopipe.store.abilities import LONGEST_QUERY, Rows
 from arangopipe.store.sql import meanings
 
 MOST_BYTES = 8 * 2**20

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from arangopipe.errors import ArangopipeError, InvalidInput, PermissionDenied
-from arangopipe.store.base import Rows
+from arangopipe.store.abilities import Rows
 from arangopipe.store.sql.line import Line
 from arangopipe.store.sql.native import MOST_BYTES, slow, taken
 from arangopipe.store.sql.session import ANSWER_SECONDS, READ

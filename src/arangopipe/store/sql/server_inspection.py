@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from arangopipe.errors import ArangopipeError
-from arangopipe.store.base import Condition, Inspection, Size, TableSize
+from arangopipe.store.abilities import Condition, Inspection, Size, TableSize
 from arangopipe.store.sql import founding, migrate
 from arangopipe.store.sql.postgres import Postgres
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from arangopipe.model.vocabulary import EDGE_KINDS, NODE_KINDS, RESERVED_EDGES, RESERVED_KINDS
 from arangopipe.roles import require
+from arangopipe.server.kinds import shown
 from arangopipe.server.pages.acts import Posted, acts
 from arangopipe.server.pages.admin.sections import entered
 from arangopipe.server.pages.asking import Ask, AskedNow
@@ -19,29 +19,9 @@ router = APIRouter()
 @page(router, "/admin/kinds", "admin/kinds.html")
 def kinds(ask: AskedNow) -> View:
     """List the kinds, own ones first."""
-    known = ask.store.vocabulary(reload=True)
-    nodes = [
-        {"name": kind.name, "title": kind.title, "records": kind.records, "own": kind.name not in NODE_KINDS}
-        for kind in known.nodes.values()
-        if kind.name not in RESERVED_KINDS
-    ]
-    edges = [
-        {
-            "name": kind.name,
-            "from": kind.source,
-            "to": kind.target,
-            "depends": kind.depends,
-            "records": kind.records,
-            "own": kind.name not in EDGE_KINDS,
-        }
-        for kind in known.edges.values()
-        if kind.name not in RESERVED_EDGES
-    ]
-    return {
-        **entered(ask, "/admin/kinds"),
-        "nodes": sorted(nodes, key=lambda kind: not kind["own"]),
-        "edges": sorted(edges, key=lambda kind: not kind["own"]),
-    }
+    known = shown(ask.store.vocabulary(reload=True))
+    own_first = {what: sorted(kinds, key=lambda kind: not kind["own"]) for what, kinds in known.items()}
+    return {**entered(ask, "/admin/kinds"), **own_first}
 
 
 def register_node(ask: Ask, form: Posted) -> str:
