@@ -374,4 +374,11 @@ def test_odd_names_are_found_and_shown(chromium: Browser) -> None:
         expect(page.get_by_role("heading", level=1)).to_contain_text("<b>ö'\"&%_\\ long")
         visitor.fits()
         visitor.axe()
+        word = "n" * 500  # which no blank breaks
+        pipe.log_run(
+            name=word, key=word[:99], model=pipe.register_model(word), status="failed", error=ValueError(word)
+        )
+        for path in ("/", f"/entity/run/{word[:99]}"):
+            visitor.open(path)
+            visitor.fits()
         visitor.close()

@@ -58,6 +58,9 @@ def test_stats_as_bars_and_as_csv(store: Path) -> None:
     assert "\n  runs                 14  ██████████████████████████████\n" in text
     assert "\n  failed     1  ██▏\n" in text or "\n  failed     1  ██▎\n" in text
     assert {"what": "runs by status", "name": "failed", "number": "1"} in rows("stats")
+    for name in ("ann", "bob"):
+        call("user", "add", name)
+    assert "\n  users " in call("stats").stdout
     assert {"what": "rows of table", "name": "point", "number": "1"} in rows("stats", "--tables")
 
 

@@ -74,6 +74,12 @@ def test_without_a_url_it_is_the_setting_or_a_file_here(
         assert pipe.store.url == "memory://"
 
 
+def test_a_path_is_the_file_of_a_store(tmp_path: Path) -> None:
+    file = tmp_path / "räns #1?.db"
+    with connect(file, capture=False) as pipe:
+        assert (pipe.store.head(), file.exists()) == (None, True)
+
+
 def test_disabled_is_a_store_that_forgets_whatever_the_url(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
