@@ -30,6 +30,7 @@ from typing import Any
 from arangopipe.model import chain
 
 CACHE_KIB = 64 * 1024
+LOG_PAGES = 4_000
 SALT = 16
 
 HEAD = "SELECT number, time, chain, (SELECT max(id) FROM node) FROM change ORDER BY number DESC LIMIT 1"
@@ -98,6 +99,7 @@ def connect(path: Path, durable: bool = True) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=wal")
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
     return connection
 
 

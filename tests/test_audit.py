@@ -513,7 +513,6 @@ def test_erasing_removes_every_byte_and_keeps_the_chain(tmp_path: Path) -> None:
     assert verified(tmp_path / "erase.db").ok
 
 
-@pytest.mark.xfail(reason="store/sql: names of params, tags and metrics stay in `term`")
 def test_erasing_reaches_the_names_of_attributes(tmp_path: Path) -> None:
     with store_at(tmp_path / "erase.db") as store:
         fill(store)

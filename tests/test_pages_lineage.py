@@ -13,7 +13,7 @@ import story
 from arangopipe.model.graph import Batch, Edge, Node, Put
 from arangopipe.model.ids import uuid7
 from arangopipe.pipe import ArangoPipe
-from arangopipe.server.pages import grouping, tracing
+from arangopipe.server.pages import fans, grouping, tracing
 from arangopipe.store.memory import MemoryStore
 from test_pages import page, view, visiting
 
@@ -277,7 +277,7 @@ def test_of_ten_thousand_things_at_most_three_hundred_boxes_are_drawn(shape: str
         assert len(found["arrows"]) <= 1_000
         first = view(client, "/lineage/part/p0")
         if shape == "fan":
-            assert [box["label"] for box in first["boxes"]] == ["part 0", "more than 1,499 parts"]
+            assert [box["label"] for box in first["boxes"]] == ["part 0", "2,000 parts"]
             assert "only a part of their neighbours" in page(client, "/lineage/part/p0")
         if shape == "bush":
             assert [box["label"] for box in first["boxes"] if box["group"]] == []
@@ -324,7 +324,15 @@ def test_no_more_is_read_of_a_hub_than_is_shown(monkeypatch: pytest.MonkeyPatch)
         assert found["cut"]
         # The many runs neither hide the few of another kind, nor what comes after them.
         assert {"f", "m"} <= labels(found).keys()
-        assert [label for label in labels(found) if label.startswith("more than")] == ["more than 16 runs"]
+        (group,) = [box for box in found["boxes"] if box["group"]]
+        assert (group["label"], group["group"]) == ("60 runs", 60)
+        assert next(a for a in found["arrows"] if a["to"] == group["id"])["count"] == 60
+        listed = client.get(group["href"]).text
+        assert ("60 runs" in listed, "as a search" in listed, listed.count("data-pin")) == (True, False, 50)
+        pinned = view(client, f"/lineage/{data.id}", **{"with": [pipe.lookup_run("r57").id]})
+        assert {"r57": 1, "59 runs": 1}.items() <= labels(pinned).items()
+        monkeypatch.setattr(fans, "LISTED", 30)
+        assert "All of them, as a search" in client.get(group["href"]).text
         near = view(client, "/lineage/run/other")
         assert labels(near) == {"other": 0, "f": -1, "hub": -1}
         (edge,) = view(client, "/lineage/edges", of=["run/other", data.id])["edges"]

@@ -612,6 +612,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "one_moment": head_in_one_moment,
     "get": lambda store: store.get(["run/r-1"]),
     "owned": lambda store: store.owned(["r-1"]),
+    "last_written": lambda store: store.last_written(["r-1"]),
     "find": lambda store: store.find("datasets", "diabetes"),
     "called": lambda store: store.called("run", "r-1"),
     "search": lambda store: store.search("run"),
@@ -819,6 +820,7 @@ QUESTIONS: dict[str, tuple[Callable[[Store], Any], str]] = {
     "get": (lambda store: store.get(["run/r-1"]), "INDEX node_key"),
     "get as of": (lambda store: store.get(["run/r-1"], as_of=9), "INDEX node_past_key"),
     "owned": (lambda store: store.owned(["r-1"]), "INDEX node_key"),
+    "last written": (lambda store: store.last_written(["r-1"]), "INDEX point_run (run=? AND name=?)"),
     "find": (lambda store: store.find("datasets", "diabetes"), "INDEX node_name"),
     "find in a project": (lambda store: store.find("models", "ridge", "diabetes"), "INDEX node_name"),
     "param": (

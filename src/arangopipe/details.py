@@ -11,7 +11,6 @@ from arangopipe.model.entities import Entity, Run
 from arangopipe.model.expressions import In, Path
 from arangopipe.model.filters import parse_path
 from arangopipe.model.graph import Change, Node
-from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.references import When, moment_of
 from arangopipe.session import Session
 from arangopipe.store.base import Store
@@ -40,21 +39,14 @@ def written(pipe: Session, things: Iterable[Entity]) -> dict[str, datetime]:
     return found
 
 
-def stale(pipe: Session, run: Run, as_of: When = None) -> bool:
-    """Whether a run says it is running but has written nothing for ten minutes."""
-    return run.status == "running" and _now(pipe, as_of) - last_write(pipe, run, as_of) > STALE_AFTER
-
-
-def last_write(pipe: Session, run: Run, as_of: When = None) -> datetime:
-    """Return when a run last wrote something: itself, its parameters or metrics, or a point."""
-    moment = moment_of(as_of)
-    owned = pipe.store.get([f"{kind}/{run.key}" for kind in OWNED_BY_RUN], moment)
-    numbers = [run.revision, *(node.revision for node in owned if node is not None)]
-    last = change(pipe, max(numbers))
-    moments = [last.time] if last is not None else []
-    for points in pipe.store.points(run.id, as_of=moment).values():
-        moments.append(times.from_microseconds(max(point.time for point in points)))
-    return max(moments, default=times.now())
+def stale(pipe: Session, things: Iterable[Entity], as_of: When = None) -> set[str]:
+    """Return the ids of those runs that say they are running but have written nothing for ten minutes."""
+    running = [thing.key for thing in things if isinstance(thing, Run) and thing.status == "running"]
+    if not running:
+        return set()
+    since = _now(pipe, as_of) - STALE_AFTER
+    written = pipe.store.last_written(running, moment_of(as_of))
+    return {f"run/{key}" for key, time in written.items() if time < since}
 
 
 def _now(pipe: Session, as_of: When) -> datetime:

@@ -55,10 +55,14 @@ class Drafts:
 
     def __init__(self, record: RunRecord) -> None:
         self.lock = threading.Lock()
-        self.run = Draft(record.run)
-        self.params = Draft(record.params, record.owned[0])
-        self.metrics = Draft(record.metrics, record.owned[1])
-        self.known: dict[str, Node | None] = {record.params.id: None, record.metrics.id: None}
+        run, params, metrics = record.nodes
+        *_, owns_params, owns_metrics = record.edges
+        self.run, self.params, self.metrics = (
+            Draft(run),
+            Draft(params, owns_params),
+            Draft(metrics, owns_metrics),
+        )
+        self.known: dict[str, Node | None] = {params.id: None, metrics.id: None}
         self.all = (self.run, self.params, self.metrics)
         # Metrics whose last value is a number; the document has the other ones already.
         self.numbers: set[str] = set()

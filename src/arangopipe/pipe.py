@@ -170,7 +170,7 @@ class ArangoPipe(Registry, Reader):
             key=key,
             **attributes,
         )
-        batch = self.batch("log run", puts=record.puts, edges=record.edges, read=record.written)
+        batch = self.batch("log run", puts=map(Put, record.nodes), edges=record.edges, read=record.written)
         run, found, measured = self.record(batch)
         return Run(run, found.text, measured.text)
 
@@ -190,14 +190,14 @@ class ArangoPipe(Registry, Reader):
             records: list[RunRecord] = []
             for fields in chunk:
                 try:
-                    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+                    if not isinstance(fields, Mapping) or [n for n in fields if not isinstance(n, str)]:
                         raise InvalidInput(f"a run is a mapping of what log_run takes, not {fields!r:.80}")
                     known = {"capture": False, **fields}
                     records.append(run_record(references, self.actor, **known))
                 except (InvalidInput, NotFound, Conflict) as error:
                     at = f"run number {written + len(records) + 1}, whose batch was not written"
                     raise type(error)(f"{at}: {error}") from error
-            puts = [put for record in records for put in record.puts]
+            puts = [Put(node) for record in records for node in record.nodes]
             edges = [edge for record in records for edge in record.edges]
             read = [document for record in records for document in record.written]
             self.deliver(self.batch("log runs", puts=puts, edges=edges, read=read))

@@ -22,7 +22,7 @@ from arangopipe.capture import snapshot
 from arangopipe.errors import InvalidInput
 from arangopipe.model import documents, times
 from arangopipe.model.documents import Written
-from arangopipe.model.graph import Edge, Node, Put
+from arangopipe.model.graph import Edge, Node
 from arangopipe.model.ids import check_key, check_name, uuid7
 from arangopipe.model.vocabulary import EDGE_KINDS, ROLES, near
 from arangopipe.references import Ref, References, several
@@ -39,27 +39,14 @@ _BLOCK = 1 << 20
 
 
 class RunRecord(NamedTuple):
-    """The nodes of one run and its edges: to what it used, and to its modelparams and devperf.
+    """One run: its nodes (run, modelparams, devperf), what their texts say, and its edges.
 
-    `written` holds the documents of its nodes.
+    The last two edges go to its modelparams and devperf, those before to what it used.
     """
 
-    run: Node
-    params: Node
-    metrics: Node
-    used: tuple[Edge, ...]
-    owned: tuple[Edge, Edge]
+    nodes: tuple[Node, Node, Node]
     written: tuple[Written, Written, Written]
-
-    @property
-    def puts(self) -> tuple[Put, Put, Put]:
-        """Its nodes, none of which may be there yet."""
-        return Put(self.run), Put(self.params), Put(self.metrics)
-
-    @property
-    def edges(self) -> tuple[Edge, ...]:
-        """All its edges."""
-        return *self.used, *self.owned
+    edges: tuple[Edge, ...]
 
 
 def run_record(
@@ -86,24 +73,26 @@ def run_record(
     key = uuid7() if key is None else check_key(key)
     run_id = f"run/{key}"
     owner = run_project(references, project, model)
-    used = inputs(references, run_id, model, dataset, datasets, featureset, owner)
+    edges = inputs(references, run_id, model, dataset, datasets, featureset, owner)
     if parent is not None:
         parent = references.id("run", parent)
-        used.append(references.edge("run_parent", run_id, parent))
+        edges.append(references.edge("run_parent", run_id, parent))
     called = "" if name is None else check_name(name, "the name of a run")
     said = documents.write(run_document(actor, capture=capture, parent=parent, **attributes))
     found = _written_params(params, fitted, optimizer)
     measured = _written_metrics(metrics)
     return RunRecord(
-        Node("run", key, called, "", owner, 0, said.text),
-        Node("modelparams", key, "", "", "", 0, found.text),
-        Node("devperf", key, "", "", "", 0, measured.text),
-        tuple(used),
         (
+            Node("run", key, called, "", owner, 0, said.text),
+            Node("modelparams", key, "", "", "", 0, found.text),
+            Node("devperf", key, "", "", "", 0, measured.text),
+        ),
+        (said, found, measured),
+        (
+            *edges,
             Edge("run_modelparams", run_id, f"modelparams/{key}"),
             Edge("run_devperf", run_id, f"devperf/{key}"),
         ),
-        (said, found, measured),
     )
 
 

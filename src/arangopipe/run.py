@@ -67,7 +67,7 @@ class ActiveRun:
     def __init__(self, session: Session, record: RunRecord, *, strict: bool, capture: bool) -> None:
         self.session = session
         self._capture = capture
-        self._keeper = Keeper(record.run.id, strict)
+        self._keeper = Keeper(record.nodes[0].id, strict)
         self._drafts = Drafts(record)
         self._run, self._params, self._metrics = self._drafts.all
         self._numbers = self._drafts.numbers
@@ -365,7 +365,7 @@ def start(session: Session, /, *, strict: bool, capture: bool, **fields: Any) ->
     references = session.references()
     record = run_record(references, session.actor, capture=capture, status="running", **fields)
     run = ActiveRun(session, record, strict=strict, capture=capture)
-    run._begin(record.used)
+    run._begin(record.edges[:-2])
     return run
 
 

@@ -178,7 +178,8 @@ def _chain(terminal: Terminal, pipe: ArangoPipe) -> Condition:
 
 def _runs(pipe: ArangoPipe) -> Condition:
     running = [run for run in pipe.iterate("run", "status = 'running'") if isinstance(run, Run)]
-    old = [run for run in running if stale(pipe, run)]
+    silent = stale(pipe, running)
+    old = [run for run in running if run.id in silent]
     if not old:
         said = f"{count(len(running), 'run')} running, none stale" if running else "none is running"
         return Condition("runs", "ok", said)

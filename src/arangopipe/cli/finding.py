@@ -129,8 +129,9 @@ def _more(pipe: ArangoPipe, page: Page[Any], as_of: When) -> list[dict[str, Any]
     """Return what is said of each thing besides its own: whether a run is stale, what a deployment serves."""
     placed = [item for item in page if isinstance(item, Deployment)]
     serving = served(pipe.store, placed, moment_of(as_of))
+    silent = stale(pipe, page, as_of)
     return [
-        {"stale": stale(pipe, item, as_of)}
+        {"stale": item.id in silent}
         if isinstance(item, Run)
         else {title(kind): joined(node.id for node in nodes) for kind, nodes in serving[item.id].items()}
         if isinstance(item, Deployment)

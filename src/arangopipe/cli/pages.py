@@ -45,7 +45,7 @@ def as_json(pipe: ArangoPipe, node: Node, as_of: When) -> dict[str, Any]:
     last = change(pipe, node.revision)
     found = {**thing.to_dict(), "written": None if last is None else change_dict(last)}
     if isinstance(thing, Run):
-        found["stale"] = stale(pipe, thing, as_of)
+        found["stale"] = bool(stale(pipe, [thing], as_of))
     return {**found, "edges": [edge_dict(edge) for edge in edges]}
 
 
@@ -54,7 +54,7 @@ def show(terminal: Terminal, pipe: ArangoPipe, node: Node, as_of: When) -> None:
     thing = pipe.entity(node, as_of)
     heading_text = Text.assemble((f"{title(node.kind)} ", ""), (label(node), "bold"))
     if isinstance(thing, Run):
-        word = "stale" if stale(pipe, thing, as_of) else thing.status or ""
+        word = "stale" if stale(pipe, [thing], as_of) else thing.status or ""
         heading_text.append("  ").append_text(status(word))
     terminal.show(heading_text, facts(_facts(pipe, thing)))
     for name, part in _parts(thing).items():

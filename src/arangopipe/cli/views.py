@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
 from arangopipe.cli.labels import period, status
 from arangopipe.cli.tables import LONGEST, Column, short
 from arangopipe.cli.terminal import clean
@@ -80,10 +78,11 @@ def models(pipe: ArangoPipe, page: Page[Model], as_of: When) -> list[Column]:
 def runs(pipe: ArangoPipe, page: Page[Run], as_of: When) -> list[Column]:
     """Key and name, status, what it used, what it measured, when it started and how long it took."""
     used = cells(pipe.store, "run", page, ["model.name", "featureset.name", "dataset.name"], as_of)
+    silent = stale(pipe, page, as_of)
     return [
         Column("run", [short_key(item.key) for item in page], 0, "cyan"),
         Column("name", [item.name for item in page], 5),
-        Column("status", [_status(pipe, item, as_of) for item in page], 0),
+        Column("status", [status("stale" if item.id in silent else item.status or "") for item in page], 0),
         Column("model", used["model.name"], 1),
         Column("featureset", used["featureset.name"], 2),
         *_metrics(page),
@@ -140,11 +139,6 @@ def view_of(kind: str) -> Any:
 
         return view
     return known.get(kind, anything)
-
-
-def _status(pipe: ArangoPipe, run: Run, as_of: When) -> Text:
-    word = run.status or ""
-    return status("stale") if stale(pipe, run, as_of) else status(word)
 
 
 def _named(page: Page[Any]) -> list[Column]:

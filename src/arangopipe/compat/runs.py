@@ -60,8 +60,9 @@ class Runs(Connected):
             key=key,
         )
         own = {name: value for name, value in ri.items() if name not in _ELSEWHERE}
-        record = record._replace(run=_with(record.run, {**own, "timestamp": timestamp}))
-        pipe.record(pipe.batch("log run", puts=record.puts, edges=record.edges))
+        run, *owned = record.nodes
+        run = _with(run, {**own, "timestamp": timestamp})
+        pipe.record(pipe.batch("log run", puts=map(Put, (run, *owned)), edges=record.edges))
 
     def lookup_modelparams(self, tag_value: Any) -> Document | None:
         """Return the parameters of the first run of a tag."""

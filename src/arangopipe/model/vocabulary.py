@@ -172,6 +172,11 @@ class Vocabulary:
             raise InvalidInput(_unknown("kind of edge", word, self.edges))
         return kind
 
+    @cached_property
+    def allowed(self) -> set[tuple[str, str, str]]:
+        """Edge kinds with the kinds of both ends that `check_edge` has found to be right."""
+        return set()
+
     def check_edge(self, name: str, source: str, target: str) -> EdgeKind:
         """Return the edge kind after checking the kinds of both ends."""
         kind = self.edge_kind(name)
@@ -181,6 +186,8 @@ class Vocabulary:
                     f"an edge {name!r} goes {kind.source} -> {kind.target}: "
                     f"its {end} end cannot be of kind {given!r}"
                 )
+        if source in self.nodes and target in self.nodes:
+            self.allowed.add((name, source, target))
         return kind
 
     def walk(self, direction: Direction) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -186,6 +186,13 @@ def owned(store: Store, runs: list[str], as_of: Any = None) -> Any:
     return {"owned": [(run, *texts) for run, texts in store.owned(runs, as_of).items()]}
 
 
+@asked("last-written", {"runs": [_ID[4:]]}, runs=TEXTS, as_of=MOMENT)
+def last_written(store: Store, runs: list[str], as_of: Any = None) -> Any:
+    """Return when runs last wrote anything, by key; nothing of what is not there."""
+    found = store.last_written(runs, as_of)
+    return {"written": {run: times.to_text(time) for run, time in found.items()}}
+
+
 @asked("find", {"kind": "datasets", "name": "diabetes"}, kind=TEXT, name=TEXT, project=TEXT, as_of=MOMENT)
 def find(store: Store, kind: str, name: str, project: str | None = None, as_of: Any = None) -> Any:
     """Return the nodes of a name, the newest first."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any, NoReturn, TypeVar
 
@@ -40,7 +41,7 @@ from arangopipe.model.graph import (
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.roles import Principal, may
 from arangopipe.server.permits import Permit
-from arangopipe.server.redacting import Ledger, plain
+from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import GRANT, Sight
 from arangopipe.store.abilities import (
     QUERY_SECONDS,
@@ -139,6 +140,9 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         texts = [seen[i].text if i in seen else json_texts.EMPTY for i in owned]
         return dict(zip(runs, zip(texts[::2], texts[1::2], strict=True), strict=True))
 
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        return self._part.last_written(runs, as_of)
+
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         return tuple(self._sight.among(self._store.find(kind, name, project, as_of), as_of))
 
@@ -205,6 +209,11 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
             return found
         return (*found, *self._sight.grants_of(ids, as_of))[:limit]
 
+    def degree(self, node: str, kind: str, outward: bool, most: int = MAX_PAGE, as_of: AsOf = None) -> int:
+        if kind == GRANT and not self._sight.principal.admin:
+            return super().degree(node, kind, outward, most, as_of)
+        return self._part.degree(node, kind, outward, most, as_of)
+
     def traverse(
         self,
         start: Sequence[str],
@@ -224,8 +233,8 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         for state in life:
             seen = self._sight.by_words(state.node)
             if seen is not None and self._followed(state):
-                closed = state.closed_by and plain(state.closed_by)
-                shown.append(Revision(seen, plain(state.change), closed))
+                closed = state.closed_by and self._ledger.plain(state.closed_by)
+                shown.append(Revision(seen, self._ledger.plain(state.change), closed))
         return tuple(shown)
 
     def _followed(self, state: Revision) -> bool:

@@ -1,8 +1,9 @@
 """What is told of changes, of which some touched what is not visible.
 
 Every change is listed by number, time and its links in the audit chain, so that a receipt of them can be
-compared; who made it and why is told where it touched something visible, and its rows where they are of
-something visible. To recompute the chain takes all rows: that is for administrators.
+compared; who made it and why is told where it touched something visible, and its rows, and what merging noted
+of them, where they are of something visible. To recompute the chain takes all rows: that is for
+administrators.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Ledger:
                 if change.number not in told:
                     yield without_words(change)
                 else:
-                    yield self._with_entries(change) if entries else plain(change)
+                    yield self._with_entries(change) if entries else self.plain(change)
 
     def _told(self, changes: Sequence[Change]) -> set[int]:
         """Return which changes touched something visible, or are the principal's own."""
@@ -50,10 +51,19 @@ class Ledger:
     def _with_entries(self, change: Change) -> Change:
         (whole,) = self._sight.store.changes(change.number - 1, 1, entries=True)
         subjects = [(entry, subject_of(entry)) for entry in whole.entries[1:]]
-        shown = plain(change)
-        note = chain.note_text(change.batch, change.action, change.reason, shown.origin)
         rows = self._visible(change.number, subjects)
-        return shown._replace(entries=(whole.entries[0]._replace(text=note), *rows))
+        origin = change.origin
+        if origin is not None:
+            origin = origin._replace(merged=_notes_of(origin.merged, rows))
+        note = chain.note_text(change.batch, change.action, change.reason, origin)
+        entries = (whole.entries[0]._replace(text=note), *(entry for entry, _ in rows))
+        return change._replace(origin=origin, entries=entries)
+
+    def plain(self, change: Change) -> Change:
+        """Return a change without its rows, and without what merging noted of what is not visible."""
+        if change.origin is not None and change.origin.merged != documents.EMPTY:
+            change = self._with_entries(change)
+        return change._replace(entries=())
 
     def is_own(self, change: Change) -> bool:
         """Whether the principal made a change."""
@@ -63,15 +73,15 @@ class Ledger:
         """Return a change with its words where the principal made it, without them otherwise."""
         if self._sight.principal.admin:
             return change
-        return plain(change) if self.is_own(change) else without_words(change)
+        return self.plain(change) if self.is_own(change) else without_words(change)
 
-    def _visible(self, number: int, subjects: Sequence[tuple[Entry, Subject]]) -> list[Entry]:
+    def _visible(self, number: int, subjects: Sequence[tuple[Entry, Subject]]) -> list[tuple[Entry, Subject]]:
         """Return the rows of a change that are of something visible, in the state they were of."""
         seen = {}
         for closed in (False, True):
             ids = {i for entry, subject in subjects if entry.closed is closed for i in _ends(subject)}
             seen[closed] = self._sight.nodes(ids, number - closed) if ids else {}
-        return [entry for entry, subject in subjects if self._shows(subject, seen[entry.closed])]
+        return [(entry, subject) for entry, subject in subjects if self._shows(subject, seen[entry.closed])]
 
     def _shows_itself(self, subject: Subject) -> bool:
         """Whether a row is of a thing that is visible by its own words."""
@@ -140,10 +150,12 @@ def _ends(subject: Subject) -> tuple[str, ...]:
     return ()
 
 
-def plain(change: Change) -> Change:
-    """Return a change without its rows, and without what merging noted of things that may not be visible."""
-    origin = change.origin and change.origin._replace(merged=documents.EMPTY)
-    return change._replace(origin=origin, entries=())
+def _notes_of(merged: str, rows: Sequence[tuple[Entry, Subject]]) -> str:
+    """Return what merging noted of the nodes and edges of some rows."""
+    names = {" ".join(subject) for _, subject in rows if isinstance(subject, EdgeRef)}
+    names.update(subject.id for _, subject in rows if isinstance(subject, (Node, Gone)))
+    kept = {what: [name for name in noted if name in names] for what, noted in json.loads(merged).items()}
+    return documents.dump({what: noted for what, noted in kept.items() if noted})
 
 
 def without_words(change: Change) -> Change:

@@ -45,11 +45,11 @@ created. Paging by cursor neither skips nor repeats a node that does not change 
 **Walking.** `traverse` goes breadth first over the edges that `Vocabulary.walk` names; each node is given
 once, at its least depth; nodes of a leaf kind are expanded only as the start. It ends on any graph.
 
-**Scopes.** What `Scoped.within` returns answers every read of the state (`get`, `owned`, `find`, `search`,
-`columns`, `count`, `edges`, `points`) as a store that holds nothing but what the scope shows (`store.scope`),
-with the edges between such things. A walk shows the hidden things that it comes to by kind and key alone,
-with ``{"redacted": true}`` for their document, and the edges to them bare; it ends there. Its bounds count
-what is shown, and hidden things fill what room is left, the nearest first.
+**Scopes.** What `Scoped.within` returns answers every read of the state (`get`, `owned`, `last_written`,
+`find`, `search`, `columns`, `count`, `edges`, `points`) as a store that holds nothing but what the scope
+shows (`store.scope`), with the edges between such things. A walk shows the hidden things that it comes to by
+kind and key alone, with ``{"redacted": true}`` for their document, and the edges to them bare; it ends there.
+Its bounds count what is shown, and hidden things fill what room is left, the nearest first.
 
 **Errors.** Nothing but `arangopipe.errors` leaves a store. A closed store raises `StoreUnavailable`.
 """
@@ -128,6 +128,12 @@ class Store(ABC):
         return dict(zip(runs, zip(texts[:count], texts[count:], strict=True), strict=True))
 
     @abstractmethod
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        """Return, by key of a run, the time of the last change that wrote it, its modelparams, its devperf or
+        points of it; nothing of what is not there.
+        """
+
+    @abstractmethod
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         """Return all nodes of that name, the newest first; `project` "" means shared ones, None all."""
 
@@ -188,6 +194,12 @@ class Store(ABC):
         as_of: AsOf = None,
     ) -> tuple[Edge, ...]:
         """Return the edges, walked or not, that touch any of these nodes, in either direction."""
+
+    def degree(self, node: str, kind: str, outward: bool, most: int = MAX_PAGE, as_of: AsOf = None) -> int:
+        """Return how many edges of a kind lead away from a node (else: to it), counted up to `most`."""
+        check_bound("most", most, 1)
+        found = self.edges([node], [kind], MAX_NODES, as_of)
+        return min(sum(node == (edge.source if outward else edge.target) for edge in found), most)
 
     @abstractmethod
     def traverse(

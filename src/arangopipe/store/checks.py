@@ -23,30 +23,8 @@ def check_batch(batch: Batch, known: Vocabulary) -> list[dict[str, Any]]:
             raise InvalidInput(f"{what} must be a text, not {type(text).__name__} ({text!r:.80})")
         if not _is_unicode(text):
             raise InvalidInput(f"{what} contains half of a surrogate pair")
-    read: list[dict[str, Any]] = []
-    put: set[tuple[str, str]] = set()
-    for node, expect in batch.puts:
-        read.append(_check_node(node, known, batch.read.get(node.text)))
-        if expect not in ("absent", "any") and type(expect) is not int:
-            raise InvalidInput(f"{node.id}: expect is 'absent', 'any' or a revision, not {expect!r}")
-        if (place := (node.kind, node.key)) in put:
-            raise InvalidInput(f"the batch writes {node.id} twice")
-        put.add(place)
-    texts: dict[tuple[str, ...], str] = {}
-    allowed: set[tuple[str, str, str]] = set()
-    checked = {documents.EMPTY}
-    for edge in batch.edges:
-        kind, source, target, _, text = edge
-        ends = (kind, source.partition("/")[0], target.partition("/")[0])
-        if ends not in allowed or source == target:
-            _check_edge(edge, known)
-            allowed.add(ends)
-        if text not in checked:
-            if _document(text) is None:
-                raise _not_an_object(f"edge {_words(edge.ref)}", text)
-            checked.add(text)
-        if texts.setdefault(edge[:3], text) != text:
-            raise InvalidInput(f"the batch writes edge {_words(edge.ref)} twice, differently")
+    read = _check_puts(batch, known)
+    _check_edges(batch.edges, known)
     for points in batch.points:
         _check_points(points)
     for name in batch.unchanged:
@@ -69,20 +47,56 @@ def changed_since(name: str, since: int) -> Conflict:
     return Conflict(f"{what} was changed after change {since}: look again and repeat")
 
 
-def _check_node(node: Node, known: Vocabulary, read: dict[str, Any] | None) -> dict[str, Any]:
-    if node.kind not in known.nodes:
-        known.node_kind(node.kind)
+def _check_puts(batch: Batch, known: Vocabulary) -> list[dict[str, Any]]:
+    """Return the document of each put."""
+    read: list[dict[str, Any]] = []
+    put: set[tuple[str, str]] = set()
+    project = ""  # of the node before: most are of one
+    for node, expect in batch.puts:
+        _check_node(node, known)
+        if node.project not in ("", project):
+            project = check_name(node.project, f"the project of {node.id}")
+        document = batch.read.get(node.text)
+        if document is None and (document := _document(node.text)) is None:
+            raise _not_an_object(node.id, node.text)
+        read.append(document)
+        if expect not in ("absent", "any") and type(expect) is not int:
+            raise InvalidInput(f"{node.id}: expect is 'absent', 'any' or a revision, not {expect!r}")
+        if (place := node[:2]) in put:  # kind and key
+            raise InvalidInput(f"the batch writes {node.id} twice")
+        put.add(place)
+    return read
+
+
+def _check_node(node: Node, known: Vocabulary) -> None:
+    kind, key, name, version, *_ = node
+    if kind not in known.nodes:
+        known.node_kind(kind)
         raise InvalidInput(f"{node.id}: write the name of its collection as the kind of a node")
-    check_key(node.key)
-    if node.name or known.nodes[node.kind].identity == "name":
-        check_name(node.name, f"the name of a {known.nodes[node.kind].singular}")
-    for text, what in ((node.version, "version"), (node.project, "project")):
-        if text != "":
-            check_name(text, f"the {what} of {node.id}")
-    document = _document(node.text) if read is None else read
-    if document is None:
-        raise _not_an_object(node.id, node.text)
-    return document
+    check_key(key)
+    if name or known.nodes[kind].identity == "name":
+        check_name(name, f"the name of a {known.nodes[kind].singular}")
+    if version != "":
+        check_name(version, f"the version of {node.id}")
+
+
+def _check_edges(edges: Sequence[Edge], known: Vocabulary) -> None:
+    checked = {documents.EMPTY}
+    for edge in edges:
+        kind, source, target, _, text = edge
+        near, _, one = source.partition("/")
+        far, _, other = target.partition("/")
+        if (kind, near, far) not in known.allowed or source == target or not (one and other):
+            _check_edge(edge, known)
+        if text not in checked:
+            if _document(text) is None:
+                raise _not_an_object(f"edge {_words(edge.ref)}", text)
+            checked.add(text)
+    if len({edge[:3] for edge in edges}) < len(edges):
+        texts: dict[tuple[str, ...], str] = {}
+        for edge in edges:
+            if texts.setdefault(edge[:3], edge.text) != edge.text:
+                raise InvalidInput(f"the batch writes edge {_words(edge.ref)} twice, differently")
 
 
 def _check_edge(edge: Edge, known: Vocabulary) -> None:

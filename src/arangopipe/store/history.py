@@ -184,6 +184,14 @@ class History:
                 found.setdefault(row.value.name, []).extend(row.value.points)
         return {name: sorted(points, key=lambda p: p[:2]) for name, points in found.items()}
 
+    def last_written(self, run: str, at: int) -> int | None:
+        """Return the last change that wrote a run, what it owns or its points; None where it is not there."""
+        if self.node(run, at) is None:
+            return None
+        rows = [row for node_id in (run, *owned(run)) for row in self.nodes.get(node_id, ())]
+        last: int = max(row.since for row in (*rows, *self._points.get(run, ())) if row.stands(at))
+        return last
+
     def neighbours(self, node_id: str, hop: Iterable[tuple[EdgeKind, bool, str]], at: int) -> list[Node]:
         """Return the nodes one edge away along a hop (see `Vocabulary.hops`)."""
         found = []

@@ -264,6 +264,11 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         with self._at(as_of) as at:
             return tuple(self._history.node("/".join(split_id(node_id)), at) for node_id in ids)
 
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        with self._at(as_of) as at:
+            found = {key: self._history.last_written(f"run/{key}", at) for key in runs}
+            return {key: self._changes[last - 1].time for key, last in found.items() if last is not None}
+
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._at(as_of) as at:
             nodes = [row.value for row in reversed(self._history.of_kind(kind, at))]
@@ -380,6 +385,14 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
             found = dict.fromkeys(edge for node_id in ids for edge in self._history.edges(node_id, at))
             wanted = [edge for edge in found if not kinds or edge.kind in kinds]
             return tuple(wanted[:limit])
+
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._at(as_of) as at:
+            edges = [edge for edge in self._history.edges(node, at) if edge.kind == kind]
+            return min(sum(node == (edge.source if outward else edge.target) for edge in edges), most)
 
     def traverse(
         self,

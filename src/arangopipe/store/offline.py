@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 from arangopipe.errors import StoreUnavailable
@@ -82,6 +83,9 @@ class OfflineStore(Store):
         limit: int = MAX_NODES,
         as_of: AsOf = None,
     ) -> Graph:
+        self._refuse()
+
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
         self._refuse()
 
     def points(self, run: str, name: str | None = None, as_of: AsOf = None) -> dict[str, list[Point]]:

@@ -48,6 +48,7 @@ class Living:
             store.head,
             lambda: store.get(["run/01"]),
             lambda: store.owned(["01"]),
+            lambda: store.last_written(["01"]),
             lambda: store.find("run", "n"),
             lambda: store.search("run"),
             lambda: list(store.columns("run", ["x"])),

@@ -111,6 +111,31 @@ class Reading:
 
     # By name
 
+    def test_it_is_known_when_runs_last_wrote(self, store: Store) -> None:
+        """Tell the time of the last change that wrote a run, its params, its metrics or points of it."""
+        a, b, c = run("01", x=1), run("02"), run("03")
+        params, perf = owned("modelparams", a, {"p": 1}), owned("devperf", a, {"m": 1})
+        made = [
+            write(store, a, b, points=[points(b, "later", 9)]),
+            write(store, params),
+            write(store, perf, c),
+            write(store, points=[points(a, "loss", 1), points(a, "other", 1)]),
+            write(store, points=[points(a, "loss", 0, step=9), points(c, "loss", 1)]),
+            write(store, Put(a._replace(text='{"x":2}'), "any")),
+            write(store, Put(params._replace(text='{"p":2}'), "any")),
+            write(store, closes=[c]),
+            write(store, c),
+            write(store, closes=[perf]),
+        ]
+        last = {"01": (1, 2, 3, 4, 5, 6, 7, 7, 7, 7), "02": (1,) * 10, "03": (0, 0, 3, 3, 5, 5, 5, 0, 9, 9)}
+        for number in range(1, 11):
+            wanted = {key: found[number - 1] for key, found in last.items() if found[number - 1]}
+            times = {key: made[by - 1].time for key, by in wanted.items()}
+            assert store.last_written([*last, "04"], number) == times
+        assert store.last_written(["03", "04", "03"]) == {"03": made[8].time}
+        assert store.last_written(["01"]) == {"01": made[6].time}
+        assert store.last_written([]) == store.last_written(["01"], 0) == {}
+
     def test_find_gives_the_newest_first(self, store: Store) -> None:
         """Return all nodes of a name in the order of their creation, whatever was revised since."""
         nodes = [named("datasets", "d", version) for version in ("2", "10", "b", "1")]
@@ -206,6 +231,22 @@ class Reading:
         assert len(store.edges(["run/01", "run/02"], limit=3)) == 3
         assert store.edges([]) == store.edges(["run/09", "planets/mars"]) == ()
 
+    def test_edges_are_counted_by_kind_and_direction_up_to_a_bound(self, store: Store) -> None:
+        """Count the edges of a kind that lead away from a node or to it, now or then, up to a bound."""
+        data, *runs = named("datasets", "d"), run("01"), run("02"), run("03")
+        links = [edge("run_datasets", each, data) for each in runs]
+        write(store, data, *runs, edges=[*links, edge("related", data, "run/01")])
+        write(store, closes=[links[0].ref])
+        assert [store.degree(data.id, "run_datasets", away) for away in (True, False)] == [0, 2]
+        assert [store.degree(data.id, "related", away) for away in (True, False)] == [1, 0]
+        assert store.degree(data.id, "run_datasets", False, 1) == 1
+        assert store.degree(data.id, "run_datasets", False, as_of=1) == 3
+        assert store.degree("run/01", "run_datasets", True, as_of=2) == 0
+        for node, kind in ((data.id, "orbits"), ("run/09", "run_datasets"), ("planets/mars", "related")):
+            assert store.degree(node, kind, True) == store.degree(node, kind, False) == 0
+        with pytest.raises(InvalidInput, match="most"):
+            store.degree(data.id, "related", True, 0)
+
     # In time
 
     def test_every_read_shows_what_was_recorded_then(self, store: Store) -> None:
@@ -271,6 +312,7 @@ class Reading:
             lambda: list(store.columns("run", ["x"], as_of=as_of)),
             lambda: store.count("run", as_of=as_of),
             lambda: store.edges(["run/01"], as_of=as_of),
+            lambda: store.degree("run/01", "run_datasets", True, as_of=as_of),
             lambda: store.traverse(["run/01"], "upstream", as_of=as_of),
             lambda: store.points("run/01", as_of=as_of),
         ]

@@ -10,11 +10,11 @@ import pytest
 
 from arangopipe.errors import ArangopipeError, StoreError
 from arangopipe.model import times
-from arangopipe.model.graph import Batch, Change, EdgeRef, Entry, Origin, Put
+from arangopipe.model.graph import Batch, Change, Entry, Origin, Put
 from arangopipe.store.abilities import Adoption, Maintenance, Replica
 from arangopipe.store.base import Store
 from arangopipe.store.memory import MemoryStore
-from arangopipe.testing.build import busy, edge, named, node_kind, one, points, recorded, run, write
+from arangopipe.testing.build import busy, edge, named, node_kind, one, points, recorded, run, text, write
 from arangopipe.testing.verify import verify_chain
 
 
@@ -125,14 +125,20 @@ class Replicating:
         busy(store)
         data, gone = named("datasets", "d", rows=2), named("datasets", "gone", x=1)
         link = edge("run_datasets", "run/01", data, roles=["test"])
-        later = Origin("0123456789abcdef", 7, times.now() + timedelta(hours=1), "eva", '{"new":["x"]}')
+        first = Origin("0123456789abcdef", 7, times.now() + timedelta(hours=1), "eva")
+        noted: Sequence[dict[str, Any]] = (
+            {"new": [gone.id]},
+            {"back": [], "stale": [" ".join(link.ref)]},
+            {},
+        )
+        later = [first._replace(merged=text(notes)) for notes in noted]
         adoptions = [
             Adoption(
-                Batch("b1", (Put(run("07"), "any"),), actor="bob", origin=later),
+                Batch("b1", (Put(run("07"), "any"),), actor="bob", origin=later[0]),
                 [data._replace(text='{"rows":9}'), gone, link, points("run/01", "loss", 2.5)],
             ),
-            Adoption(Batch("b2", closes=(EdgeRef(*link[:3]),), actor="bob", origin=later)),
-            Adoption(Batch("b3", actor="bob", origin=later)),
+            Adoption(Batch("b2", closes=(link.ref,), actor="bob", origin=later[1])),
+            Adoption(Batch("b3", actor="bob", origin=later[2])),
         ]
         head = store.head()
         assert head is not None
@@ -141,9 +147,9 @@ class Replicating:
         n = head.number
         assert store.numbers(["b1", "no", "b3"]) == {"b1": n + 1, "b3": n + 3}
         made = list(store.changes(n))
-        assert [change.origin for change in made] == [later] * 3
-        assert all(change.time > later.time for change in made)
-        assert write(store, run("08")).time > later.time
+        assert [change.origin for change in made] == later
+        assert all(change.time > first.time for change in made)
+        assert write(store, run("08")).time > first.time
         assert one(store, gone) is None
         (state,) = store.revisions(gone.id)
         assert state.closed_by == state.change == made[0]

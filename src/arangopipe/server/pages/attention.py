@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from arangopipe.details import stale
@@ -18,18 +17,21 @@ SHOWN = 8
 EXPECTED = timedelta(days=7)
 """A deployment without any serving period is noticed once it has served so long."""
 
-_LOOKED_AT = 50
+_LOOKED_AT = 1_000
+"""Running runs of which it is asked when they last wrote, the newest."""
 
 
 def needs(ask: Ask, live: Sequence[Deployment]) -> dict[str, Any]:
     """Return what needs attention, each sort with the newest first."""
     failed = ask.pipe.search("run", "status = 'failed'", limit=SHOWN + 1, as_of=ask.as_of)
     running = ask.pipe.search("run", "status = 'running'", limit=_LOOKED_AT, as_of=ask.as_of)
-    silent = (run for run in running if isinstance(run, Run) and stale(ask.pipe, run, ask.as_of))
+    known = stale(ask.pipe, running, ask.as_of)
+    silent = [run for run in running if isinstance(run, Run) and run.id in known]
     return {
         "failed": [_failed(run) for run in failed[:SHOWN] if isinstance(run, Run)],
         "more_failed": len(failed) > SHOWN,
-        "stale": [{**brief(run), "start": time_text(run.start)} for run in islice(silent, SHOWN)],
+        "stale": [{**brief(run), "start": time_text(run.start)} for run in silent[:SHOWN]],
+        "more_stale": len(silent) > SHOWN,
         "unreported": list(_unreported(ask, live)),
     }
 

@@ -16,6 +16,7 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.phrases import phrase
 from arangopipe.server.pages import notes
 from arangopipe.server.pages.asking import PRIVATE, Ask, entity_path
+from arangopipe.server.pages.fans import Fan, fan_of, listed
 from arangopipe.server.pages.grouping import ROOM, Box, Drawn, Reached, grouped, joined, without
 from arangopipe.server.pages.things import brief
 from arangopipe.server.pages.tracing import USUAL, Reach, ends, is_redacted, standing, walk
@@ -45,6 +46,11 @@ class Question:
     down: Sequence[str] = ()
     also: Sequence[str] = ()
     room: int = ROOM
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The things that stand in the address, which are looked for where there is too much."""
+        return frozenset((*self.up, *self.down, *self.also))
 
     def query(self) -> dict[str, Any]:
         """Return it as it stands in an address; what is usual is left out."""
@@ -82,7 +88,7 @@ class Picture:
         """Return the boxes, nearest first, each with what it says of those that are nearer."""
         said = self._said()
         order = sorted(
-            self._shown.values(),
+            self.shown.values(),
             key=lambda box: (abs(box["level"]), box["level"], box["kind"], box["group"] or 0, box["label"]),
         )
         return [{**box, "says": said.get(box["id"], [])} for box in order]
@@ -93,12 +99,27 @@ class Picture:
             {
                 "from": dependency,
                 "to": dependent,
-                "count": len(edges),
+                "count": self._count(dependent, dependency, len(edges)),
                 "words": self._words(edges, True) if edges else HIDDEN,
                 "kinds": sorted({edge.kind for edge in edges}),
             }
             for (dependent, dependency), edges in self.drawn.edges.items()
         ]
+
+    def _count(self, dependent: str, dependency: str, known: int) -> int:
+        """Return how many edges an arrow stands for: those of a fan are counted."""
+        for hub, group in ((dependent, dependency), (dependency, dependent)):
+            fan = self.fans.get(group)
+            if known and fan is not None and fan.hub == hub:
+                return fan.count
+        return known
+
+    @cached_property
+    def fans(self) -> dict[str, Fan]:
+        """Return by box the fans of which only some things were looked at."""
+        groups = [box for box in self.drawn.boxes.values() if box.grouped]
+        found = {box.id: fan_of(self.ask, box, self.reached, self.cut) for box in groups}
+        return {name: fan for name, fan in found.items() if fan is not None}
 
     def counts(self) -> dict[str, int]:
         """Return how many things of each kind were reached, in the order of the vocabulary."""
@@ -106,7 +127,8 @@ class Picture:
         return {kind: found.count(kind) for kind in self.known.nodes if kind in found}
 
     @cached_property
-    def _shown(self) -> dict[str, dict[str, Any]]:
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """The boxes by id, without what they say of others."""
         return {name: self._box(box) for name, box in self.drawn.boxes.items()}
 
     def _box(self, box: Box) -> dict[str, Any]:
@@ -131,9 +153,11 @@ class Picture:
         }
 
     def _group(self, box: Box) -> dict[str, Any]:
-        count = len(box.members)
         found = [self.reached[member] for member in box.members]
-        more = any((each.parent, each.node.kind) in self.cut for each in found)
+        fan = self.fans.get(box.id)
+        count = len(box.members) if fan is None else fan.count
+        cut = any((each.parent, each.node.kind) in self.cut for each in found)
+        more = cut if fan is None else not fan.exact
         unseen = all(is_redacted(each.node) for each in found)
         query = {**self.question.query(), "group": box.id}
         return {
@@ -181,7 +205,7 @@ class Picture:
             pair = sorted((dependent, dependency), key=lambda name: abs(self.drawn.boxes[name].level))
             nearer, farther = pair
             relation = self._words(edges, farther == dependent) if edges else HIDDEN
-            other = self._shown[nearer]
+            other = self.shown[nearer]
             said.setdefault(farther, []).append(
                 {"words": relation, "id": nearer, "label": other["label"], "href": other["href"]}
             )
@@ -223,7 +247,8 @@ def picture(ask: Ask, start: Node, question: Question) -> Picture:
         if question.live and way == "downstream":
             _add(made, _towards_live(made, hidden), way, 0)
         else:
-            _add(made, walk(ask, [start], way, question.depth, hidden), way, 0)
+            reach = walk(ask, [start], way, question.depth, hidden, wanted=question.wanted)
+            _add(made, reach, way, 0)
     boxes = grouped(made.reached, alone := {start.id, *question.also}, question.room, hidden)
     _open_all(made, boxes, alone)
     made.drawn = without(joined(made.known, boxes, made.edges), hidden, alone)
@@ -262,7 +287,8 @@ def _open(made: Picture, node_id: str, way: Direction, boxes: dict[str, Box], al
     room = made.question.room - len(boxes)
     if room < 1:
         return
-    near = walk(made.ask, [made.reached[node_id].node], way, 1, made.question.hide)
+    start, asked = made.reached[node_id].node, made.question
+    near = walk(made.ask, [start], way, 1, asked.hide, wanted=asked.wanted)
     _add(made, near, way, made.reached[node_id].level)
     drawn = {name for name, box in boxes.items() if not box.grouped}
     fresh = {each: made.reached[each] for each in near.nodes if each not in boxes}
@@ -307,11 +333,14 @@ def _towards_live(made: Picture, hidden: set[str]) -> Reach:
 
 
 def members(made: Picture, group: str) -> list[Node]:
-    """Return the things of a group, by name, or raise `NotFound`."""
+    """Return the things of a group, by name, or raise `NotFound`; of a large fan only the first."""
     box = made.drawn.boxes.get(group)
     if box is None or not box.grouped:
         raise NotFound("there is no such group any more: load the page again")
-    found = [made.reached[member].node for member in box.members]
+    if group in made.fans:
+        found = listed(made.ask, made.fans[group], box, made.reached)
+    else:
+        found = [made.reached[member].node for member in box.members]
     return sorted(found, key=lambda node: (node.kind, not node.name, node.name, node.key))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from arangopipe.details import cells, stale
@@ -150,19 +150,20 @@ def _path(name: str) -> str:
 def rows(ask: Ask, kind: str, found: Sequence[Entity], columns: Sequence[str]) -> list[dict[str, Any]]:
     """Return for each thing what names it, its status if it has one, and a cell for each column."""
     values = cells(ask.store, kind, found, columns, ask.as_of) if columns and found else {}
+    silent = stale(ask.pipe, found, ask.as_of)
     return [
         {
             **brief(item),
-            **_status(ask, item),
+            **_status(ask, item, silent),
             "cells": [_cell(item, path, values[path][place]) for path in columns],
         }
         for place, item in enumerate(found)
     ]
 
 
-def _status(ask: Ask, item: Entity) -> dict[str, str]:
+def _status(ask: Ask, item: Entity, silent: Container[str]) -> dict[str, str]:
     if isinstance(item, Run):
-        return {"status": "stale" if stale(ask.pipe, item, ask.as_of) else item.status or ""}
+        return {"status": "stale" if item.id in silent else item.status or ""}
     if isinstance(item, Deployment):
         return {"status": "live" if item.live_at(ask.now) else item.status}
     return {}

@@ -14,7 +14,7 @@ from arangopipe.model.entities import Deployment
 from arangopipe.model.graph import Edge
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.phrases import phrase
-from arangopipe.server.pages import boxes, find, tracing
+from arangopipe.server.pages import boxes, find, linked, tracing
 from arangopipe.server.pages.asking import Ask, Asked
 from arangopipe.server.pages.boxes import Question
 from arangopipe.server.pages.grouping import ROOM
@@ -136,12 +136,16 @@ def members(
     found = boxes.members(made, group)
     shown = [node for node in found if text.casefold() in f"{node.name} {node.key}".casefold()]
     rest = shown[max(after, 0) : max(after, 0) + LISTED]
+    kind, fan = made.drawn.boxes[group].kind, made.fans.get(group)
+    hub = made.reached[fan.hub].node if fan is not None and fan.count > len(found) else None
     return {
         "start": brief(made.start),
         "group": group,
         "text": text,
-        "kind": made.drawn.boxes[group].kind,
+        "kind": kind,
+        "label": made.shown[group]["label"],
         "count": len(found),
+        "all": linked.search(ask, hub, kind) if hub is not None else None,
         "matching": len(shown),
         "items": [{**brief(node), "redacted": tracing.is_redacted(node)} for node in rest],
         "first": after <= 0,

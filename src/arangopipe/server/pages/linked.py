@@ -41,7 +41,7 @@ def _group(
         "words": phrase(kind.name, from_source),
         "items": list(_items(edges, nodes)),
         "more": more,
-        "search": _search(ask, node, others[0].partition("/")[0]) if more else None,
+        "search": search(ask, node, others[0].partition("/")[0]) if more else None,
     }
 
 
@@ -57,7 +57,7 @@ def _shown(node_id: str) -> str:
     return f"run/{key}" if kind in OWNED_BY_RUN else node_id
 
 
-def _search(ask: Ask, node: Node, other: str) -> dict[str, str] | None:
+def search(ask: Ask, node: Node, other: str) -> dict[str, str] | None:
     """Return the search that finds all things of a kind that a thing is linked to."""
     if singular(node.kind) not in ask.store.vocabulary().hops(other):
         return None

@@ -45,7 +45,7 @@ def run(ask: Asked, key: str, a: str = "", b: str = "", others: Others = ()) -> 
     document = thing.document
     return {
         **common(ask, thing, found, a, b),
-        "status": "stale" if stale(ask.pipe, thing, ask.as_of) else thing.status or "",
+        "status": "stale" if stale(ask.pipe, [thing], ask.as_of) else thing.status or "",
         "start": time_text(thing.start),
         "end": time_text(thing.end),
         "seconds": seconds_of(thing),

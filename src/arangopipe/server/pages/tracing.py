@@ -17,17 +17,18 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
 from arangopipe.server.pages.asking import Ask
 from arangopipe.store.scope import REDACTED
 
-LOOKED, DEEPLY = 1_500, 10_000
+LOOKED, DEEPLY = 500, 10_000
 """So many things are looked at in each direction: at first, and where more levels are asked for."""
 
 USUAL = 2
 """So many levels are shown at first."""
 
-_KEPT = 200
+_KEPT = 250
 """So many things of what a walk may look at are kept for the levels that follow a wide one."""
 
+_OWNED = tuple(f"{kind}/" for kind in OWNED_BY_RUN)
 _ONE_BY_ONE = 50
-_EACH = 100
+_EACH = 20
 
 
 @dataclass
@@ -46,8 +47,7 @@ class Reach:
 
 def standing(node_id: str) -> str:
     """Return the run that stands for its parameters and its performance, or the thing itself."""
-    kind, key = split_id(node_id)
-    return f"run/{key}" if kind in OWNED_BY_RUN else node_id
+    return f"run/{split_id(node_id)[1]}" if node_id.startswith(_OWNED) else node_id
 
 
 def is_redacted(node: Node) -> bool:
@@ -68,14 +68,16 @@ def walk(
     depth: int | None,
     hidden: Collection[str] = (),
     most: int | None = None,
+    wanted: Collection[str] = (),
 ) -> Reach:
     """Walk from things, `depth` levels far (None: all the way); things of `hidden` kinds are no level.
 
-    At most `most` things are looked at; where it is None, as many as a picture of that depth looks at.
+    At most `most` things are looked at; where it is None, as many as a picture of that depth looks at. Those
+    that are `wanted` are among them, where a walk comes to them at all.
     """
     reach = Reach({node.id: node for node in starts}, {node.id: 0 for node in starts})
     most = looked(depth) if most is None else most
-    steps = _Steps(ask, direction, reach, most)
+    steps = _Steps(ask, direction, reach, most, wanted)
     layer, level = [node.id for node in starts], 0
     while layer and (depth is None or level < depth) and len(reach.nodes) < most:
         level += 1
@@ -97,7 +99,9 @@ def looked(depth: int | None) -> int:
 class _Steps:
     """The steps of one walk."""
 
-    def __init__(self, ask: Ask, direction: Direction, reach: Reach, most: int) -> None:
+    def __init__(
+        self, ask: Ask, direction: Direction, reach: Reach, most: int, wanted: Collection[str]
+    ) -> None:
         self._ask = ask
         self._most = most
         self._direction = direction
@@ -105,6 +109,9 @@ class _Steps:
         self._reach = reach
         self._starts = set(reach.nodes)
         self._held: dict[str, tuple[str, int]] = {}
+        self._wanted = wanted
+        self._partly: set[str] = set()
+        """Kinds of which there are things that are not looked at: what hangs on these is not known."""
 
     def take(self, layer: Sequence[str], level: int, last: bool) -> list[str]:
         """Go one edge on from a layer, and return what is reached for the first time."""
@@ -116,18 +123,30 @@ class _Steps:
         ]
         reach.walked.update(onward)
         found: dict[str, str] = {}
+        partly = frozenset(self._partly)
         for near, far, edge in self._edges(onward):
             reach.edges.setdefault(edge.ref, edge)
+            if kind_of(near) in partly:
+                reach.cut.add((near, kind_of(far)))
             if far not in reach.nodes and far not in self._held:
                 found.setdefault(far, near)
-        # The many of one kind leave room for the few of others, and for what comes after.
-        counts = Counter(map(kind_of, found))
-        fair = sorted(found, key=lambda node_id: counts[kind_of(node_id)])
+        fair = self._in_turn(found)
         room = self._most - len(reach.nodes)
         now = room if last else room - min(_KEPT, room // 2)
         self._held.update((node_id, (found[node_id], level)) for node_id in fair[now:])
+        self._partly.update(map(kind_of, fair[now:]))
         self._reached({node_id: (found[node_id], level) for node_id in fair[:now]})
         return fair[:now]
+
+    def _in_turn(self, found: Iterable[str]) -> list[str]:
+        """Return things so that the many of one kind leave room for the few of others."""
+        places: Counter[str] = Counter()
+        order = {}
+        for node_id in found:
+            kind = kind_of(node_id)
+            order[node_id] = (node_id not in self._wanted, places[kind])
+            places[kind] += 1
+        return sorted(order, key=order.__getitem__)
 
     def take_held(self) -> None:
         """Add what wide levels held back, where there is room after all."""
@@ -135,6 +154,12 @@ class _Steps:
         held = list(self._held.items())
         room = self._most - len(reach.nodes)
         self._reached(dict(held[:room]))
+        left = {(kind_of(node_id), level) for node_id, (_, level) in held[room:]}
+        reach.cut.update(
+            (near, kind_of(node_id))
+            for node_id, near in reach.parents.items()
+            if (kind_of(node_id), reach.levels[node_id]) in left
+        )
         reach.cut.update((near, kind_of(node_id)) for node_id, (near, _) in held[room:])
 
     def _reached(self, found: dict[str, tuple[str, int]]) -> None:
@@ -164,12 +189,14 @@ class _Steps:
             if self._ask.store.restricted and cut.isdisjoint(map(standing, ids)):
                 found += self._unseen(ids)
             for edge in found:
-                for start, end, follows in (
-                    (edge.source, edge.target, edge.kind in forward),
-                    (edge.target, edge.source, edge.kind in backward),
+                for start, end, followed in (
+                    (edge.source, edge.target, forward),
+                    (edge.target, edge.source, backward),
                 ):
-                    if follows and start in near and standing(start) != standing(end):
-                        yield standing(start), standing(end), edge
+                    if start in near and edge.kind in followed:
+                        one, other = standing(start), standing(end)
+                        if one != other:
+                            yield one, other, edge
 
     def _read(self, ids: list[str], name: str) -> list[Edge]:
         """Return edges of a kind; where there are too many, some of each thing's."""
@@ -178,8 +205,11 @@ class _Steps:
             ends_of = (end for edge in found for end in (edge.source, edge.target))
             kinds = {kind_of(standing(end)) for end in ends_of}
             self._reach.cut.update(product(map(standing, ids), kinds))
+            self._partly |= kinds
             for node_id in ids[:_ONE_BY_ONE] if len(ids) > 1 else ():
                 found += self._ask.store.edges([node_id], [name], _EACH, self._ask.moment)
+            if self._wanted:
+                found += self._ask.store.edges([*self._wanted], [name], self._most, self._ask.moment)
         return found
 
     def _unseen(self, ids: list[str]) -> list[Edge]:

@@ -145,6 +145,10 @@ class RemoteStore(Store):
         found = self._ask("owned", runs=list(runs), as_of=_moment(as_of))["owned"]
         return {run: (params, perf) for run, params, perf in found}
 
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        found = self._ask("last-written", runs=list(runs), as_of=_moment(as_of))["written"]
+        return {run: times.parse(time) for run, time in found.items()}
+
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         found = self._ask("find", kind=kind, name=name, project=project, as_of=_moment(as_of))["nodes"]
         return tuple([Node(*row) for row in found])

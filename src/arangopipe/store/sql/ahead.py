@@ -30,7 +30,7 @@ EdgeKey = tuple[int, int, int]
 
 def ids_of(cursor: Cursor, terms: NewTerms, prepared: Prepared) -> dict[str, int]:
     """Return the integers of what a batch refers to without writing it."""
-    wanted = {end for row in prepared.edges for end in (row.edge.source, row.edge.target)}
+    wanted = {end for row in prepared.edges for end in row.edge[1:3]}  # source and target
     wanted.update(points.run for points, *_ in prepared.points)
     wanted.update(f"run/{row.put.node.key}" for row in prepared.nodes if row.put.node.kind in OWNED_BY_RUN)
     wanted.difference_update(row.id for row in prepared.nodes)

@@ -133,14 +133,14 @@ class Compiler:
             return NONE
         members = " UNION ".join(parts)
         # Of an array several elements may do.
-        once = len(parts) > 1 or self._reader.term(f"{kind}:{path_text(segments)}") is not None
+        once = len(parts) > 1 or self._reader.name(f"{kind}:{path_text(segments)}") is not None
         equal = isinstance(leaf, Compare) and leaf.op == "="
         sql = " OR ".join(each) if equal else self._within("n.id", members)
         return Condition(sql, params, exact, members, params, span=not equal, once=once)
 
     def terms(self, kind: str, segments: Sequence[str]) -> list[int]:
         """Return the interned paths (itself, and its array elements) that the store has seen."""
-        found = map(self._reader.term, indexed_paths(kind, tuple(segments)))
+        found = map(self._reader.name, indexed_paths(kind, tuple(segments)))
         return [term for term in found if term is not None]
 
     def _hop(
@@ -193,7 +193,7 @@ class Compiler:
 
     def marked(self, kind: str) -> list[int]:
         """Return the ids of nodes of a kind that the index does not hold completely."""
-        term = self._reader.term(f"{kind}:")
+        term = self._reader.name(f"{kind}:")
         if term is None:
             return []
         rows = self._reader.cursor.execute("SELECT DISTINCT node FROM value WHERE path = ?", (term,))

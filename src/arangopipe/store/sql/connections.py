@@ -32,6 +32,11 @@ class Connection(sqlite3.Connection):
             self.execute(f"PRAGMA busy_timeout={seconds * 1_000:.0f}")
             self.patience = seconds
 
+    def wait_at_least(self, seconds: float) -> None:
+        """Wait as long as that; who writes and reads in turn need not say so each time."""
+        if self.patience < seconds:
+            self.wait_up_to(seconds)
+
     def stream(self, sql: str, parameters: Sequence[Any], few: int) -> Iterator[Any]:
         """Yield rows as they are asked for, as SQLite always does."""
         return self.execute(sql, parameters)

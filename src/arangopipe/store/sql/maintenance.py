@@ -159,11 +159,11 @@ def _check_values(reader: Reader, series: dict[int, dict[str, Summary]]) -> Iter
 
 
 def _rows(reader: Reader, owner: int, found: Found) -> list[Row]:
-    def term(text: str) -> int:
+    def name(text: str) -> int:
         # A path that was never interned has no rows: -1 stands for it and is reported as missing.
-        return reader.term(text) or -1
+        return reader.name(text) or -1
 
-    return value_rows(reader.dialect, term, reader.terms.paths, owner, found)
+    return value_rows(reader.dialect, name, reader.names_known().paths, owner, found)
 
 
 def _differences(reader: Reader, node: int, wanted: set[Row], group: Iterator[Any]) -> Iterator[str]:
@@ -189,7 +189,10 @@ def _name(reader: Reader, id: int) -> str:
 
 
 def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], batch: Batch) -> Change:
-    """Close what is current of these nodes, then remove the text and salt of all their revisions."""
+    """Close what is current of these nodes, then remove the text and salt of all their revisions.
+
+    So go the names of attributes that nothing else has.
+    """
     if not ids:
         raise InvalidInput("erase needs the ids of what is to be erased")
     looking = Writer(cursor, terms, prepare(batch), careful=True)
@@ -198,21 +201,26 @@ def erase(cursor: Cursor, terms: NewTerms, ids: Sequence[str], batch: Batch) -> 
 
     def after_closing(number: int) -> list[bytes]:
         erased = []
+        metrics: set[int] = set()
         for node_id in ids:
             kind, key = split_id(node_id)
-            found = _erase_node(cursor, terms, node_id, number)
+            found = _erase_node(cursor, terms, node_id, number, metrics)
             if not found:
                 raise NotFound(f"{node_id} was never there: nothing was erased")
             erased += found
             for owned in OWNED_BY_RUN if kind == "run" else ():
-                erased += _erase_node(cursor, terms, f"{owned}/{key}", number)
+                erased += _erase_node(cursor, terms, f"{owned}/{key}", number, metrics)
+        terms.forget(metrics)
         return [chain.row_digest(chain.OPEN_SALT, text) for text in erased if text]
 
     return writer.run(after_closing)  # type: ignore[return-value]
 
 
-def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str, number: int) -> list[str]:
-    """Return the texts of what is left of a node's rows ("" for one that was erased before)."""
+def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str, number: int, metrics: set[int]) -> list[str]:
+    """Return the texts of what is left of a node's rows ("" for one that was erased before).
+
+    Adds to `metrics` the names of those whose points went.
+    """
     kind, key = split_id(node_id)
     dialect = terms.dialect
     rows = cursor.execute(
@@ -229,11 +237,13 @@ def _erase_node(cursor: Cursor, terms: NewTerms, node_id: str, number: int) -> l
         else:
             left.append("")
         if kind == "run":
-            left += _erase_points(cursor, terms, node_id, id, number)
+            left += _erase_points(cursor, terms, node_id, id, number, metrics)
     return left
 
 
-def _erase_points(cursor: Cursor, terms: NewTerms, run: str, id: int, number: int) -> list[str]:
+def _erase_points(
+    cursor: Cursor, terms: NewTerms, run: str, id: int, number: int, metrics: set[int]
+) -> list[str]:
     left = []
     dialect = terms.dialect
     rows = cursor.execute(
@@ -241,6 +251,7 @@ def _erase_points(cursor: Cursor, terms: NewTerms, run: str, id: int, number: in
     )
     for row, term, document, salt in rows.fetchall():
         digest = chain.row_digest(salt, chain.points_text(run, terms.text(term)[1:], document))
-        cursor.execute(ERASE_POINTS + dialect.this_row, (digest, number, terms.id("="), row))
+        cursor.execute(ERASE_POINTS + dialect.this_row, (digest, number, terms.name("="), row))
+        metrics.add(term)
         left.append(chain.erased_text("points", run, "", digest))
     return left

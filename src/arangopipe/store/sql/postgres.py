@@ -193,7 +193,8 @@ class Postgres(Database):
                 connection.close()
 
     def rewrite(self) -> None:
-        self._maintain("VACUUM")
+        # What is known of columns holds some of their values.
+        self._maintain("VACUUM ANALYZE")
 
     def analyze(self) -> None:
         """Have the server learn what the tables hold, as it does by itself some minutes later."""
@@ -202,7 +203,7 @@ class Postgres(Database):
     def _maintain(self, command: str) -> None:
         # Without the right to do so the server says so in a notice, and does it by itself some time later.
         with self.work() as connection:
-            for table in ("node", "node_past", "edge", "value", "point", "series"):
+            for table in ("node", "node_past", "edge", "value", "point", "series", "term"):
                 connection.execute(f"{command} {self.quoted}.{table}")
 
     def query(self, sql: str, parameters: Sequence[Any], limit: int, seconds: float) -> Found:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arangopipe.model import chain
+from arangopipe.model.attributes import indexed
 from arangopipe.model.graph import Batch, Edge, Node, Point, Points, Put
-from arangopipe.store.sql.values import Found, values_in
+from arangopipe.store.sql.values import Found
 
 
 class NodeRow(NamedTuple):
@@ -63,11 +64,9 @@ def prepare(batch: Batch, read: Sequence[Mapping[str, Any]] | None = None) -> Pr
     salts = iter(chain.salts(len(batch.puts) + len(edges) + len(series) + 1))
     return Prepared(
         batch,
-        tuple(
-            [_node_row(put, next(salts), document) for put, document in zip(batch.puts, read, strict=True)]
-        ),
-        tuple([_edge_row(edge, next(salts)) for edge in edges]),
-        tuple([_point_row(points, next(salts)) for points in series]),
+        tuple(map(_node_row, batch.puts, read, salts)),
+        tuple(map(_edge_row, edges, salts)),
+        tuple(map(_point_row, series, salts)),
         salt := next(salts),
         chain.row_digest(salt, chain.note_text(batch.id, batch.action, batch.reason, batch.origin)),
     )
@@ -78,10 +77,10 @@ def node_text(node: Node) -> str:
     return chain.node_text(node.kind, node.key, node.name, node.version, node.project, node.text)
 
 
-def _node_row(put: Put, salt: bytes, document: Mapping[str, Any]) -> NodeRow:
-    node = put.node
-    digest = chain.row_digest(salt, node_text(node))
-    return NodeRow(put, node.id, salt, digest, values_in(node.kind, document))
+def _node_row(put: Put, document: Mapping[str, Any], salt: bytes) -> NodeRow:
+    kind, key, name, version, project, _, text = put.node
+    digest = chain.row_digest(salt, chain.node_text(kind, key, name, version, project, text))
+    return NodeRow(put, f"{kind}/{key}", salt, digest, (kind, *indexed(kind, document)))
 
 
 def _edge_row(edge: Edge, salt: bytes) -> EdgeRow:

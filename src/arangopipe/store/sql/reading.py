@@ -15,11 +15,11 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
 from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import OWNED_BY_RUN
+from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind
 from arangopipe.store.scope import Scope
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.shown import Shown
-from arangopipe.store.sql.terms import Terms
+from arangopipe.store.sql.terms import FORGOTTEN, Names, Terms
 from arangopipe.store.sql.writing import change_of, read_change
 
 NODE = "id, kind, key, coalesce(name, ''), coalesce(version, ''), project, revision, coalesce(document, '{}')"
@@ -33,7 +33,7 @@ PART = 10_000
 """Edges that are read at a time."""
 
 STATE = (
-    "SELECT (SELECT max(id) FROM term), (SELECT coalesce(max(id), 0) FROM node), "
+    f"SELECT (SELECT max(id) FROM term), {FORGOTTEN}, (SELECT coalesce(max(id), 0) FROM node), "
     "count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}"
 )
 State = tuple[int, int, int]
@@ -81,14 +81,31 @@ class Reader:
         self.shown = None if scope is None else Shown(self, scope)
         self._last_term: int | None = -1
         self._state: State | None = None
+        self._names: Names | None = None
         self._assumes = False
 
-    def term(self, text: str) -> int | None:
-        """Return the integer of a text, None where the database does not have it."""
-        known = self.terms.known(text)
+    def term(self, kind: str) -> int | None:
+        """Return the integer of a kind, None where the database does not have it."""
+        known = self.terms.known(kind)
+        if known is None:
+            known = self.terms.look_up(self.cursor, kind, self.last_term())
+        return known
+
+    def name(self, text: str) -> int | None:
+        """Return the integer of a path or metric (``run:params.alpha``, ``=loss``), None if there is none."""
+        names = self.names_known()
+        known = names.ids.get(text)
         if known is None:
             known = self.terms.look_up(self.cursor, text, self.last_term())
+            if known is not None:
+                names.keep({text: known})
         return known
+
+    def names_known(self) -> Names:
+        """Return what is known of names, and good now."""
+        if self._names is None:
+            _, self._names = self._read_state(self.terms.known("kinds"))
+        return self._names
 
     def last_term(self) -> int | None:
         """Return the last of the texts that the database has."""
@@ -102,16 +119,17 @@ class Reader:
         """
         if self._state is None:
             known = self.terms.known("kinds")
-            self._state = self._read_state(known)
+            self._state, self._names = self._read_state(known)
             if known is None:
                 found = self.terms.look_up(self.cursor, "kinds", self._last_term)
-                self._state = self._state if found is None else self._read_state(found)
+                if found is not None:
+                    self._state, self._names = self._read_state(found)
         return self._state
 
-    def _read_state(self, kinds: int | None) -> State:
+    def _read_state(self, kinds: int | None) -> tuple[State, Names]:
         # A server plans a statement only once that has no parameters; there is no term 0.
-        self._last_term, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
-        return (*state,)
+        self._last_term, forgotten, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
+        return (*state,), self.terms.names(forgotten)
 
     def assume(self, last_term: int | None, state: State) -> None:
         """Take for granted what another reader found, for one statement (see `with_state`)."""
@@ -126,7 +144,8 @@ class Reader:
         if not self._assumes:
             return self.cursor.execute(sql, params).fetchall()
         state = STATE.format(self.terms.known("kinds") or 0)
-        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS state(last, nodes, number, revision)"
+        named = "state(last, forgotten, nodes, number, revision)"
+        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS {named}"
         rows = self.cursor.execute(sql, params).fetchall()
         ((last, *_, revision, _, _, number),) = [row for row in rows if row[1] == 0]
         known = self._state is not None and (last, number, revision) == (self._last_term, *self._state[1:])
@@ -189,12 +208,14 @@ class Reader:
         terms = [self.term(kind) for kind in OWNED_BY_RUN]
         texts = ", ".join([OWNED] * len(terms))
         sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
-        shown = keys if self.shown is None else self._shown_keys(keys)
-        rows = self.cursor.execute(sql, (*terms, self.dialect.some(shown)))
+        rows = self.cursor.execute(sql, (*terms, self.dialect.some(self.shown_keys(keys))))
         found = {key: (params, metrics) for key, params, metrics in rows}
         return {key: found.get(key, (documents.EMPTY, documents.EMPTY)) for key in keys}
 
-    def _shown_keys(self, keys: Sequence[str]) -> list[str]:
+    def shown_keys(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return the keys of runs but for those of hidden ones."""
+        if self.shown is None:
+            return keys
         return [row[2] for row in self.get_many([f"run/{key}" for key in keys]) if row is not None]
 
     def by_ids(self, ids: Iterable[int]) -> list[NodeRow]:
@@ -270,6 +291,27 @@ class Reader:
                 found.update((edge.ref, edge) for edge in self.edges_of(part))
         return tuple(found.values())[:limit]
 
+    def degree(self, id: int, edge: EdgeKind, outward: bool, most: int) -> int:
+        """Return how many edges of a kind lead from a node, or to it, to what is shown, up to `most`."""
+        near, far, kind = ("source", "target", edge.target) if outward else ("target", "source", edge.source)
+        term = self.term(edge.name)
+        if term is None:
+            return 0
+        where, params = f"{near} = ? AND kind = ?", [id, term]
+        if self.shown is not None:
+            if kind is None or self.at is not None:
+                # What is shown depends on the kind of each, or on its state at that moment.
+                rows = iter(self.select("edge", EDGE, where, *params))
+                count = 0
+                while count < most and (part := list(islice(rows, PART))):
+                    count += len(self.edges_of(part))
+                return min(count, most)
+            shown, values = self.shown.far(kind, far)
+            where, params = f"{where} AND {shown}", [*params, *values]
+        sql = states("edge", "1", where, self.at)
+        sql = f"SELECT count(*) FROM ({sql} LIMIT {most:d}) AS counted"
+        return int(self.cursor.execute(sql, params if self.at is None else params * 2).fetchone()[0])
+
     def _terms_of(self, kinds: Iterable[str]) -> list[int]:
         found = (self.term(kind) for kind in kinds)
         return [term for term in found if term is not None]
@@ -278,7 +320,7 @@ class Reader:
         """Return the points of a run by metric, ordered by (step, time, arrival)."""
         where, params = "run = ?", [run]
         if name is not None:
-            where, params = where + " AND name = ?", [run, self.term(f"={name}")]  # type: ignore[list-item]
+            where, params = where + " AND name = ?", [run, self.name(f"={name}")]  # type: ignore[list-item]
         if self.at is None:
             where += " AND closed IS NULL"
         else:

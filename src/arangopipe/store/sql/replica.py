@@ -148,7 +148,7 @@ class Recorder(Writer):
                 text = None if value.text == documents.EMPTY else value.text
                 self._cursor.execute(PAST_EDGE, (*ends, number, text, salt, number))
             else:
-                ref = (self._any_id(value.run), self._terms.id(f"={value.name}"))
+                ref = (self._any_id(value.run), self._terms.name(f"={value.name}"))
                 row = (*ref, number, chain.points_document(value), salt, None, None, number)
                 self._cursor.execute(PAST_POINT, row)
             digests += [digest, chain.close_digest(digest)]
@@ -202,7 +202,7 @@ class Replayer(Recorder):
     def _bury(self, erased: Erased) -> None:
         (what, node_id, project, since, until, number), digest = erased
         if what == "points":
-            ref = (self._any_id(node_id), self._terms.id("="))
+            ref = (self._any_id(node_id), self._terms.name("="))
             self._cursor.execute(PAST_POINT, (*ref, since, None, None, digest, number, until))
             return
         kind, key = split_id(node_id)

@@ -1,7 +1,8 @@
 """The tables. Integers stand for ids inside; text ids live at the boundary only.
 
 ``term`` interns kinds (``run``), searchable paths (``run:params.alpha``; ``…[]`` for one of several
-values in an array; ``run:`` marks nodes whose document must be read too) and names of metrics (``=loss``).
+values in an array; ``run:`` marks nodes whose document must be read too) and names of metrics (``=loss``);
+the integer of ``::`` tells when some were forgotten (see `terms`).
 ``node`` and ``edge`` hold what is current, ``…_past`` what was superseded or closed, with the change that
 did so. ``value`` is one tree of (path, value, node), with booleans as one-byte blobs so that they sort
 apart. A row's digest is sha256(salt + text) (`model.chain`); it is stored only once text and salt

@@ -127,7 +127,7 @@ class Selection:
     def path_terms(self, kind: str, segments: Sequence[str]) -> tuple[int | None, int | None]:
         """Return the interned path into nodes of a kind, and that of its array elements."""
         path, element = indexed_paths(kind, tuple(segments))
-        return self.reader.term(path), self.reader.term(element)
+        return self.reader.name(path), self.reader.name(element)
 
     def size(self) -> int:
         """Return about how many nodes of the kind there are, and seldom fewer."""

@@ -36,9 +36,14 @@ if TYPE_CHECKING:
 
 HEADER = b"SQLite format 3\0"
 CACHE_KIB = 64 * 1024
+LOG_PAGES = 4_000
+"""So many pages of the log (16 MB) are moved into the file at once, not SQLite's 1,000: a run writes
+some forty, and much the same ones as the next."""
 LONG_LOG = 128 * 1024 * 1024
 """A log of so many bytes is emptied before more is written, unless readers keep it for longer than that."""
 EMPTY_SECONDS = 0.5
+READ_SECONDS = 10.0
+"""Readers of a log do not wait for writers, only while it is begun or put in order."""
 ALL_CACHES_KIB = 512 * 1024
 """What the caches of all connections of a process take together: a server may have hundreds."""
 T = TypeVar("T")
@@ -68,7 +73,8 @@ class SQLite(Database):
         if options.get("durability", "full") == "full":
             # Without a log, only EXTRA also makes the removal of the journal last.
             self._synchronous = "FULL" if self._journal == "wal" else "EXTRA"
-        self._long_log = LONG_LOG
+        self._reads_wait = READ_SECONDS if self._journal == "wal" else BUSY_SECONDS
+        self._log, self._long_log = FilePath(f"{self.path}-wal"), LONG_LOG
         self._queue = FileLock(self.path)
         self._connections = Connections(self.path, self._connect)
         self._errors = _Errors(self.path)
@@ -87,6 +93,7 @@ class SQLite(Database):
             connection.wait_up_to(BUSY_SECONDS)
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
             connection.execute(f"PRAGMA soft_heap_limit={ALL_CACHES_KIB * 1_024}")
             connection.create_function("arangopipe_like", 3, _like, deterministic=True)
         except BaseException:
@@ -144,7 +151,7 @@ class SQLite(Database):
     @contextmanager
     def read(self, one: bool = False) -> Iterator[Cursor]:
         with self._errors, self._borrowed() as connection:
-            connection.wait_up_to(BUSY_SECONDS)
+            connection.wait_at_least(self._reads_wait)
             # A statement that is read to its end is a transaction of its own.
             cursor = connection.cursor() if one else connection.execute("BEGIN")
             try:
@@ -180,7 +187,7 @@ class SQLite(Database):
     def _empty_log(self, connection: Connection, patience: float) -> None:
         """Empty the log where it has grown long: SQLite begins it anew only while nobody reads."""
         try:
-            size = FilePath(f"{self.path}-wal").stat().st_size
+            size = self._log.stat().st_size
         except FileNotFoundError:
             return
         if size >= self._long_log:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from arangopipe.model import chain
+from arangopipe.store.sql.terms import FORGOTTEN
 
-HEAD = """
-SELECT (SELECT number FROM change WHERE batch = ?), (SELECT max(id) FROM node),
+HEAD = f"""
+SELECT {FORGOTTEN}, (SELECT number FROM change WHERE batch = ?), (SELECT max(id) FROM node),
        (SELECT max(id) FROM node_past), number, time, chain
 FROM change ORDER BY change.number DESC LIMIT 1
 """
-NO_HEAD = (None, None, None, 0, 0, chain.GENESIS)
+NO_HEAD = (None, None, None, None, 0, 0, chain.GENESIS)
 UPDATE_NODE = (
     "UPDATE node SET name = ?, version = ?, project = ?, revision = ?, document = ?, salt = ? WHERE id = ?"
 )

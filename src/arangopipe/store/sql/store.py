@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +56,7 @@ from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
 from arangopipe.store.sql.writing import read_change
+from arangopipe.store.sql.written import last_written
 
 WINDOWS = 16
 
@@ -133,12 +135,12 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> T:
         """Do work in one transaction; `again`: it may be done once more where it is not known to be done."""
 
-        def unit(cursor: Cursor) -> tuple[T, dict[str, int]]:
+        def unit(cursor: Cursor) -> tuple[T, NewTerms]:
             terms = NewTerms(self._terms, cursor)
-            return work(cursor, terms), terms.found
+            return work(cursor, terms), terms
 
-        result, found = self._database.write(unit, patience, again)
-        self._terms.keep(found)
+        result, terms = self._database.write(unit, patience, again)
+        terms.keep()
         return result
 
     def vocabulary(self, reload: bool = False) -> Vocabulary:
@@ -195,6 +197,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
             return super().owned(runs, as_of)
         with self._read(None, one=True) as reader:
             return reader.owned(runs)
+
+    def last_written(self, runs: Sequence[str], as_of: AsOf = None) -> dict[str, datetime]:
+        with self._read(as_of) as reader:
+            return last_written(reader, runs)
 
     def find(self, kind: str, name: str, project: str | None = None, as_of: AsOf = None) -> tuple[Node, ...]:
         with self._read(as_of, one=True) as reader:
@@ -254,6 +260,14 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         with self._read(as_of) as reader:
             rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
             return reader.touching([row[0] for row in rows], kinds, limit)
+
+    def degree(
+        self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
+    ) -> int:
+        check_bound("most", most, 1)
+        with self._read(as_of) as reader:
+            row, edge = reader.get(node), self._vocabulary_in(reader).edges.get(kind)
+            return 0 if row is None or edge is None else reader.degree(row[0], edge, outward, most)
 
     def traverse(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
 
 from arangopipe.model import attributes, documents
 from arangopipe.model.attributes import Value
@@ -16,11 +15,6 @@ from arangopipe.store.sql.terms import NewTerms
 
 Found = tuple[str, list[Value], bool]
 """A kind, the searchable values of a document of that kind, and whether they are all of them."""
-
-
-def values_in(kind: str, document: Mapping[str, Any]) -> Found:
-    """Return the searchable values of a document."""
-    return kind, *attributes.indexed(kind, document)
 
 
 def values_of(kind: str, text: str) -> Found:
@@ -49,14 +43,14 @@ def run_values(document: str | None, series: Mapping[str, Summary]) -> Found:
 
 def value_rows(
     dialect: Dialect,
-    term: Callable[[str], int],
+    name: Callable[[str], int],
     paths: Mapping[str, Mapping[str, int]],
     owner: int,
     found: Found,
 ) -> list[Row]:
     """Return the rows that stand for the values of a document under the node that owns it.
 
-    `term` knows the integer of every text; `paths`, for most, that of a kind's path.
+    `name` knows the integer of every path; `paths`, of most, by kind and the path alone.
     """
     kind, values, complete = found
     if dialect.limited and not all(dialect.holds(value) for _, value in values):
@@ -66,14 +60,14 @@ def value_rows(
     known = paths[prefix].get
     rows: list[Row] = [
         (
-            known(path) or term(f"{prefix}:{path}"),
+            known(path) or name(f"{prefix}:{path}"),
             value if type(value) is not bool else sql_value(value),
             owner,
         )
         for path, value in values
     ]
     if not complete:
-        rows.append((term(f"{prefix}:"), kind, owner))
+        rows.append((name(f"{prefix}:"), kind, owner))
     return rows
 
 
@@ -82,8 +76,13 @@ class ValueRows:
 
     def __init__(self, terms: NewTerms) -> None:
         self._terms = terms
+        self._new: list[Row] = []
         self._added: dict[Row, None] = {}
         self._removed: dict[Row, None] = {}
+
+    def add_new(self, owner: int, found: Found) -> None:
+        """Note the values of a document that was not there: none of them is removed as well."""
+        self._new += value_rows(self._terms.dialect, self._terms.id, self._terms.paths, owner, found)
 
     def add(self, owner: int, found: Found) -> None:
         """Note the values of a document that is written."""
@@ -95,7 +94,7 @@ class ValueRows:
 
     def _note(self, undone: dict[Row, None], done: dict[Row, None], owner: int, found: Found) -> None:
         terms = self._terms
-        rows = dict.fromkeys(value_rows(terms.dialect, terms.id, terms.paths, owner, found))
+        rows = dict.fromkeys(value_rows(terms.dialect, terms.name, terms.paths, owner, found))
         if undone:
             for row in undone.keys() & rows.keys():
                 del undone[row], rows[row]
@@ -105,6 +104,6 @@ class ValueRows:
         """Bring the table up to date."""
         if self._removed:
             self._terms.dialect.remove_values(cursor, list(self._removed))
-        if self._added:
-            # Path by path, as the tree is sorted, large batches touch each of its pages once.
-            self._terms.dialect.insert(cursor, "value", sorted(self._added, key=itemgetter(0)))
+        # Path by path, as the tree is sorted, large batches touch each of its pages once.
+        rows = sorted([*self._new, *self._added], key=itemgetter(0))
+        self._terms.dialect.insert(cursor, "value", rows)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, count
 from typing import Any, NamedTuple
 
 from arangopipe.errors import AlreadyExists, Conflict, NotFound
 from arangopipe.model import chain, documents, times
-from arangopipe.model.graph import Change, EdgeRef, Node
+from arangopipe.model.graph import Change, Edge, EdgeRef, Node
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store.checks import changed_since
 from arangopipe.store.records import Summary, summarise
 from arangopipe.store.sql import ahead
 from arangopipe.store.sql.dialect import Cursor
-from arangopipe.store.sql.prepare import EdgeRow, NodeRow, Prepared, node_text
+from arangopipe.store.sql.prepare import NodeRow, Prepared, node_text
 from arangopipe.store.sql.statements import (
     CHANGE,
     CHANGED_ID,
@@ -71,10 +72,11 @@ class Writer:
         """
         batch = self._prepared.batch
         found = self._cursor.execute(HEAD, (batch.id,)).fetchone() or NO_HEAD
-        seen, last_id, last_past_id, number, time, link = found
+        forgotten, seen, last_id, last_past_id, number, time, link = found
         if seen is not None:
             return read_change(self._cursor, seen)
         self._number = number + 1
+        self._terms.trust(forgotten)
         self._ids.update(ahead.ids_of(self._cursor, self._terms, self._prepared))
         if self._terms.dialect.batched:
             self._ahead = ahead.stored_nodes(self._cursor, self._terms, self._prepared, self._careful)
@@ -139,31 +141,35 @@ class Writer:
     # Nodes
 
     def _put_nodes(self, next_id: int) -> None:
-        rows: list[tuple[Any, ...]] = []
-        added: list[NodeRow] = []
-        for row in self._prepared.nodes:
-            node, expect = row.put
-            stored = self.stored(node.id) if self._careful or expect != "absent" else None
-            if stored is not None:
-                if self._differs(stored, row):
-                    self._revise(stored, row)
-                continue
-            if isinstance(expect, int):
-                raise NotFound(f"{node.id} is not there (any more): it cannot be revised")
-            self._ids[row.id] = id = next_id + len(rows)
-            rows.append((id, self._terms.id(node.kind), node.key, *self._columns(node, row.salt)))
-            added.append(row)
-            if node.kind == "run":
-                self._new_runs.add(node.key)
+        added = [row for row in self._prepared.nodes if self._is_new(row)]
+        nodes = [row.put.node for row in added]
+        self._ids.update(zip([row.id for row in added], count(next_id)))
+        self._new_runs.update([node.key for node in nodes if node.kind == "run"])
         if self._careful:
-            self._check_names([row.put.node for row in added])
+            self._check_names(nodes)
+        term, number = self._terms.id, self._number
+        rows = [
+            (id, term(kind), key, name or None, version or None, project, number, text, row.salt)
+            for id, row, (kind, key, name, version, project, _, text) in zip(count(next_id), added, nodes)
+        ]
         self._terms.dialect.insert(self._cursor, "node", rows)
         self._digests += [row.digest for row in added]
         for row in added:
-            self._revalue(row.put.node, None, row)
+            self._add_values(row)
 
-    def _columns(self, node: Node, salt: bytes) -> tuple[Any, ...]:
-        return node.name or None, node.version or None, node.project, self._number, node.text, salt
+    def _is_new(self, row: NodeRow) -> bool:
+        """Return whether a node is to be added; one that is there is revised, where it differs."""
+        expect = row.put.expect
+        if expect == "absent" and not self._careful:
+            return True
+        stored = self.stored(row.id)
+        if stored is None:
+            if isinstance(expect, int):
+                raise NotFound(f"{row.id} is not there (any more): it cannot be revised")
+            return True
+        if self._differs(stored, row):
+            self._revise(stored, row)
+        return False
 
     def stored(self, node_id: str) -> Stored | None:
         """Return a current node, None where there is none."""
@@ -197,9 +203,10 @@ class Writer:
         if node[2:5] != stored.node[2:5]:  # name, version and project
             self._check_names([node])
         self._retire_node(stored)
-        self._cursor.execute(UPDATE_NODE, (*self._columns(node, row.salt), stored.id))
+        columns = (node.name or None, node.version or None, node.project, self._number, node.text, row.salt)
+        self._cursor.execute(UPDATE_NODE, (*columns, stored.id))
         self._digests.append(row.digest)
-        self._revalue(node, stored.node, row)
+        self._revise_values(stored.node, row)
 
     def _retire_node(self, stored: Stored) -> None:
         self._cursor.execute(NODE_PAST, (self._number, stored.id))
@@ -224,20 +231,22 @@ class Writer:
             if row is not None and row[0] != node.key:
                 raise AlreadyExists(f"{node.kind} {node.label!r} is already there, as {node.kind}/{row[0]}")
 
-    def _revalue(self, node: Node, before: Node | None, row: NodeRow | None) -> None:
-        """Bring the value rows of a node from its state `before` to what `row` says (None: gone)."""
-        if node.kind == "devperf":
-            owner = self._owner(node)
-            fresh = before is None and node.key in self._new_runs and not self._prepared.points
-            if fresh and row is not None:
-                self._values.add(owner, row.values)
-            else:
-                self._metrics[node.key] = (before and before.text, row and row.put.node.text)
-            return
-        owner = self._owner(node) if node.kind in OWNED_BY_RUN else self._ids[node.id]
-        if before is not None:
-            self._values.remove(owner, values_of(node.kind, before.text))
-        if row is not None:
+    def _add_values(self, row: NodeRow) -> None:
+        """Note the values of a node that was not there."""
+        node = row.put.node
+        owner = self._owner(node) if node.kind in OWNED_BY_RUN else self._ids[row.id]
+        if node.kind == "devperf" and (self._prepared.points or node.key not in self._new_runs):
+            self._metrics[node.key] = (None, node.text)
+        else:
+            self._values.add_new(owner, row.values)
+
+    def _revise_values(self, before: Node, row: NodeRow) -> None:
+        """Note which values take the place of those that a node had before."""
+        owner = self._owner(before) if before.kind in OWNED_BY_RUN else self._ids[row.id]
+        if before.kind == "devperf":
+            self._metrics[before.key] = (before.text, row.put.node.text)
+        else:
+            self._values.remove(owner, values_of(before.kind, before.text))
             self._values.add(owner, row.values)
 
     def _owner(self, node: Node) -> int:
@@ -249,26 +258,40 @@ class Writer:
     # Edges
 
     def _put_edges(self) -> None:
-        rows, keys = [], []
         number, known, term = self._number, self._ids.get, self._terms.id
-        for row in self._prepared.edges:
-            kind, source, target, *_ = row.edge
-            near = known(source) or self._end(source, row)
-            keys.append((near, term(kind), known(target) or self._end(target, row)))
-        there: Mapping[EdgeKey, tuple[str | None, bytes] | None] = {}
-        if self._careful and self._terms.dialect.batched:
-            there = ahead.stored_edges(self._cursor, keys)
-        for key, (edge, salt, digest) in zip(keys, self._prepared.edges, strict=True):
-            text = edge.text
-            stored = there[key] if key in there else self._stored_edge(key) if self._careful else None
-            stored_text = None if text == documents.EMPTY else text
-            if stored is not None:
-                if stored[0] == stored_text:
-                    continue
-                self._retire_edge(edge.ref, key, *stored)
-            rows.append((*key, number, stored_text, salt))
-            self._digests.append(digest)
+        rows = [
+            (
+                known(source) or self._end(source, edge),
+                term(kind),
+                known(target) or self._end(target, edge),
+                number,
+                None if text == documents.EMPTY else text,
+                salt,
+            )
+            for edge, salt, _ in self._prepared.edges
+            for kind, source, target, _, text in (edge,)
+        ]
+        digests = [row.digest for row in self._prepared.edges]
+        if self._careful:
+            changed = self._changed(rows)
+            rows, digests = list(compress(rows, changed)), list(compress(digests, changed))
         self._terms.dialect.insert(self._cursor, "edge", rows)
+        self._digests += digests
+
+    def _changed(self, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
+        """Return which rows say something new; what is there and differs from them is retired."""
+        keys: list[EdgeKey] = [row[:3] for row in rows]
+        if self._terms.dialect.batched:
+            there = ahead.stored_edges(self._cursor, keys)
+        else:
+            there = {key: self._stored_edge(key) for key in keys}
+        changed = []
+        for row, key, (edge, *_) in zip(rows, keys, self._prepared.edges, strict=True):
+            stored = there[key]
+            changed.append(stored is None or stored[0] != row[4])
+            if stored is not None and changed[-1]:
+                self._retire_edge(edge.ref, key, *stored)
+        return changed
 
     def _stored_edge(self, key: EdgeKey) -> tuple[str | None, bytes] | None:
         sql = "SELECT document, salt FROM edge WHERE source = ? AND kind = ? AND target = ?"
@@ -280,10 +303,9 @@ class Writer:
         digest = chain.row_digest(salt, chain.edge_text(*ref, text or documents.EMPTY))
         self._digests.append(chain.close_digest(digest))
 
-    def _end(self, node_id: str, row: EdgeRow) -> int:
+    def _end(self, node_id: str, edge: Edge) -> int:
         id = self._id(node_id)
         if id is None:
-            edge = row.edge
             raise NotFound(
                 f"{node_id} is not there: edge {edge.kind!r} {edge.source} -> {edge.target} cannot be made"
             )
@@ -308,7 +330,7 @@ class Writer:
                 raise NotFound(f"{points.run} is not there: its points of {points.name!r} cannot be kept")
         for points, document, salt, digest in self._prepared.points:
             run = self._ids[points.run]
-            name = self._terms.id(f"={points.name}")
+            name = self._terms.name(f"={points.name}")
             self._cursor.execute(INSERT_POINT, (run, name, self._number, document, salt))
             self._digests.append(digest)
             self._metrics.setdefault(split_id(points.run)[1], (None, None))
@@ -328,7 +350,7 @@ class Writer:
                 if points.run == f"run/{key}":
                     series[points.name] = summarise(points.points, series.get(points.name))
             fresh = [
-                (run, self._terms.id(f"={n}"), *s[:3], *map(self._terms.dialect.any_value, s[3:]))
+                (run, self._terms.name(f"={n}"), *s[:3], *map(self._terms.dialect.any_value, s[3:]))
                 for n, s in series.items()
                 if known.get(n) is not s
             ]
