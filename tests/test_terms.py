@@ -12,7 +12,8 @@ import pytest
 from arangopipe.model.expressions import quoted
 from arangopipe.model.ids import uuid7
 from arangopipe.store import open_store
-from arangopipe.store.base import Maintenance, NativeQuery, Store
+from arangopipe.store.abilities import Maintenance, NativeQuery
+from arangopipe.store.base import Store
 from arangopipe.testing.build import keys, named, owned, points, run, search, write
 from servers import Server
 
