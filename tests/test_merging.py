@@ -183,6 +183,20 @@ def test_what_was_made_differently_is_reported(world: World) -> None:
         assert "stands" in str(conflict)
 
 
+def test_a_name_that_is_taken_is_given_with_a_version_of_its_own(world: World) -> None:
+    a, b, *_ = world.stores
+    mine, other = named("datasets", "d1", x=1), named("datasets", "d1", x=2)._replace(key="other-key")
+    write(a, mine)
+    write(b, other)
+    (conflict,) = world.move(b, a).conflicts
+    said = "datasets/other-key (d1) was made under a name that is taken"
+    assert str(conflict) == f"{said}, by {mine.id}: it is called d1@1~other-ke here"
+    assert {(node.key, node.version, node.text) for node in a.find("datasets", "d1")} == {
+        (mine.key, "1", mine.text),
+        (other.key, "1~other-ke", other.text),
+    }
+
+
 def test_a_change_that_comes_through_a_third_store_is_known(world: World) -> None:
     a, b, c, d = world.stores
     for store in world.stores:

@@ -22,13 +22,14 @@ from arangopipe.model.graph import Batch, Put
 from arangopipe.store import inspection, open_store
 from arangopipe.store.base import Store
 from arangopipe.store.settings import absolute, place
-from arangopipe.store.sql import address, refusals, session
+from arangopipe.store.sql import address, neighbours, refusals, session
 from arangopipe.store.sql import store as store_module
 from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
 from arangopipe.testing.build import edge, edge_kind, named, node_kind, run, write
+from arangopipe.testing.paging import Paging
 from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]
@@ -379,6 +380,20 @@ def test_what_is_read_within_is_of_one_moment(place: str, url: str, tmp_path: Pa
             assert store.get(["run/02"]) == (None,)
             assert store.head(as_of=2) == before[1]
         assert store.count("run") == {None: 2}
+        with pytest.raises(TypeError, match="of the reader's own"), store.one_moment():
+            raise TypeError("of the reader's own")
+        with pytest.raises(InvalidInput, match="not an id"), store.one_moment():
+            store.get(["run"])
+        assert store.count("run") == {None: 2}
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_neighbours_of_very_many_are_looked_for_behind_each_match(
+    place: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "LISTED", 1)
+    with open_store(url if place == "server" else f"sqlite:///{tmp_path / 'it.db'}") as store:
+        Paging().test_an_order_by_neighbours_is_that_of_the_reference(store, "rank")
 
 
 def test_a_walk_that_rests_on_what_was_is_walked_again(url: str) -> None:

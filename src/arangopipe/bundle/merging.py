@@ -25,6 +25,8 @@ from arangopipe.store.base import Store
 AHEAD = timedelta(days=1)
 """How far ahead of this machine's clock another's may have been."""
 
+TAKEN = "made under a name that is taken"
+
 CHUNK = 100
 """Changes recorded in one transaction."""
 
@@ -35,7 +37,11 @@ Ref = str | EdgeRef
 
 @dataclass(frozen=True)
 class Conflict:
-    """Two stores wrote one thing differently: whose content stands, and whose is in the history only."""
+    """Two stores wrote one thing differently: whose content stands, and whose is in the history only.
+
+    Where two things have one name and version, `kept` is the thing that has it and `other` what that of this
+    id is called now.
+    """
 
     id: str
     name: str
@@ -44,6 +50,8 @@ class Conflict:
     other: str
 
     def __str__(self) -> str:
+        if self.what == TAKEN:
+            return f"{self.id} ({self.name}) was {self.what}, by {self.kept}: it is called {self.other} here"
         kept, other = (text.partition(" (")[0] for text in (self.kept, self.other))
         return f"{self.id} ({self.name}) was {self.what}: that of {kept} stands, that of {other} is history"
 
@@ -316,9 +324,9 @@ class Merger:
             taken = self._store.find(node.kind, node.name, node.project) if node.name else ()
             others = [other for other in taken if other.version == node.version and other.id != node.id]
             if others:
-                plan.puts[node.id] = node._replace(version=f"{node.version or 1}~{node.key[:8]}")
-                what = "made under a name that is taken"
-                self.conflicts.append(Conflict(node.id, node.label, what, others[0].id, node.id))
+                renamed = node._replace(version=f"{node.version or 1}~{node.key[:8]}")
+                plan.puts[node.id] = renamed
+                self.conflicts.append(Conflict(node.id, node.label, TAKEN, others[0].id, renamed.label))
 
 
 def _equal(one: Node | Edge, other: Node | Edge) -> bool:

@@ -126,7 +126,7 @@ class _Steps:
         partly = frozenset(self._partly)
         for near, far, edge in self._edges(onward):
             reach.edges.setdefault(edge.ref, edge)
-            if kind_of(near) in partly:
+            if partly and kind_of(near) in partly:
                 reach.cut.add((near, kind_of(far)))
             if far not in reach.nodes and far not in self._held:
                 found.setdefault(far, near)

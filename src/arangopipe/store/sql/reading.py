@@ -13,12 +13,12 @@ from typing import Any
 
 from arangopipe.errors import InvalidInput
 from arangopipe.model import chain, documents, times
-from arangopipe.model.graph import Change, Edge, EdgeRef, Entry, Left, Node, Point, Revision
+from arangopipe.model.graph import Change, Edge, Entry, Left, Node, Point, Revision
 from arangopipe.model.ids import split_id
 from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind
 from arangopipe.store.scope import Scope
 from arangopipe.store.sql.dialect import Cursor
-from arangopipe.store.sql.shown import Shown
+from arangopipe.store.sql.shown import WORDS, Shown
 from arangopipe.store.sql.terms import FORGOTTEN, Names, Terms
 from arangopipe.store.sql.writing import change_of, read_change
 
@@ -39,10 +39,13 @@ STATE = (
 State = tuple[int, int, int]
 
 NodeRow = tuple[int, int, str, str, str, str, int, str]
+EdgeRow = tuple[int, int, int, int, str | None]
+EdgeKey = tuple[int, int, int]
 
 
 make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
-"""Makes a node of all its fields, in half the time of ``Node(…)``."""
+make_edge: Callable[[tuple[Any, ...]], Edge] = partial(tuple.__new__, Edge)
+"""Make a value of all its fields, in half the time of ``Node(…)``."""
 
 
 def states(
@@ -177,28 +180,28 @@ class Reader:
         texts = self.texts(rows)
         return [make_node((texts[row[1]], *row[2:8])) for row in rows]
 
-    def get(self, node_id: str) -> NodeRow | None:
-        """Return the row of an id."""
+    def get(self, node_id: str, columns: str = NODE) -> NodeRow | None:
+        """Return the row of an id, with all its columns or those of `WORDS`."""
         kind, key = split_id(node_id)
         term = self.term(kind)
         if term is None:
             return None
-        rows = self._shown(self.select("node", NODE, "kind = ? AND key = ?", term, key))
+        rows = self._shown(self.select("node", columns, "kind = ? AND key = ?", term, key))
         return rows[0] if rows else None
 
     def _shown(self, rows: list[NodeRow]) -> list[NodeRow]:
         return rows if self.shown is None else self.shown.rows(rows)
 
-    def get_many(self, node_ids: Sequence[str]) -> list[NodeRow | None]:
-        """Return the row of each id, with one query for each kind among them."""
+    def get_many(self, node_ids: Sequence[str], columns: str = NODE) -> list[NodeRow | None]:
+        """Return the row of each id, with one query for each kind among them (see `get`)."""
         if len(node_ids) < MANY:
-            return [self.get(node_id) for node_id in node_ids]
+            return [self.get(node_id, columns) for node_id in node_ids]
         ids = [split_id(node_id) for node_id in node_ids]
         found: dict[str, dict[str, NodeRow]] = {}
         for kind in dict.fromkeys([kind for kind, _ in ids]):
             keys = self.dialect.some([key for known, key in ids if known == kind])
             rows = self.select(
-                "node", NODE, f"kind = ? AND {self.dialect.among('key')}", self.term(kind), keys
+                "node", columns, f"kind = ? AND {self.dialect.among('key')}", self.term(kind), keys
             )
             found[kind] = {row[2]: row for row in self._shown(rows)}
         return [found[kind].get(key) for kind, key in ids]
@@ -260,35 +263,36 @@ class Reader:
         rows = [row for row in rows if row[2] == key] or rows
         return sorted(dict.fromkeys(rows), key=itemgetter(0), reverse=True)
 
-    def edges_of(self, rows: Sequence[tuple[int, int, int, int, str | None]]) -> tuple[Edge, ...]:
-        """Return the edges of rows of `EDGE`, both ends of which are shown."""
+    def _edges_of(self, rows: Sequence[EdgeRow], names: dict[int, str]) -> Iterator[tuple[EdgeKey, Edge]]:
+        """Yield the edges of rows of `EDGE`, both ends of which are shown; `names` gets the ids of ends."""
         ends = {end for row in rows for end in (row[0], row[2])}
+        names.update((self.shown or self).names(ends - names.keys()))
         texts = self.texts(rows)
-        names = (self.shown or self).names(ends)
-        return tuple(
-            Edge(texts[kind], names[source], names[target], revision, document or documents.EMPTY)
-            for source, kind, target, revision, document in rows
-            if source in names and target in names
-        )
+        for source, kind, target, revision, document in rows:
+            if source in names and target in names:
+                fields = texts[kind], names[source], names[target], revision, document or documents.EMPTY
+                yield (source, kind, target), make_edge(fields)
 
     def with_nodes(self, ids: Iterable[int]) -> list[tuple[NodeRow, Node]]:
         """Return the rows of integer ids, each with its node."""
         rows = self.by_ids(ids)
         return list(zip(rows, self.nodes(rows), strict=True))
 
-    def touching(self, ids: Sequence[int], kinds: Sequence[str], limit: int) -> tuple[Edge, ...]:
+    def touching(self, node_ids: Iterable[str], kinds: Sequence[str], limit: int) -> tuple[Edge, ...]:
         """Return the edges that touch any of these nodes."""
+        rows = self.get_many(list(dict.fromkeys(node_ids)), WORDS)
+        names = {row[0]: node_id for row, node_id in zip(rows, dict.fromkeys(node_ids), strict=True) if row}
         terms = self._terms_of(kinds)
         if kinds and not terms:
             return ()
         only = f" AND kind IN ({', '.join(map(str, terms))})" if kinds else ""
-        params = [self.dialect.some(ids)] * (1 if self.at is None else 2)
-        found: dict[EdgeRef, Edge] = {}
+        params = [self.dialect.some(names)] * (1 if self.at is None else 2)
+        found: dict[EdgeKey, Edge] = {}
         for end in ("source", "target"):
             sql = states("edge", EDGE, f"{end} = each{only}", self.at, self.dialect.of_each)
-            rows = self.many(sql, params)
-            while len(found) < limit and (part := list(islice(rows, min(limit, PART)))):
-                found.update((edge.ref, edge) for edge in self.edges_of(part))
+            edges = self.many(sql, params)
+            while len(found) < limit and (part := list(islice(edges, min(limit, PART)))):
+                found.update(self._edges_of(part, names))
         return tuple(found.values())[:limit]
 
     def degree(self, id: int, edge: EdgeKind, outward: bool, most: int) -> int:
@@ -304,7 +308,7 @@ class Reader:
                 rows = iter(self.select("edge", EDGE, where, *params))
                 count = 0
                 while count < most and (part := list(islice(rows, PART))):
-                    count += len(self.edges_of(part))
+                    count += sum(1 for _ in self._edges_of(part, {}))
                 return min(count, most)
             shown, values = self.shown.far(kind, far)
             where, params = f"{where} AND {shown}", [*params, *values]

@@ -15,8 +15,9 @@ from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of
 from arangopipe.store.sql.compile import Condition, conjuncts, indexable
 from arangopipe.store.sql.dialect import python_value
+from arangopipe.store.sql.neighbours import ByNeighbour
 from arangopipe.store.sql.reading import Reader
-from arangopipe.store.sql.selection import FIRST_ROWS, N_NODE, ROW_COST, Selection
+from arangopipe.store.sql.selection import FIRST_ROWS, N_NODE, ROW_COST
 
 RECORD_COST = 60
 """What it takes to fetch and sort a rare node with its documents; trying one in order is 1."""
@@ -46,7 +47,7 @@ def _sort_values(found: Any) -> list[Any]:
     return found if isinstance(found, list) else [sort_key([python_value(found)])]
 
 
-class Search(Selection):
+class Search(ByNeighbour):
     """One search: the matches of a filter in an order, by pages."""
 
     def __init__(
@@ -86,6 +87,11 @@ class Search(Selection):
             return self._by_value(self._order[0], after, limit)
         if self.reader.at is None and len(self._order) == 1 and self._order[0].path.text in HAS_WORD:
             return self._by_word(self._order[0], after, limit)
+        if len(self._order) == 1 and (way := self._way(self._order[0])) is not None:
+            start = None if after is None else (None if after[0][0][0] else after[0][0][-1], after[1])
+            ordered = self._by_neighbour(way, self._order[0], start, limit)
+            if ordered is not None:
+                return self._following(map(self._found_of, ordered), after)
         return self._sorted(self.matching(key.path for key in self._order), after)
 
     def _is_indexed(self, path: Path) -> bool:
@@ -95,11 +101,13 @@ class Search(Selection):
     # Sorted here
 
     def _sorted(self, matching: Iterable[Record], after: After) -> Iterator[Found]:
-        found: list[Found] = [
-            (cursors.sort_values(self._order, record.read), record.node, record.sequence)
-            for record in matching
-        ]
-        found.sort(key=self._place)
+        return self._following(sorted(map(self._found_of, matching), key=self._place), after)
+
+    def _found_of(self, record: Record) -> Found:
+        return cursors.sort_values(self._order, record.read), record.node, record.sequence
+
+    def _following(self, found: Iterable[Found], after: After) -> Iterator[Found]:
+        """Yield of what is in order that which follows a page."""
         start = None if after is None else self._position(*after)
         return (item for item in found if start is None or self._place(item) > start)
 

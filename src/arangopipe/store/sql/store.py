@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from arangopipe.errors import InvalidInput, StoreError
+from arangopipe.errors import ArangopipeError, InvalidInput, StoreError
 from arangopipe.model.filters import Expression, OrderKey, parse_path
 from arangopipe.model.graph import (
     Batch,
@@ -164,9 +164,10 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
         now = self._now.reader
         if now is not None:
-            at = reading.resolve(now.cursor, as_of)
-            same = at is None and self._scope is None and now.shown is None
-            yield now if same else Reader(now.cursor, self._terms, at, self._scope)
+            with self._database.reading():
+                at = reading.resolve(now.cursor, as_of)
+                same = at is None and self._scope is None and now.shown is None
+                yield now if same else Reader(now.cursor, self._terms, at, self._scope)
             return
         with self._database.read(one and as_of is None) as cursor:
             yield Reader(cursor, self._terms, reading.resolve(cursor, as_of), self._scope)
@@ -176,11 +177,19 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         if self._now.reader is not None:
             yield
             return
+        failed = None
         with self._read(None) as self._now.reader:
             try:
                 yield
+            except ArangopipeError:
+                raise
+            except Exception as error:
+                # Told as it is: what does not come from a read says nothing about the database.
+                failed = error
             finally:
                 self._now.reader = None
+        if failed is not None:
+            raise failed
 
     def head(self, as_of: AsOf = None) -> Change | None:
         with self._read(as_of) as reader:
@@ -258,8 +267,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> tuple[Edge, ...]:
         check_bound("limit", limit, 1)
         with self._read(as_of) as reader:
-            rows = [row for row in reader.get_many(list(dict.fromkeys(ids))) if row is not None]
-            return reader.touching([row[0] for row in rows], kinds, limit)
+            return reader.touching(ids, kinds, limit)
 
     def degree(
         self, node: str, kind: str, outward: bool, most: int = base.MAX_PAGE, as_of: AsOf = None
