@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 import story
 from arangopipe.pipe import ArangoPipe
 from arangopipe.store.memory import MemoryStore
-from browser import PHONE, Visitor
+from browser import Visitor
 from served import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -41,13 +41,8 @@ PAGES = [
 
 @pytest.mark.parametrize("path", PAGES)
 def test_everyone_can_use_every_page(visitor: Visitor, path: str) -> None:
-    page = visitor.open(path)
-    visitor.axe()
-    visitor.fits()
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    visitor.fits()
-    visitor.axe()
+    visitor.open(path)
+    visitor.everyone_can_use_it()
 
 
 def test_who_asked_for_no_motion_sees_none(visitor: Visitor) -> None:

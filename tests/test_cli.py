@@ -486,12 +486,13 @@ def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- errors ------------------------------------------------------------------------------------
 
 
-def test_reading_makes_no_store(tmp_path: Path) -> None:
+def test_reading_makes_no_store(tmp_path: Path, home: Path) -> None:
     path = tmp_path / "none.db"
     for name, arguments in READS.items():
         result = call(*name.split(), *arguments, "--store", str(path), code=1)
         assert f"there is no store at {path}\nMake one with 'arangopipe init --store {path}'" in result.stderr
     assert not list(tmp_path.iterdir())
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(

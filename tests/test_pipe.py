@@ -81,13 +81,14 @@ def test_a_path_is_the_file_of_a_store(tmp_path: Path) -> None:
 
 
 def test_disabled_is_a_store_that_forgets_whatever_the_url(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ARANGOPIPE_DISABLED", "1")
     with connect("sqlite:///x.db", token="t") as pipe:
         pipe.register_dataset("d")
     assert list(tmp_path.iterdir()) == []
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("url", ["memory://", "sqlite:///x.db"])
