@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,17 @@ from arangopipe.model import attributes
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Batch, Put
 from arangopipe.store import inspection, open_store
+from arangopipe.store.abilities import Maintenance
 from arangopipe.store.base import Store
 from arangopipe.store.settings import absolute, place
-from arangopipe.store.sql import address, refusals, session
+from arangopipe.store.sql import address, neighbours, refusals, session
 from arangopipe.store.sql import store as store_module
 from arangopipe.store.sql.dialect_postgres import POSTGRES
 from arangopipe.store.sql.migrate import SCHEMA
 from arangopipe.store.sql.session import Session
 from arangopipe.testing import verify_chain
-from arangopipe.testing.build import edge, edge_kind, named, node_kind, run, write
+from arangopipe.testing.build import edge, edge_kind, keys, named, names, node_kind, run, search, write
+from arangopipe.testing.paging import Paging
 from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres 18")]
@@ -379,6 +382,20 @@ def test_what_is_read_within_is_of_one_moment(place: str, url: str, tmp_path: Pa
             assert store.get(["run/02"]) == (None,)
             assert store.head(as_of=2) == before[1]
         assert store.count("run") == {None: 2}
+        with pytest.raises(TypeError, match="of the reader's own"), store.one_moment():
+            raise TypeError("of the reader's own")
+        with pytest.raises(InvalidInput, match="not an id"), store.one_moment():
+            store.get(["run"])
+        assert store.count("run") == {None: 2}
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_neighbours_of_very_many_are_looked_for_behind_each_match(
+    place: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "LISTED", 1)
+    with open_store(url if place == "server" else f"sqlite:///{tmp_path / 'it.db'}") as store:
+        Paging().test_an_order_by_neighbours_is_that_of_the_reference(store, "rank")
 
 
 def test_a_walk_that_rests_on_what_was_is_walked_again(url: str) -> None:
@@ -399,11 +416,25 @@ ROUNDS: dict[str, tuple[int, Callable[[ArangoPipe], Any]]] = {
     "run by name": (2, lambda pipe: pipe.lookup_run("trained")),
     "dataset by name": (1, lambda pipe: pipe.lookup_dataset("d")),
     "downstream": (1, lambda pipe: pipe.downstream(DATA)),
-    "lineage": (3, lambda pipe: pipe.lineage(DATA)),
-    "page of a search": (
-        4,
+    "lineage": (2, lambda pipe: pipe.lineage(DATA)),
+    "runs, newest first": (1, lambda pipe: pipe.search("run")),
+    "common, newest first": (1, lambda pipe: pipe.search("run", "params.alpha = 1", limit=50)),
+    "rare, newest first": (1, lambda pipe: pipe.search("run", "params.alpha = 2", limit=50)),
+    "common, by metric": (
+        1,
         lambda pipe: pipe.search("run", "params.alpha = 1", order_by="metrics.rmse", limit=50),
     ),
+    "common and of a range, by metric": (
+        1,
+        lambda pipe: pipe.search(
+            "run", "params.alpha = 1 and metrics.rmse >= 0", order_by="metrics.rmse desc", limit=50
+        ),
+    ),
+    "rare, by metric": (
+        2,
+        lambda pipe: pipe.search("run", "params.alpha = 2", order_by="metrics.rmse", limit=50),
+    ),
+    "of a range, newest first": (3, lambda pipe: pipe.search("run", "metrics.rmse >= 0", limit=50)),
 }
 """How often a question waits for the server: each statement is one round trip."""
 
@@ -424,6 +455,74 @@ def test_a_question_is_a_few_statements(question: str, url: str, monkeypatch: py
         )
         ask(pipe)
     assert len(asked) == number, "\n".join(asked)
+
+
+@pytest.fixture(scope="module")
+def alike(server18: Server) -> Iterator[list[ArangoPipe]]:
+    """The same 60 runs on the server and in memory; few have some params, and some no metric."""
+    with server18.database(server18.template) as name, ExitStack() as stack:
+        pipes = [
+            stack.enter_context(connect(url, capture=False)) for url in (server18.url(name), "memory://")
+        ]
+        for i in range(60):
+            params = {"alpha": 2 if i % 20 == 3 else 1, "beta": i % 30 == 3, "tags": ["a", "b"][: i % 3]}
+            metrics = {"rmse": (i * 7) % 20 / 20} if i % 9 else {}
+            for pipe in pipes:
+                pipe.log_run(name=f"r{i}", params=params, metrics=metrics)
+        yield pipes
+
+
+@pytest.mark.parametrize("order", [None, "metrics.rmse", "metrics.rmse desc", "params.tags"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        None,
+        "params.alpha = 1",
+        "params.alpha = 2",
+        "params.alpha = 2 and params.beta = true and params.tags = 'a'",
+        "params.alpha = 1 and metrics.rmse > 0.3",
+        "params.alpha = 9",
+        "params.tags = 'b' and not name = 'r5'",
+    ],
+)
+def test_what_is_found_does_not_depend_on_the_plan(
+    where: str | None, order: str | None, alike: list[ArangoPipe]
+) -> None:
+    pages = [pipe.search("run", where, order_by=order, limit=7) for pipe in alike]
+    for _ in range(3):
+        one, other = ([(run.name, run.params, run.metrics) for run in page] for page in pages)
+        assert one == other
+        following = [page.next() for page in pages]
+        if None in following:
+            assert following == [None, None]
+            break
+        pages = [page for page in following if page is not None]
+
+
+def test_a_search_that_rests_on_what_was_is_asked_again(url: str) -> None:
+    with open_store(url) as store, open_store(url) as other:
+        write(other, run("1", x=1))
+        for _ in range(2):
+            assert keys(search(store, "run", "y = 1").items) == []
+        write(other, run("2", y=1))
+        assert keys(search(store, "run", "y = 1").items) == ["2"]
+        write(other, node_kind("reports"))
+        write(other, named("reports", "r", y=1))
+        for where in ("y = 1", ""):
+            assert names(search(store, "reports", where).items) == ["r"]
+        write(other, edge_kind("cites", "run", "reports"))
+        write(other, edges=[edge("cites", "run/2", named("reports", "r"))])
+        assert keys(search(store, "run", "reports.y = 1").items) == ["2"]
+        with store.one_moment():
+            assert keys(search(store, "run", "z = 1").items) == []
+            write(other, run("3", z=1))
+            assert keys(search(store, "run", "z = 1").items) == []
+        assert keys(search(store, "run", "z = 1").items) == ["3"]
+        assert isinstance(other, Maintenance)
+        other.erase(["run/3"], "ann", "test")
+        assert keys(search(store, "run", "z = 1").items) == []
+        write(other, run("4", z=1))
+        assert keys(search(store, "run", "z = 1").items) == ["4"]
 
 
 def test_an_older_schema_is_upgraded_once_by_many_at_once(url: str, server18: Server) -> None:

@@ -133,6 +133,12 @@ def test_plans_need_no_statistics(question: str, new: str) -> None:
         assert not re.search(r"Seq Scan on (?!term)|Hash Join|Merge Join|Semi Join", plan), f"{asked}\n{plan}"
 
 
+@pytest.mark.parametrize("order", ["metrics.rmse", "metrics.rmse desc"])
+def test_the_first_of_all_are_not_sorted(order: str, new: str) -> None:
+    for plan, asked in plans(new, lambda store: store.search("run", order=parse_order(order), limit=20)):
+        assert "Sort" not in plan, f"{asked}\n{plan}"
+
+
 def plans(url: str, ask: Callable[[Store], Any]) -> Iterator[tuple[str, tuple[str, Sequence[Any]]]]:
     """Yield the plan of each statement that a question sends, and the statement."""
     asked: list[tuple[str, Sequence[Any]]] = []

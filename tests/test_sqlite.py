@@ -619,6 +619,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "columns": lambda store: list(store.columns("run", ["status"])),
     "count": lambda store: store.count("run"),
     "edges": lambda store: store.edges(["run/r-1"]),
+    "degree": lambda store: store.degree("run/r-1", "run_datasets", True),
     "traverse": lambda store: store.traverse([DATA.id], "downstream"),
     "points": lambda store: store.points("run/r-1"),
     "revisions": lambda store: store.revisions(DATA.id),

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from arangopipe.details import change_dict
@@ -13,7 +14,7 @@ from arangopipe.errors import NotFound
 from arangopipe.model.graph import Change
 from arangopipe.references import When, moment_of
 from arangopipe.session import Session
-from arangopipe.store.base import Store
+from arangopipe.store.base import AsOf, Store
 from arangopipe.touched import touched
 
 BULK = frozenset({"log runs", "merge", "retain"})
@@ -29,6 +30,26 @@ def unless_bulk(store: Store, change: Change) -> Change:
 
 def _whole(store: Store, change: Change) -> Change:
     return next(store.changes(change.number - 1, limit=1, entries=True), change)
+
+
+def latest(store: Store, count: int, seconds: float, as_of: AsOf = None) -> list[Change]:
+    """Return the last changes, the newest first: with their rows, but for those of `BULK`.
+
+    After so many seconds the others are left without them, too.
+    """
+    head = store.head(as_of)
+    last = [] if head is None else list(store.changes(max(head.number - count, 0), limit=count))
+    end = time.monotonic() + seconds
+    whole: dict[int, Change] = {}
+    for bulk, group in groupby(last, lambda change: change.action in BULK):
+        if bulk:
+            continue
+        numbers = [change.number for change in group]
+        for change in store.changes(numbers[0] - 1, limit=len(numbers), entries=True):
+            whole[change.number] = change
+            if time.monotonic() > end:
+                break
+    return [whole.get(change.number, change) for change in reversed(last)]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,13 @@ from typing import Any
 from arangopipe.errors import Conflict, NotFound
 from arangopipe.model import documents, times
 from arangopipe.model.entities import Deployment, ServingPerf
+from arangopipe.model.expressions import Compare, OrderKey, Path
 from arangopipe.model.graph import Graph, Node, Put
 from arangopipe.references import listed
 from arangopipe.store.base import AsOf, Store, nodes_of
+
+PERIODS = 500
+"""So many serving periods are looked through; of more, the last of each deployment is searched for."""
 
 
 def of_tag(store: Store, tag: str, moment: AsOf = None) -> list[Deployment]:
@@ -125,7 +129,9 @@ def last_serving(
 ) -> dict[str, ServingPerf]:
     """Return the latest serving performance of each of some deployments, by its id."""
     ids = [deployment.id for deployment in deployments]
-    edges = store.edges(ids, ["deployment_servingperf"], as_of=moment) if ids else ()
+    edges = store.edges(ids, ["deployment_servingperf"], PERIODS + 1, moment) if ids else ()
+    if len(edges) > PERIODS:
+        return _last_of_many(store, ids, moment)
     nodes = store.get([edge.target for edge in edges], moment)
     latest: dict[str, ServingPerf] = {}
     for edge, node in zip(edges, nodes, strict=True):
@@ -133,6 +139,16 @@ def last_serving(
         known = latest.get(edge.source)
         if perf is not None and (known is None or _order(perf) > _order(known)):
             latest[edge.source] = perf
+    return latest
+
+
+def _last_of_many(store: Store, ids: Iterable[str], moment: AsOf) -> dict[str, ServingPerf]:
+    order = [OrderKey(Path(("end",)), descending=True), OrderKey(Path(("key",)), descending=True)]
+    latest = {}
+    for node_id in ids:
+        where = Compare(Path(("deployment", "key")), "=", node_id.partition("/")[2])
+        for node in store.search("servingperf", where, order, 1, None, moment).items:
+            latest[node_id] = ServingPerf(node)
     return latest
 
 

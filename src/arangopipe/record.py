@@ -100,7 +100,7 @@ def run_project(references: References, project: Ref | None, model: Ref | None) 
     """Return the name of the project a run belongs to: as given, its model's, or the session's."""
     if model is not None:
         known = project if isinstance(project, str) else None
-        if known and known == getattr(model, "project", None):
+        if known and references.is_in(known, "models", model):
             return known  # what has a model is there
         if project is None and (known := references.project_of("models", model)):
             return known

@@ -175,6 +175,15 @@ class References:
         known = getattr(ref, "project", None)
         return known if isinstance(known, str) else self.node(kind, ref).project
 
+    def is_in(self, project: str, kind: str, ref: Ref) -> bool:
+        """Return whether a thing is there and belongs to the project of that name."""
+        if not isinstance(ref, str):
+            return getattr(ref, "project", None) == project
+        try:
+            return self.node(kind, ref, project=project).project == project
+        except NotFound:
+            return False
+
     def _scope(self, project: Ref | None) -> str:
         """Return the name of the project in which names are sought first."""
         if project is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from arangopipe.model.graph import Change, Entry
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.words import count, short_key, title
+
+_EDGE = '["edge",'
+"""How the rows of edges begin: they name nothing that is touched, and are most."""
 
 
 class Thing(NamedTuple):
@@ -23,6 +26,8 @@ def touched(change: Change) -> Iterator[Thing]:
     """Yield each thing of a change once."""
     seen = set()
     for entry in change.entries:
+        if entry.text is not None and entry.text.startswith(_EDGE):
+            continue
         match _parts(entry):
             case ["node", str(kind), str(key), str(name), *_]:
                 found = Thing(kind, key, name)
@@ -43,10 +48,12 @@ def _parts(entry: Entry) -> list[Any]:
     return parts if isinstance(parts, list) else []
 
 
-def what(change: Change) -> str:
-    """Return in words what a change wrote: of a run only the run, of many only how many."""
+def what(found: Iterable[Thing]) -> str:
+    """Return in words what a change that touched some things wrote: of a run only the run, of many only how
+    many.
+    """
     kinds: dict[str, list[Thing]] = {}
-    for thing in touched(change):
+    for thing in found:
         kinds.setdefault(thing.kind, []).append(thing)
     for kind in OWNED_BY_RUN:
         if "run" in kinds:

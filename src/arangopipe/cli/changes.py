@@ -14,7 +14,7 @@ from arangopipe.cli.tables import Column, show_table, write_rows
 from arangopipe.cli.terminal import Terminal, clean
 from arangopipe.cli.words import when, who
 from arangopipe.model.graph import Change
-from arangopipe.touched import what
+from arangopipe.touched import touched, what
 from arangopipe.words import count
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def write(found: Sequence[Change]) -> None:
     """Print changes as CSV; their things in words."""
-    write_rows([{**as_json(change), "things": what(change)} for change in found], ("change", "time"))
+    write_rows([{**as_json(change), "things": what(touched(change))} for change in found], ("change", "time"))
 
 
 def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> None:
@@ -36,7 +36,7 @@ def show(terminal: Terminal, found: Sequence[Change], cursor: int | None) -> Non
         Column("time", [when(change.time) for change in found], 0),
         Column("actor", [who(change) for change in found], 1),
         Column("action", [clean(change.action) for change in found], 1, "cyan"),
-        Column("what", [clean(what(change)) for change in found], 2),
+        Column("what", [clean(what(touched(change))) for change in found], 2),
         Column("reason", [clean(change.reason) for change in found], 3),
         Column("chain", [change.chain[:12] for change in found], 4, "dim"),
     ]

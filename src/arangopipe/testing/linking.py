@@ -48,6 +48,14 @@ class Linking:
         with pytest.raises(InvalidInput):
             write(store, edges=[edge("run_datasets", nodes[ends[0]], nodes[ends[1]])])
 
+    @pytest.mark.parametrize("end", ["run/", "run"])
+    def test_every_edge_of_a_batch_goes_from_id_to_id(self, store: Store, end: str) -> None:
+        """Raise `InvalidInput` naming the end that is none, also where others of the kind are right."""
+        data, execution = named("datasets", "d"), run("01")
+        write(store, data, execution)
+        with pytest.raises(InvalidInput, match=f"'{end}' is not an id"):
+            write(store, edges=[edge("run_datasets", one, data) for one in (execution, end)])
+
     def test_an_edge_of_an_unknown_kind_is_refused(self, store: Store) -> None:
         """Raise `InvalidInput`."""
         write(store, run("01"), run("02"))

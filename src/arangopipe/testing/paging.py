@@ -11,6 +11,7 @@ from arangopipe.errors import InvalidInput
 from arangopipe.model.filters import parse, parse_order
 from arangopipe.model.graph import Node, Put
 from arangopipe.store.base import AsOf, Store, pages_of
+from arangopipe.store.memory import MemoryStore
 from arangopipe.testing.build import (
     edge,
     keys,
@@ -62,6 +63,7 @@ ORDERS = [
     "text",
     "text desc",
     "model.rank",
+    "model.rank desc",
     "model.rank desc, name",
     "x desc, mixed, cfg.x desc",
     "mixed, x desc",
@@ -171,6 +173,26 @@ class Ordering:
         assert names(search(store, "datasets", order="name desc").items) == ["c", "b", "a"]
 
 
+def _neighbours(store: Store) -> None:
+    """Write runs of models that are alike and unlike, some without a model, some of two."""
+    documents: list[dict[str, Any]] = [
+        {"rank": 1, "parts": "a"},
+        {"rank": 1.0, "parts": ["b"]},
+        {"rank": "1", "parts": ["a", "b"], "mixed": {"deep": 2}},
+        {"rank": True, "mixed": {"deep": "2"}},
+        {"rank": [2, 3], "mixed": {"deep": [1]}},
+        {"mixed": 1},
+    ]
+    models = [
+        named("models", f"m{place % 4}", project=f"p{place // 4}", **document)
+        for place, document in enumerate(documents)
+    ]
+    runs = [run(f"{7 * place % 23:02}", f"n{place % 3}", x=place % 5) for place in range(23)]
+    links = [edge("run_models", models[place % 5], each) for place, each in enumerate(runs) if place % 8]
+    links += [edge("run_models", models[5], each) for each in runs[5::6]]
+    write(store, *models, *runs, edges=links)
+
+
 class Paging:
     """How a search is given in pages."""
 
@@ -184,6 +206,19 @@ class Paging:
             assert whole.cursor is None
             for limit in (1, 4, len(whole.items) or 1):
                 assert _paged(store, where, order, as_of, limit) == list(whole.items), (where, limit)
+
+    @pytest.mark.parametrize("path", ["name", "key", "rank", "parts"])
+    def test_an_order_by_neighbours_is_that_of_the_reference(self, store: Store, path: str) -> None:
+        """Sort by what the one neighbour has at a path; what has no neighbour, or several, comes last."""
+        with MemoryStore() as other:
+            for each in (store, other):
+                _neighbours(each)
+            for kind, order in (("run", f"model.{path}"), ("run", f"model.{path} desc"), ("models", "run.x")):
+                for where in ("", "name like 'n%' and x < 9"):
+                    whole = [node.id for node in search(other, kind, where, order).items]
+                    for limit in (3, 100):
+                        found = _paged(store, where, order, None, limit, kind)
+                        assert [node.id for node in found] == whole, (order, where, limit)
 
     @pytest.mark.parametrize("order", ["", "name desc", "version, name"])
     def test_pages_of_named_nodes_are_the_whole(self, store: Store, order: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -74,6 +74,8 @@ class Ask:
 
     def to(self, path: str, /, **query: Any) -> str:
         """Return the address of another page as of the same moment; empty values are left out."""
+        if not query and self.as_of is None:
+            return path
         return address(path, {**query, "as_of": query.get("as_of", self.as_of)})
 
     def again(self, **query: Any) -> str:
@@ -93,6 +95,7 @@ def address(path: str, query: Mapping[str, Any]) -> str:
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
+@lru_cache(maxsize=4096)
 def entity_path(node_id: str) -> str:
     """Return the path of the page about a thing."""
     kind, _, key = node_id.partition("/")

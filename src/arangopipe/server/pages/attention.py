@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +21,8 @@ _LOOKED_AT = 1_000
 """Running runs of which it is asked when they last wrote, the newest."""
 
 
-def needs(ask: Ask, live: Sequence[Deployment]) -> dict[str, Any]:
-    """Return what needs attention, each sort with the newest first."""
+def needs(ask: Ask, live: Sequence[Deployment], latest: Mapping[str, ServingPerf]) -> dict[str, Any]:
+    """Return what needs attention, each sort with the newest first; `latest` is how each last served."""
     failed = ask.pipe.search("run", "status = 'failed'", limit=SHOWN + 1, as_of=ask.as_of)
     running = ask.pipe.search("run", "status = 'running'", limit=_LOOKED_AT, as_of=ask.as_of)
     known = stale(ask.pipe, running, ask.as_of)
@@ -32,7 +32,7 @@ def needs(ask: Ask, live: Sequence[Deployment]) -> dict[str, Any]:
         "more_failed": len(failed) > SHOWN,
         "stale": [{**brief(run), "start": time_text(run.start)} for run in silent[:SHOWN]],
         "more_stale": len(silent) > SHOWN,
-        "unreported": list(_unreported(ask, live)),
+        "unreported": list(_unreported(ask, live, latest)),
     }
 
 
@@ -42,22 +42,17 @@ def _failed(run: Run) -> dict[str, Any]:
     return {**brief(run), "start": time_text(run.start), "end": time_text(run.end), "error": said}
 
 
-def _unreported(ask: Ask, live: Sequence[Deployment]) -> Iterator[dict[str, Any]]:
+def _unreported(
+    ask: Ask, live: Sequence[Deployment], latest: Mapping[str, ServingPerf]
+) -> Iterator[dict[str, Any]]:
     """Yield the live deployments whose next serving period is overdue by more than a period's length."""
-    ids = [item.id for item in live]
-    edges = ask.store.edges(ids, ["deployment_servingperf"], as_of=ask.moment) if ids else ()
-    periods: dict[str, list[ServingPerf]] = {}
-    for edge, node in zip(edges, ask.store.get([e.target for e in edges], ask.moment), strict=True):
-        if node is not None:
-            periods.setdefault(edge.source, []).append(ServingPerf(node))
     for item in live:
-        ended = [perf for perf in periods.get(item.id, ()) if perf.end is not None]
-        if not ended:
+        last = latest.get(item.id)
+        if last is None or last.end is None:
             since = item.active_from
             if since is not None and ask.now - since > EXPECTED:
                 yield {**brief(item), "tag": item.tag, "since": time_text(since), "ever": False}
             continue
-        last = max(ended, key=lambda perf: (perf.end, perf.key))
-        usual = last.end - last.start if last.end and last.start else EXPECTED
-        if last.end is not None and ask.now - last.end > 2 * max(usual, timedelta(hours=1)):
+        usual = last.end - last.start if last.start else EXPECTED
+        if ask.now - last.end > 2 * max(usual, timedelta(hours=1)):
             yield {**brief(item), "tag": item.tag, "since": time_text(last.end), "ever": True}

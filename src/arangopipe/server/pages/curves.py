@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from arangopipe.model.entities import Run
+from arangopipe.model.expressions import Compare, Path, path_text
 from arangopipe.model.graph import Point
 from arangopipe.server.pages.asking import Ask
 from arangopipe.server.pages.things import brief
 
 POINTS = 1_000
 """A curve has at most so many points."""
+
+FORESEEN = 24
+"""For so many curves a page keeps room before they come."""
 
 RUNS = 50
 """So many runs are drawn over each other."""
@@ -25,6 +30,17 @@ def series(ask: Ask, run: str, names: Sequence[str] = ()) -> dict[str, Any]:
         for name, points in found.items()
         if points and (not names or name in names)
     }
+
+
+def names_of(ask: Ask, run: Run, metrics: Iterable[str]) -> list[str]:
+    """Return which of the first metrics of a run have points, by name: only those have a last one."""
+    paths = {path_text(("metrics", name, "last")): name for name in sorted(metrics)[:FORESEEN]}
+    if not paths:
+        return []
+    where = Compare(Path(("key",)), "=", run.key)
+    for columns in ask.store.columns("run", list(paths), where, ask.moment):
+        return [name for path, name in paths.items() if columns[path] != [None]]
+    return []
 
 
 def overlaid(ask: Ask, runs: Sequence[str], names: Sequence[str] = ()) -> list[dict[str, Any]]:

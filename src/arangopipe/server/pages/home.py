@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import APIRouter
 
-from arangopipe import changelog
+from arangopipe import changelog, deployments
 from arangopipe.model.entities import Deployment
 from arangopipe.model.graph import Node
 from arangopipe.server.pages import attention
@@ -19,7 +18,7 @@ from arangopipe.server.pages.things import brief, change_view, placements
 NAVIGATION = Entry("Home", "/")
 
 COUNTED = ("datasets", "featuresets", "models", "run", "deployment")
-PROJECTS = 100
+PROJECTS = 50
 CHANGES = 12
 LIVE = 50
 PATIENCE = 0.2
@@ -33,13 +32,14 @@ def home(ask: Asked) -> View:
     """Show what one wants to know first. Nothing here grows with the store."""
     projects = ask.store.search("project", limit=PROJECTS, as_of=ask.moment)
     serving = _live(ask)
+    latest = deployments.last_serving(ask.store, serving, ask.moment)
     return {
         "projects": [_project(node) for node in projects.items],
         "more_projects": projects.cursor is not None,
         "kinds": list(COUNTED),
-        "live": placements(ask, serving),
-        "changes": _changes(ask),
-        "attention": attention.needs(ask, serving),
+        "live": placements(ask, serving, latest),
+        "changes": [change_view(each) for each in changelog.latest(ask.store, CHANGES, PATIENCE, ask.moment)],
+        "attention": attention.needs(ask, serving, latest),
     }
 
 
@@ -73,16 +73,3 @@ def _live(ask: Ask) -> list[Deployment]:
     # Older documents have no status, and count as active.
     found = ask.pipe.search("deployment", "status = 'active' or status is null", limit=LIVE, as_of=ask.as_of)
     return [item for item in found if isinstance(item, Deployment) and item.live_at(ask.now)]
-
-
-def _changes(ask: Ask) -> list[dict[str, Any]]:
-    """Return the last changes, the newest first."""
-    head = ask.store.head(ask.moment)
-    if head is None:
-        return []
-    last = list(ask.store.changes(max(head.number - CHANGES, 0), limit=CHANGES))[::-1]
-    until = time.monotonic() + PATIENCE
-    return [
-        change_view(change if time.monotonic() > until else changelog.unless_bulk(ask.store, change))
-        for change in last
-    ]

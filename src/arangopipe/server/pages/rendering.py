@@ -50,14 +50,19 @@ def page(router: APIRouter, path: str, template: str, *, also: str = "") -> Call
         key = last if last in signature.parameters and signature.parameters[last].annotation is str else ""
 
         @wraps(view)
+        def of_one_moment(**asked: Any) -> View:
+            with asked["ask"].store.one_moment():
+                return view(**asked)
+
+        @wraps(view)
         def as_html(**asked: Any) -> Response:
-            values = view(**asked)
+            values = of_one_moment(**asked)
             return html(asked["ask"], template, values, _status(values))
 
         @wraps(view)
         def as_json(**asked: Any) -> Response:
             try:
-                values = view(**asked)
+                values = of_one_moment(**asked)
             except NotFound as error:
                 if not key:
                     raise

@@ -43,6 +43,7 @@ def run(ask: Asked, key: str, a: str = "", b: str = "", others: Others = ()) -> 
     thing, found = known(ask, f"run/{key}")
     assert isinstance(thing, Run)
     document = thing.document
+    metrics = documents.load(thing.metrics_text) or _last(ask, thing)
     return {
         **common(ask, thing, found, a, b),
         "status": "stale" if stale(ask.pipe, [thing], ask.as_of) else thing.status or "",
@@ -52,7 +53,8 @@ def run(ask: Asked, key: str, a: str = "", b: str = "", others: Others = ()) -> 
         "params": thing.params,
         "fitted": thing.fitted,
         "optimizer": thing.optimizer,
-        "metrics": documents.load(thing.metrics_text) or _last(ask, thing),
+        "metrics": metrics,
+        "curves": curves.names_of(ask, thing, metrics),
         "tag": thing.tag,
         "user": thing.user,
         "tags": thing.tags,

@@ -46,10 +46,9 @@ def moment(value: str | datetime | None, ago: bool = False) -> Markup:
         known = times.parse(value)
     except InvalidInput:
         return escape(value)
-    utc = known.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
-        times.to_text(known), utc, Markup(" data-ago") if ago else "", known.strftime("%Y-%m-%d %H:%M UTC")
-    )
+    text, since = times.to_text(known), " data-ago" if ago else ""
+    day, hour = text[:10], text[11:19]
+    return Markup(f'<time datetime="{text}" title="{day} {hour} UTC"{since}>{day} {hour[:5]} UTC</time>')
 
 
 def took(seconds: float | None) -> Any:

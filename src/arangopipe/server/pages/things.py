@@ -55,14 +55,15 @@ def plain_metrics(metrics: Mapping[str, Any], most: int = _MOST_METRICS) -> dict
 
 def change_view(change: Change) -> dict[str, Any]:
     """Return a change (with its entries), and the first of what it touched."""
+    every = list(touched(change))
     found = [
         thing._replace(kind="run") if thing.kind == "points" else thing
-        for thing in touched(change)
+        for thing in every
         if thing.kind not in OWNED_BY_RUN and thing.kind not in PRIVATE
     ]
     return {
         **change_dict(change),
-        "what": what(change),
+        "what": what(every),
         "things": [
             {"id": f"{thing.kind}/{thing.key}", "kind": thing.kind, "key": thing.key, "name": thing.name}
             for thing in found[:_MOST_TOUCHED]
@@ -71,10 +72,13 @@ def change_view(change: Change) -> dict[str, Any]:
     }
 
 
-def placements(ask: Ask, found: Sequence[Deployment]) -> list[dict[str, Any]]:
-    """Return deployments with what each serves and what it last showed."""
+def placements(
+    ask: Ask, found: Sequence[Deployment], latest: Mapping[str, ServingPerf] | None = None
+) -> list[dict[str, Any]]:
+    """Return deployments with what each serves and what it last showed (None: not read yet)."""
+    if latest is None:
+        latest = deployments.last_serving(ask.store, found, ask.moment)
     links = deployments.served(ask.store, found, ask.moment)
-    last = deployments.last_serving(ask.store, found, ask.moment)
     return [
         {
             **brief(item),
@@ -84,7 +88,7 @@ def placements(ask: Ask, found: Sequence[Deployment]) -> list[dict[str, Any]]:
             "active_to": time_text(item.active_to),
             "scheduled": time_text(item.scheduled),
             "serves": {kind: [brief(node) for node in nodes] for kind, nodes in links[item.id].items()},
-            "last_serving": _served(last.get(item.id)),
+            "last_serving": _served(latest.get(item.id)),
         }
         for item in found
     ]

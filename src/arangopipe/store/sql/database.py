@@ -35,6 +35,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def reading(self) -> AbstractContextManager[None]:
+        """Tell what goes wrong with a read in errors of Arangopipe, as `read` does."""
+
+    @abstractmethod
     def write(self, work: Callable[[Cursor], T], patience: float | None = None, again: bool = True) -> T:
         """Do work inside the one write transaction; commits, or rolls back on any error.
 

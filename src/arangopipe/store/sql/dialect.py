@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from arangopipe.model.expressions import Compare, In, Like, comparable
 
@@ -67,6 +67,20 @@ COLUMNS = {
 }
 
 
+class Choice(NamedTuple):
+    """SQL that takes one of two statements, `common` and `rare`, by how rare it is that conditions hold.
+
+    Where it took the second there is one more row, known by -1 in the second place.
+    """
+
+    statement: str
+    """Made of both and of the ids `found` for each condition; the fewest are taken if they are few."""
+    found: str
+    """The ids that a statement selects, up to a number."""
+    taken: str
+    """A test in `rare` whether the id of a node ``n`` is taken."""
+
+
 class Dialect(ABC):
     """The pieces of SQL in which one engine differs from the other."""
 
@@ -107,6 +121,9 @@ class Dialect(ABC):
     It is made of four others: of a node ``each``, `onward` selects its neighbours and whether a walk goes on
     there, `edges` and `nodes` what is given of it.
     """
+
+    choice: Choice | None
+    """How the engine itself takes the plan that fits; None where it is as fast to count before."""
 
     value: str
     """The columns of a value of the index ``v``."""
@@ -222,6 +239,7 @@ class SQLiteDialect(Dialect):
     by_name = "n.name, n.id DESC"
     after_name = "(n.name > ? OR n.name = ? AND n.id < ?)"
     walk = None
+    choice = None
     value = "v.value"
     value_order = ("v.value", "v.node")
     value_types = (("true", "v.value"),)

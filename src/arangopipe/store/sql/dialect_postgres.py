@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from arangopipe.model.expressions import Compare, In, Like, comparable
 from arangopipe.store.sql.arrays import array
-from arangopipe.store.sql.dialect import COLUMNS, Cursor, Dialect, Row, Test, python_value, sql_value
+from arangopipe.store.sql.dialect import COLUMNS, Choice, Cursor, Dialect, Row, Test, python_value, sql_value
 
 
 class PostgresDialect(Dialect):
@@ -33,6 +33,15 @@ class PostgresDialect(Dialect):
         "whole AS MATERIALIZED (SELECT * FROM near WHERE (SELECT count(*) FROM near) <= {limit}) "
         "SELECT found.* FROM whole CROSS JOIN LATERAL ({edges} OFFSET 0) AS found WHERE goes_on "
         "UNION ALL SELECT found.* FROM whole CROSS JOIN LATERAL ({nodes} OFFSET 0) AS found"
+    )
+    # Only one of the two gives rows, so their order stays.
+    choice = Choice(
+        "WITH rare AS MATERIALIZED (SELECT nodes FROM (VALUES {found} OFFSET 0) AS found(nodes) "
+        "WHERE cardinality(nodes) <= ? ORDER BY cardinality(nodes) LIMIT 1) "
+        "SELECT * FROM ({common}) AS common WHERE NOT EXISTS (SELECT FROM rare) UNION ALL ({rare}) "
+        "UNION ALL SELECT 0, -1{nulls} FROM rare",
+        found="(ARRAY(SELECT node FROM ({}) AS member LIMIT ?))",
+        taken="n.id = ANY((SELECT nodes FROM rare)::bigint[])",
     )
     value = "v.number, v.text, v.boolean, v.whole"
     value_order = ("v.number", "v.text", "v.boolean", "v.node")
@@ -84,7 +93,8 @@ class PostgresDialect(Dialect):
         return f"{self.each_number} CROSS JOIN LATERAL ({rows}) AS {table}"
 
     def of_value(self, where: str, order: str) -> str:
-        values = f"SELECT * FROM value v WHERE {where} ORDER BY {order}"
+        # Only under a limit does the planner think of what comes first rather than of all.
+        values = f"SELECT * FROM value v WHERE {where} ORDER BY {order} LIMIT {ALL}"
         node = "SELECT * FROM node WHERE id = v.node OFFSET 0"
         return f"({values}) AS v CROSS JOIN LATERAL ({node}) AS n WHERE true"
 
@@ -187,6 +197,8 @@ class PostgresDialect(Dialect):
     def damage(self, cursor: Cursor) -> Iterator[str]:
         return iter(())
 
+
+ALL = 2**62
 
 MOST_ROWS = 5_000
 """Rows of one statement: its parameters are texts of some megabytes at most."""

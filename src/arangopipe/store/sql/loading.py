@@ -8,7 +8,7 @@ from typing import Any
 
 from arangopipe.model import documents
 from arangopipe.model.graph import Node
-from arangopipe.model.vocabulary import Vocabulary
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store.records import Needs, Record, Summary, summarise
 from arangopipe.store.sql.reading import Reader
 
@@ -51,6 +51,9 @@ def records(
 
 
 def _owned(reader: Reader, kind: str, keys: Sequence[str]) -> dict[str, str]:
+    if reader.brought and reader.brought.keys() >= set(keys):
+        place = OWNED_BY_RUN.index(kind)
+        return {key: reader.brought[key][place] for key in keys}
     where, some = f"kind = ? AND {reader.dialect.among('key')}", reader.dialect.some(keys)
     return dict(reader.select("node", "key, coalesce(document, '{}')", where, reader.term(kind), some))
 

@@ -75,8 +75,9 @@ class Postgres(Database):
         if not str(self._settings["connect_timeout"]).isdecimal():
             raise InvalidInput(f"{self.url}: connect_timeout must be a whole number of seconds")
         self.quoted = '"' + self.schema.replace('"', '""') + '"'
-        # A cursor is read to the end, and numbers come whole whatever the database is set to.
-        fixed = {"cursor_tuple_fraction": "1.0", "extra_float_digits": "1"}
+        # A cursor is read to the end, and numbers come whole whatever the database is set to. What is guessed
+        # to be much is compiled each time it is asked, which takes longer than to answer.
+        fixed = {"cursor_tuple_fraction": "1.0", "extra_float_digits": "1", "jit": "off"}
         self._of_sessions = {"search_path": self.quoted, **fixed, **self._bounds()}
         level = self.address.isolation
         self._begin = "BEGIN" if level is None else f"BEGIN ISOLATION LEVEL {level.upper()}"
@@ -108,7 +109,7 @@ class Postgres(Database):
         return connection
 
     def _session(self, patience: float) -> Session:
-        with self._errors():
+        with self.reading():
             connection = self.connect(patience)
             connection.patience = self.address.timeout + ANSWER_SECONDS
             return Session(connection, self._of_sessions)
@@ -121,7 +122,7 @@ class Postgres(Database):
         return create_engine("postgresql+psycopg://", creator=self.connect, poolclass=NullPool)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         try:
             yield
         except ArangopipeError:
@@ -133,7 +134,7 @@ class Postgres(Database):
 
     @contextmanager
     def read(self, one: bool = False) -> Iterator[Cursor]:
-        with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+        with self.reading(), self._pool.lent(POOL_SECONDS) as session:
             session.settle()
             if not one or session.is_pooled:
                 session.begin_read()
@@ -161,7 +162,7 @@ class Postgres(Database):
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _write(self, work: Callable[[Cursor], T], patience: float, state: dict[str, bool]) -> T:
-        with self._errors(), self._pool.lent(min(patience, POOL_SECONDS)) as session:
+        with self.reading(), self._pool.lent(min(patience, POOL_SECONDS)) as session:
             try:
                 session.settle()
                 session.begin(self._begin, patience)
@@ -178,14 +179,14 @@ class Postgres(Database):
     @contextmanager
     def lent(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a connection of the pool in autocommit mode, to look at something."""
-        with self._errors(), self._pool.lent(POOL_SECONDS) as session:
+        with self.reading(), self._pool.lent(POOL_SECONDS) as session:
             session.settle()
             yield session.driver
 
     @contextmanager
     def work(self) -> Iterator[Line]:
         """Give a connection of its own in autocommit mode, for what is not reading or writing."""
-        with self._errors():
+        with self.reading():
             connection = self.connect()
             try:
                 yield connection

@@ -38,6 +38,14 @@ STATE = (
 )
 State = tuple[int, int, int]
 
+SAME = (
+    "SELECT (SELECT coalesce(max(id), 0) FROM node), 0{nulls} "
+    "FROM (SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}) AS kinds(number, last) "
+    "WHERE NOT EXISTS (SELECT 1 FROM term WHERE id > ?) AND (number, last) = (?, ?)"
+)
+"""A row with the last node, known by 0 in the second place, if all else is as it was: also a mark (see
+`terms`) is a term beyond all others."""
+
 NodeRow = tuple[int, int, str, str, str, str, int, str]
 EdgeRow = tuple[int, int, int, int, str | None]
 EdgeKey = tuple[int, int, int]
@@ -46,6 +54,10 @@ EdgeKey = tuple[int, int, int]
 make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
 make_edge: Callable[[tuple[Any, ...]], Edge] = partial(tuple.__new__, Edge)
 """Make a value of all its fields, in half the time of ``Node(…)``."""
+
+
+class Outdated(Exception):
+    """What a reader took for granted is not so any more: ask again without."""
 
 
 def states(
@@ -86,6 +98,8 @@ class Reader:
         self._state: State | None = None
         self._names: Names | None = None
         self._assumes = False
+        self.brought: dict[str, tuple[str, str]] | None = None
+        """What runs own, by their keys, which came with them; None where nothing is asked for later."""
 
     def term(self, kind: str) -> int | None:
         """Return the integer of a kind, None where the database does not have it."""
@@ -134,25 +148,46 @@ class Reader:
         self._last_term, forgotten, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
         return (*state,), self.terms.names(forgotten)
 
-    def assume(self, last_term: int | None, state: State) -> None:
-        """Take for granted what another reader found, for one statement (see `with_state`)."""
-        self._last_term, self._state = last_term, state
-        self._assumes = True
+    def known(self) -> tuple[int | None, State, Names]:
+        """Return what another reader may `assume`."""
+        return self.last_term(), self.state(), self.names_known()
 
-    def with_state(self, sql: str, columns: str, params: Sequence[Any]) -> list[Any]:
-        """Return the rows of a statement; none where what was taken for granted is not so.
+    def assume(self, last_term: int | None, state: State, names: Names) -> bool:
+        """Take for granted what another reader found, until it is asked; returns False where it was."""
+        if self._state is None:
+            self._last_term, self._state, self._names = last_term, state, names
+            self._assumes = True
+        return self._assumes
 
-        `columns` are those of the row that tells, which is known by 0 in the second place.
+    def settle(self) -> None:
+        """Find out now whether what was taken for granted is so; raises `Outdated` where it is not."""
+        if self._assumes:
+            assumed = self._last_term, (self._state or ())[1:]
+            self._forget()
+            if assumed != (self.last_term(), self.state()[1:]):
+                raise Outdated
+
+    def _forget(self) -> None:
+        self._last_term, self._state, self._names, self._assumes = -1, None, None, False
+
+    def with_state(self, sql: str, width: int, params: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement, so many columns wide, of which the second is never 0.
+
+        It tells by the way whether what was taken for granted is so; raises `Outdated` where it is not.
         """
-        if not self._assumes:
+        if not self._assumes or self._state is None:
             return self.cursor.execute(sql, params).fetchall()
-        state = STATE.format(self.terms.known("kinds") or 0)
-        named = "state(last, forgotten, nodes, number, revision)"
-        sql = f"{sql} UNION ALL SELECT {columns} FROM ({state}) AS {named}"
-        rows = self.cursor.execute(sql, params).fetchall()
-        ((last, *_, revision, _, _, number),) = [row for row in rows if row[1] == 0]
-        known = self._state is not None and (last, number, revision) == (self._last_term, *self._state[1:])
-        return [row for row in rows if row[1] != 0] if known else []
+        same = SAME.format(self.terms.known("kinds") or 0, nulls=", NULL" * (width - 2))
+        assumed = self._state[1:]
+        params = [*params, self._last_term or 0, *assumed]
+        rows = self.cursor.execute(f"{sql} UNION ALL {same}", params).fetchall()
+        self._assumes = False
+        told = next((place for place, row in enumerate(rows) if row[1] == 0), None)
+        if told is None:
+            self._forget()
+            raise Outdated
+        self._state = (rows.pop(told)[0], *assumed)
+        return rows
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""
@@ -208,11 +243,13 @@ class Reader:
 
     def owned(self, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return, by key of a run, the current texts of what it owns, one look-up each."""
-        terms = [self.term(kind) for kind in OWNED_BY_RUN]
-        texts = ", ".join([OWNED] * len(terms))
-        sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
-        rows = self.cursor.execute(sql, (*terms, self.dialect.some(self.shown_keys(keys))))
-        found = {key: (params, metrics) for key, params, metrics in rows}
+        found = self.brought or {}
+        if not found.keys() >= set(keys):
+            terms = [self.term(kind) for kind in OWNED_BY_RUN]
+            texts = ", ".join([OWNED] * len(terms))
+            sql = f"SELECT each.value, {texts} FROM {self.dialect.each_text}"
+            rows = self.cursor.execute(sql, (*terms, self.dialect.some(self.shown_keys(keys))))
+            found = {key: (params, metrics) for key, params, metrics in rows}
         return {key: found.get(key, (documents.EMPTY, documents.EMPTY)) for key in keys}
 
     def shown_keys(self, keys: Sequence[str]) -> Sequence[str]:

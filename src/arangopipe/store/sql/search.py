@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from heapq import merge
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from typing import Any
 
 from arangopipe.model.expressions import Compare, Expression, OrderKey, Path, sort_key
 from arangopipe.model.graph import Node, Page
-from arangopipe.model.vocabulary import Vocabulary
+from arangopipe.model.vocabulary import OWNED_BY_RUN, Vocabulary
 from arangopipe.store import cursors
 from arangopipe.store.records import OWN_WORDS, Record, hop_of
 from arangopipe.store.sql.compile import Condition, conjuncts, indexable
 from arangopipe.store.sql.dialect import python_value
+from arangopipe.store.sql.neighbours import ByNeighbour
 from arangopipe.store.sql.reading import Reader
-from arangopipe.store.sql.selection import FIRST_ROWS, N_NODE, ROW_COST, Selection
+from arangopipe.store.sql.selection import FIRST_ROWS, N_NODE, ROW_COST, Plan, Query
 
 RECORD_COST = 60
 """What it takes to fetch and sort a rare node with its documents; trying one in order is 1."""
+
+NODE_WIDTH = 8
+OWNED = slice(NODE_WIDTH, NODE_WIDTH + len(OWNED_BY_RUN))
+OF_RUN = "coalesce((SELECT document FROM node owned WHERE owned.kind = {} AND owned.key = n.key), '{{}}')"
 
 AT_PATH = "SELECT node FROM value WHERE path = ?"
 MISSING = sort_key([])
@@ -46,7 +51,7 @@ def _sort_values(found: Any) -> list[Any]:
     return found if isinstance(found, list) else [sort_key([python_value(found)])]
 
 
-class Search(Selection):
+class Search(ByNeighbour):
     """One search: the matches of a filter in an order, by pages."""
 
     def __init__(
@@ -59,6 +64,9 @@ class Search(Selection):
     ) -> None:
         super().__init__(reader, vocabulary, kind, where)
         self._order = tuple(order)
+        self._values = self._dialect.value.count(",") + 1
+        self._brings = kind == "run" and reader.brought is not None and reader.at is None
+        self._width = OWNED.stop if self._brings else OWNED.start
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return one page."""
@@ -77,6 +85,7 @@ class Search(Selection):
     def _found(self, after: After, limit: int) -> Iterator[Found]:
         """Yield the matches that follow a page, in order; about `limit` of them will be taken."""
         if self._term is None:
+            self.reader.settle()
             return iter(())
         if self.reader.at is None and not self._order:
             return self._by_default(after, limit)
@@ -86,7 +95,32 @@ class Search(Selection):
             return self._by_value(self._order[0], after, limit)
         if self.reader.at is None and len(self._order) == 1 and self._order[0].path.text in HAS_WORD:
             return self._by_word(self._order[0], after, limit)
+        self.reader.settle()
+        if len(self._order) == 1 and (way := self._way(self._order[0])) is not None:
+            start = None if after is None else (None if after[0][0][0] else after[0][0][-1], after[1])
+            ordered = self._by_neighbour(way, self._order[0], start, limit)
+            if ordered is not None:
+                return self._following(map(self._found_of, ordered), after)
         return self._sorted(self.matching(key.path for key in self._order), after)
+
+    def _columns(self, plan: Plan) -> str:
+        """Return what is selected of a node: what documents decide on, or all that is wanted of a run."""
+        if plan.undecided or not self._brings:
+            return N_NODE
+        return ", ".join(
+            [N_NODE, *(OF_RUN.format(self.reader.term(kind) or "NULL") for kind in OWNED_BY_RUN)]
+        )
+
+    def _passing(self, rows: Iterable[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
+        return super()._passing(rows if undecided else self._bringing(rows), undecided)
+
+    def _bringing(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """Yield rows of `_columns`, keeping what runs own for whoever asks next."""
+        brought = self.reader.brought if self._brings else None
+        for row in rows:
+            if brought is not None:
+                brought[row[2]] = row[OWNED]
+            yield row
 
     def _is_indexed(self, path: Path) -> bool:
         own_word = len(path.segments) == 1 and path.segments[0] in OWN_WORDS and not path.own
@@ -95,11 +129,13 @@ class Search(Selection):
     # Sorted here
 
     def _sorted(self, matching: Iterable[Record], after: After) -> Iterator[Found]:
-        found: list[Found] = [
-            (cursors.sort_values(self._order, record.read), record.node, record.sequence)
-            for record in matching
-        ]
-        found.sort(key=self._place)
+        return self._following(sorted(map(self._found_of, matching), key=self._place), after)
+
+    def _found_of(self, record: Record) -> Found:
+        return cursors.sort_values(self._order, record.read), record.node, record.sequence
+
+    def _following(self, found: Iterable[Found], after: After) -> Iterator[Found]:
+        """Yield of what is in order that which follows a page."""
         start = None if after is None else self._position(*after)
         return (item for item in found if start is None or self._place(item) > start)
 
@@ -115,21 +151,25 @@ class Search(Selection):
     # In the order of names or keys
 
     def _by_default(self, after: After, limit: int) -> Iterator[Found]:
-        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
+        plan = self._plan(self._items, limit, ROW_COST, choosing=True)
         params: list[Any] = []
-        sql = order = ""
-        if self._by_name:
-            order = self._dialect.by_name
-            if after is not None:
-                _, id, _, name = after
-                test = self._dialect.after_name
-                sql, params = f" AND {test}", [*[name] * (test.count("?") - 1), id]
+        sql, order = "", self._dialect.by_name if self._by_name else "n.key DESC"
+        if after is not None and self._by_name:
+            _, id, _, name = after
+            test = self._dialect.after_name
+            sql, params = f" AND {test}", [*[name] * (test.count("?") - 1), id]
+        elif after is not None:
+            sql, params = " AND n.key < ?", [after[2]]
+        select = partial(
+            self._select, plan.condition, more=sql, more_params=params, columns=self._columns(plan)
+        )
+        if plan.choices is None:
+            found = self._first(limit, plan.undecided, *select(self._start(plan), order=order))
         else:
-            order = "n.key DESC"
-            if after is not None:
-                sql, params = " AND n.key < ?", [after[2]]
-        rows = self._first(limit, undecided, *self._select(condition, driver, sql, params, order))
-        return (([], node, row[0]) for row, node in rows)
+            first = partial(select, order=f"{order} LIMIT {limit}")
+            rows, _ = self._choose(plan, self._width, first(), first)
+            found = self._passing(rows, ())
+        return (([], node, row[0]) for row, node in found)
 
     def _by_key_then(self, at: int, after: After, limit: int) -> Iterator[Found]:
         """Yield what matched at a change, the newest first, as it is asked for."""
@@ -142,15 +182,13 @@ class Search(Selection):
 
     def _by_word(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
         """Yield what has the word in its order, then what has none, by creation."""
-        condition, driver, undecided = self._plan(self._items, limit, ROW_COST)
-        if driver is not None:
-            rare = self.reader.rows(*self._select(condition, driver))
-            return self._sorted(self._matching(rare, [key.path], undecided), after)
-        return self._worded(key, condition, undecided, after, limit)
+        plan = self._plan(self._items, limit, ROW_COST)
+        if start := self._start(plan):
+            rare = self.reader.rows(*self._select(plan.condition, start))
+            return self._sorted(self._matching(rare, [key.path], plan.undecided), after)
+        return self._worded(key, plan, after, limit)
 
-    def _worded(
-        self, key: OrderKey, condition: Condition, undecided: Sequence[Expression], after: After, limit: int
-    ) -> Iterator[Found]:
+    def _worded(self, key: OrderKey, plan: Plan, after: After, limit: int) -> Iterator[Found]:
         word = key.path.text
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
         missing = after is not None and bool(after[0][0][0])
@@ -162,8 +200,8 @@ class Search(Selection):
             if after is not None and has != missing:
                 more += f" AND (n.{word}, n.id) {follows} (?, ?)" if has else f" AND n.id {follows} ?"
                 params = [after[0][0][-1], after[1]] if has else [after[1]]
-            sql = self._select(condition, None, more, params, place)
-            for row, node in self._first(limit, undecided, *sql):
+            sql = self._select(plan.condition, None, more, params, place, self._columns(plan))
+            for row, node in self._first(limit, plan.undecided, *sql):
                 yield [sort_key([getattr(node, word)]) if has else MISSING], node, row[0]
 
     # In the order of a searchable value
@@ -171,20 +209,37 @@ class Search(Selection):
     def _by_value(self, key: OrderKey, after: After, limit: int) -> Iterator[Found]:
         """Yield what has one scalar at the path in its order, then what has none."""
         inside, others = self._split(key.path)
-        condition, driver, undecided = self._plan(others, limit, RECORD_COST)
-        if driver is not None:
-            rare = self.reader.rows(*self._select(condition, driver))
-            return self._sorted(self._matching(rare, [key.path], [*inside, *undecided]), after)
+        plan = self._plan(others, limit, RECORD_COST, choosing=True)
         path, element = self.path_terms(self.kind, key.path.segments)
-        first = partial(self._first, limit, undecided)
-        found = self._valued(key, path, element, inside, condition, after, first)
+        valued = self._valued(key, path, element, inside, plan, after)
+        begun, few = self._begun(plan, valued, limit)
+        if few:
+            return self._sorted(self._matching(begun, [key.path], [*inside, *plan.undecided]), after)
+        first = partial(self._first, limit, plan.undecided)
+        rows = chain(self._passing(begun, ()), chain.from_iterable(starmap(first, valued)))
+        values: Iterator[Found] = (
+            (self._dialect.read_value(row[-self._values :]), node, row[0]) for row, node in rows
+        )
         if not inside:
             # Missing values sort last: they are not looked for where the page is full without them.
-            found = chain(found, self._valueless(key, path, element, condition, after, first))
+            values = chain(values, self._valueless(key, path, element, plan, after, first))
         if not self.marked:
-            return found
+            return values
         marked = self._sorted(self._matching(self.reader.by_ids(self.marked), [key.path]), after)
-        return merge(found, marked, key=self._place)
+        return merge(values, marked, key=self._place)
+
+    def _begun(self, plan: Plan, valued: Iterator[Query], limit: int) -> tuple[Iterable[Any], bool]:
+        """Return rows that are there already, and whether these are the few that may match, in no order."""
+        columns = self._columns(plan) + ", NULL" * self._values
+        rare = partial(self._select, plan.condition, columns=columns)
+        if start := self._start(plan):
+            rows = self.reader.rows(*rare(start))
+            return rows if plan.undecided else self._bringing(rows), True
+        if plan.choices is None or (ordered := next(valued, None)) is None:
+            return (), False
+        first = f"{ordered[0]} LIMIT {limit}", ordered[1]
+        found, few = self._choose(plan, self._width + self._values, first, rare)
+        return self._bringing(found), few
 
     def _split(self, path: Path) -> tuple[list[Compare], list[Expression]]:
         """Split the filter into comparisons on the ordering path itself and the rest."""
@@ -200,11 +255,10 @@ class Search(Selection):
         path: int | None,
         element: int | None,
         inside: Sequence[Compare],
-        condition: Condition,
+        plan: Plan,
         after: After,
-        first: First,
-    ) -> Iterator[Found]:
-        """Yield what has one scalar at the ordering path, by way of the value index."""
+    ) -> Iterator[Query]:
+        """Yield statements for what has one scalar at the ordering path, by way of the value index."""
         if after is not None and after[0][0][0]:
             return
         dialect = self._dialect
@@ -214,7 +268,7 @@ class Search(Selection):
         for comparison in inside:
             test, values, _ = dialect.value_test(comparison)
             more, more_params = f"{more} AND {test}", [*more_params, *values]
-        rest, rest_params = self._rest(condition, element)
+        rest, rest_params = self._rest(plan.condition, element)
         # The same number, but known before the row of the node is fetched.
         rest = rest.replace("n.id", "v.node")
         order = ", ".join(f"{column} {direction}" for column in dialect.value_order)
@@ -230,25 +284,25 @@ class Search(Selection):
                 test = f"{test} AND ({column}, v.node) {follows} (?, ?)"
                 params += [dialect.bound(after[0][0][-1]), after[1]]
             found = dialect.of_value(f"{test}{more}", order)
-            sql = f"SELECT {N_NODE}, {dialect.value} FROM {found} AND {rest} ORDER BY {order}"
-            for row, node in first(sql, [*params, *more_params, *rest_params]):
-                yield dialect.read_value(row[8:]), node, row[0]
+            sql = f"SELECT {self._columns(plan)}, {dialect.value} FROM {found} AND {rest} ORDER BY {order}"
+            yield sql, [*params, *more_params, *rest_params]
 
     def _valueless(
         self,
         key: OrderKey,
         path: int | None,
         element: int | None,
-        condition: Condition,
+        plan: Plan,
         after: After,
         first: First,
     ) -> Iterator[Found]:
         """Yield what has no single scalar at the ordering path, by creation."""
         direction, follows = ("DESC", "<") if key.descending else ("ASC", ">")
-        rest, params = self._rest(condition, None)
+        rest, params = self._rest(plan.condition, None)
         # Every third node is a run: those that are next are near, without a look at all runs.
         of_kind = self._dialect.unindexed("n.kind") if self.kind == "run" else "n.kind"
-        sql, params = f"SELECT {N_NODE} FROM node n WHERE {of_kind} = ? AND {rest}", [self._term, *params]
+        sql = f"SELECT {self._columns(plan)} FROM node n WHERE {of_kind} = ? AND {rest}"
+        params = [self._term, *params]
         sql += f" AND ({self._dialect.lacks('n.id', AT_PATH)}"
         params.append(path)
         if element is not None:

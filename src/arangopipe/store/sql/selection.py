@@ -6,9 +6,9 @@ parameter differ by over a thousand times either way. A probe that counts how ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from arangopipe.model.expressions import And, Expression, Path, paths, predicate
 from arangopipe.model.graph import Node
@@ -35,6 +35,24 @@ N_NODE = (
 
 FIRST_ROWS = 104
 """So many rows are fetched at first where documents decide which of them are taken."""
+
+
+Query = tuple[str, list[Any]]
+"""SQL and its parameters."""
+
+
+class Plan(NamedTuple):
+    """How what meets a conjunction is found.
+
+    `driver` is the rare part to start from, if there is one; what is `undecided` is left to the documents.
+    Where there are `choices`, the engine is to start from the rarest of them, if no more than `rare` meet it.
+    """
+
+    condition: Condition
+    driver: Condition | None = None
+    undecided: Sequence[Expression] = ()
+    choices: Sequence[Condition] | None = None
+    rare: int = 0
 
 
 class Selection:
@@ -144,20 +162,26 @@ class Selection:
         sql = f"({condition.sql}) OR {self._dialect.among('n.id')}"
         return Condition(sql, [*condition.params, self._dialect.some(self.marked)], exact=False)
 
-    def _plan(
-        self, items: Sequence[Expression], limit: int, cost: int
-    ) -> tuple[Condition, Condition | None, Sequence[Expression]]:
-        """Return the condition of a conjunction, the rare part to start from if there is one, and what is
-        left to the documents.
+    def _plan(self, items: Sequence[Expression], limit: int, cost: int, choosing: bool = False) -> Plan:
+        """Return the plan for a conjunction; with `choosing` the engine may make it.
 
         Starting from k nodes takes k * cost; finding `limit` of them among n in order takes limit * n / k. A
         range that takes in very much is left to the documents: listing it would cost more.
         """
         compiler = self.compiler if self.marked else self._singly
         parts = [compiler.condition(item) for item in items]
-        if self.marked or not parts:
-            return self._whole(parts), None, self._items if self.marked else ()
         rare = isqrt(limit * self.size() // cost)
+        exact = not self.marked and all(part.exact and not part.span for part in parts)
+        if choosing and exact and self._dialect.choice:
+            choices = [part for part in parts if part.members is not None]
+            return Plan(joined(" AND ", parts), choices=choices, rare=rare)
+        self.reader.settle()
+        if self.marked or not parts:
+            return Plan(self._whole(parts), undecided=self._items if self.marked else ())
+        return self._counted(items, parts, rare)
+
+    def _counted(self, items: Sequence[Expression], parts: Sequence[Condition], rare: int) -> Plan:
+        """Return the plan for parts that are counted, each to just beyond where that matters."""
         counts: dict[int, int | None] = {}
         driver, least, listed = None, rare + 1, WIDE
         # Ranges come last: what was found rare before says how far they need be counted.
@@ -181,7 +205,23 @@ class Selection:
             kept.append(part)
             if not part.exact:
                 undecided.append(item)
-        return joined(" AND ", kept), driver, undecided
+        return Plan(joined(" AND ", kept), driver, undecided)
+
+    def _choose(
+        self, plan: Plan, width: int, common: Query, rare: Callable[[Query], Query]
+    ) -> tuple[list[Any], bool]:
+        """Return rows, so many columns wide, and whether they are what `rare` finds, told where to start."""
+        choice, (sql, params) = self._dialect.choice, common
+        if choice is None or not plan.choices:
+            return self.reader.with_state(f"({sql})", width, params), False
+        found = ", ".join(choice.found.format(part.members) for part in plan.choices)
+        counted = [value for part in plan.choices for value in (*part.member_params, plan.rare + 1)]
+        few, few_params = rare((choice.taken, []))
+        nulls = ", NULL" * (width - 2)
+        sql = choice.statement.format(found=found, common=sql, rare=few, nulls=nulls)
+        rows = self.reader.with_state(sql, width, [*counted, plan.rare, *params, *few_params])
+        whole = [row for row in rows if row[1] != -1]
+        return whole, len(whole) < len(rows)
 
     def _count(self, part: Condition, bound: int) -> int | None:
         """Return how many nodes meet a condition, counted to just beyond a bound; None: unknown."""
@@ -199,18 +239,15 @@ class Selection:
         Of what has not changed since, the index knows what its own document says.
         """
         own = [item for item in self._items if all(map(self._is_own, paths(item)))]
-        condition, driver, _ = self._plan(own, limit, ROW_COST)
-        start, started = "", []
-        if driver is not None:
-            start = f" AND {self._dialect.starting('n.id', str(driver.members))}"
-            started = driver.member_params
-        kind = "n.kind" if driver is None else self._dialect.unindexed("n.kind")
+        plan = self._plan(own, limit, ROW_COST)
+        start, started = self._start(plan) or ("true", [])
+        kind = "n.kind" if plan.driver is None else self._dialect.unindexed("n.kind")
         # Most rows are as old as that: without the sign SQLite would read a table by its index on numbers.
         return (
-            f"SELECT {N_NODE} FROM node n WHERE {kind} = ? AND ({condition.sql}){start} "
+            f"SELECT {N_NODE} FROM node n WHERE {kind} = ? AND ({plan.condition.sql}) AND {start} "
             f"AND +n.revision <= {at:d}{more} UNION ALL SELECT {N_NODE} FROM node_past n "
             f"WHERE n.kind = ? AND +n.revision <= {at:d} AND +n.closed > {at:d}{more}",
-            [self._term, *condition.params, *started, *params, self._term, *params],
+            [self._term, *plan.condition.params, *started, *params, self._term, *params],
         )
 
     def _is_own(self, path: Path) -> bool:
@@ -227,30 +264,37 @@ class Selection:
     def _select(
         self,
         condition: Condition,
-        driver: Condition | None = None,
+        start: Query | None = None,
         more: str = "",
         more_params: Sequence[Any] = (),
         order: str = "",
-    ) -> tuple[str, list[Any]]:
-        """Return the SQL of rows of `N_NODE`, and its parameters."""
-        # The driver is a better start than the index on kinds.
-        of_kind, params = self._of_kind(self._dialect.unindexed("n.kind")) if driver else self.of_kind
-        sql = f"SELECT {N_NODE} FROM node n WHERE {of_kind} AND ({condition.sql})"
+        columns: str = N_NODE,
+    ) -> Query:
+        """Return the SQL of rows, and its parameters; `start` is what to start from."""
+        # Anything is a better start than the index on kinds.
+        of_kind, params = self._of_kind(self._dialect.unindexed("n.kind")) if start else self.of_kind
+        sql = f"SELECT {columns} FROM node n WHERE {of_kind} AND ({condition.sql})"
         params = [*params, *condition.params]
-        if driver is not None:
-            start = self._dialect.starting("n.id", str(driver.members))
-            sql, params = f"{sql} AND {start}", [*params, *driver.member_params]
+        if start is not None:
+            sql, params = f"{sql} AND {start[0]}", [*params, *start[1]]
         sql = f"{sql}{more} ORDER BY {order}" if order else f"{sql}{more}"
         return sql, [*params, *more_params]
+
+    def _start(self, plan: Plan) -> Query | None:
+        """Return what to start from, None where no part is rare."""
+        if plan.driver is None:
+            return None
+        return self._dialect.starting("n.id", str(plan.driver.members)), plan.driver.member_params
 
     def _first(
         self, limit: int, undecided: Sequence[Expression], sql: str, params: Sequence[Any]
     ) -> Iterator[tuple[Any, Node]]:
         """Yield rows in the order of a statement, about `limit` of which will be taken, with their nodes."""
+        self.reader.settle()
         few = max(limit, FIRST_ROWS) if undecided else limit
         return self._passing(self.reader.first(few, sql, params), undecided)
 
-    def _passing(self, rows: Iterator[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
+    def _passing(self, rows: Iterable[Any], undecided: Sequence[Expression]) -> Iterator[tuple[Any, Node]]:
         """Yield rows that a condition let through and what it left undecided does too, with their nodes."""
         if undecided:
             for row, record in self._records(rows, [], undecided):

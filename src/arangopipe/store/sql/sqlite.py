@@ -150,12 +150,21 @@ class SQLite(Database):
 
     @contextmanager
     def read(self, one: bool = False) -> Iterator[Cursor]:
-        with self._errors, self._borrowed() as connection:
+        with self.reading(), self._borrowed() as connection:
             connection.wait_at_least(self._reads_wait)
             # A statement that is read to its end is a transaction of its own.
             cursor = connection.cursor() if one else connection.execute("BEGIN")
             try:
                 yield cursor
+            finally:
+                cursor.close()
+                connection.rollback()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        with self._errors:
+            try:
+                yield
             except ArangopipeError:
                 raise
             except _DAMAGE as error:
@@ -163,9 +172,6 @@ class SQLite(Database):
                     f"{self.path}: a row cannot be read ({type(error).__name__}: {error}), so the file "
                     "may be damaged; run 'arangopipe audit verify'"
                 ) from error
-            finally:
-                cursor.close()
-                connection.rollback()
 
     def write(self, work: Callable[[Cursor], T], patience: float | None = None, again: bool = True) -> T:
         patience = BUSY_SECONDS if patience is None else patience

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from arangopipe.errors import InvalidInput, StoreError
+from arangopipe.errors import ArangopipeError, InvalidInput, StoreError
 from arangopipe.model.filters import Expression, OrderKey, parse_path
 from arangopipe.model.graph import (
     Batch,
@@ -47,11 +47,11 @@ from arangopipe.store.sql import backups, maintenance, migrate, questions, readi
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, Reader, State
+from arangopipe.store.sql.reading import NODE, Outdated, Reader, State
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.selection import Selection
 from arangopipe.store.sql.sqlite import SQLite
-from arangopipe.store.sql.terms import NewTerms, Terms
+from arangopipe.store.sql.terms import Names, NewTerms, Terms
 from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.touched import touched
 from arangopipe.store.sql.walking import Walk
@@ -84,7 +84,7 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         self._terms = Terms(database.dialect)
         self._together = Together(BUSY_SECONDS)
         self._own_kinds_mark: tuple[int, int] = (0, 0)
-        self._known: tuple[Vocabulary, int | None, State] | None = None
+        self._known: tuple[Vocabulary, int | None, State, Names] | None = None
         self._now = _Now()
         self._scope: Scope | None = None
 
@@ -151,22 +151,25 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
 
     def _vocabulary_in(self, reader: Reader) -> Vocabulary:
         """Return the vocabulary as it stands, read again only where own kinds have changed."""
+        with suppress(Outdated):
+            reader.settle()
         mark = reader.state()[1:]
         if self._vocabulary is None or mark != self._own_kinds_mark:
             sql = f"SELECT {NODE} FROM node WHERE kind = ?"
             own = reader.nodes(reader.cursor.execute(sql, (reader.term("kinds"),)).fetchall())
             self._vocabulary = Vocabulary.of_store((node.name, node.document) for node in own)
             self._own_kinds_mark = mark
-        self._known = self._vocabulary, reader.last_term(), reader.state()
+        self._known = self._vocabulary, *reader.known()
         return self._vocabulary
 
     @contextmanager
     def _read(self, as_of: AsOf, one: bool = False) -> Iterator[Reader]:
         now = self._now.reader
         if now is not None:
-            at = reading.resolve(now.cursor, as_of)
-            same = at is None and self._scope is None and now.shown is None
-            yield now if same else Reader(now.cursor, self._terms, at, self._scope)
+            with self._database.reading():
+                at = reading.resolve(now.cursor, as_of)
+                same = at is None and self._scope is None and now.shown is None
+                yield now if same else Reader(now.cursor, self._terms, at, self._scope)
             return
         with self._database.read(one and as_of is None) as cursor:
             yield Reader(cursor, self._terms, reading.resolve(cursor, as_of), self._scope)
@@ -176,11 +179,20 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
         if self._now.reader is not None:
             yield
             return
+        failed = None
         with self._read(None) as self._now.reader:
+            self._now.reader.brought = {}
             try:
                 yield
+            except ArangopipeError:
+                raise
+            except Exception as error:
+                # Told as it is: what does not come from a read says nothing about the database.
+                failed = error
             finally:
                 self._now.reader = None
+        if failed is not None:
+            raise failed
 
     def head(self, as_of: AsOf = None) -> Change | None:
         with self._read(as_of) as reader:
@@ -221,7 +233,19 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> Page:
         check_page(limit)
         with self._read(as_of) as reader:
+            if (known := self._assumed(reader)) is not None and kind in known.nodes:
+                with suppress(Outdated):
+                    page = Search(reader, known, kind, where, order).page(limit, cursor)
+                    self._known = known, *reader.known()
+                    return page
             return Search(reader, *self._kind_in(reader, kind), where, order).page(limit, cursor)
+
+    def _assumed(self, reader: Reader) -> Vocabulary | None:
+        """Return the vocabulary that a reader takes for granted, None where it has to be read."""
+        if self._known is None or reader.at is not None or not reader.dialect.batched:
+            return None
+        vocabulary, last_term, state, names = self._known
+        return vocabulary if reader.assume(last_term, state, names) else None
 
     def _kind_in(self, reader: Reader, kind: str) -> tuple[Vocabulary, str]:
         vocabulary = self._vocabulary_in(reader)
@@ -278,14 +302,12 @@ class SQLStore(Store, Maintenance, Replica, NativeQuery, Announcing, Scoped):
     ) -> Graph:
         check_bound("limit", limit, 1)
         check_bound("depth", 0 if depth is None else depth, 0)
-        known, dialect = self._known, self._database.dialect
-        if known is not None and as_of is None and dialect.walk is not None and self._now.reader is None:
-            vocabulary, last, state = known
-            with self._read(None, one=True) as reader:
-                reader.assume(last, state)
-                graph = Walk(reader, vocabulary, direction).at_once(start, depth, limit)
-                if graph is not None:
-                    return graph
+        if as_of is None and self._known is not None and self._database.dialect.walk is not None:
+            with suppress(Outdated), self._read(None, one=True) as reader:
+                if (known := self._assumed(reader)) is not None:
+                    graph = Walk(reader, known, direction).at_once(start, depth, limit)
+                    if graph is not None:
+                        return graph
         with self._read(as_of) as reader:
             return Walk(reader, self._vocabulary_in(reader), direction).run(start, depth, limit)
 

@@ -22,8 +22,7 @@ AT_ONCE = 256
 
 FOUND_NODE = f"{NODE}, 0, 0"
 FOUND_EDGE = "each, kind, NULL, NULL, NULL, NULL, revision, document, source, target"
-FOUND_STATE = "last, 0, NULL, NULL, NULL, NULL, revision, NULL, nodes, number"
-"""Columns of a node, an edge and a state in one result; the edge follows the integer it was found from."""
+"""Columns of a node and an edge in one result; the edge follows the integer it was found from."""
 
 
 class Side(NamedTuple):
@@ -159,7 +158,7 @@ class Walk:
         )
         kind, key = split_id(start[0])
         term = reader.term(kind)
-        rows = reader.with_state(sql, FOUND_STATE, (term, key) if reader.at is None else (term, key) * 2)
+        rows = reader.with_state(sql, 10, (term, key) if reader.at is None else (term, key) * 2)
         if not rows:
             return None
         nodes = {row[0]: row[:8] for row in rows if row[2] is not None}

@@ -35,6 +35,7 @@ async function draw(box, place, first) {
     for (const others of box.querySelectorAll("[data-others]:not([open])")) others.hidden = true;
     return (later) => { if (namesOf(later).length) location.reload(); };
   }
+  for (const others of box.querySelectorAll("[data-others]")) others.hidden = false;
   const charts = await import("./charts.js");
   const asked = new URLSearchParams(location.search);
   const controls = box.querySelector("[data-controls]");
