@@ -117,6 +117,15 @@ class Visitor:
         wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the window"
 
+    def everyone_can_use_it(self) -> None:
+        """Fail for what is wrong with the page as it is and, in the dark, on a phone."""
+        self.axe()
+        self.fits()
+        self.page.emulate_media(color_scheme="dark")
+        self.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        self.fits()
+        self.axe()
+
     def close(self) -> None:
         """Close the window, and fail for what went wrong in it."""
         self.context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import tempfile
@@ -24,13 +25,23 @@ settings.register_profile("thorough", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
+_homes = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of the caller's reaches a test, and no test writes into the caller's home."""
     for name in list(os.environ):
         if name.startswith("ARANGOPIPE_"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("ARANGOPIPE_HOME", str(tmp_path / "home"))
+    # No `tmp_path`: it makes a folder, which most tests do not need, and looks through all there are.
+    monkeypatch.setenv("ARANGOPIPE_HOME", str(tmp_path_factory.getbasetemp() / f"home-{next(_homes)}"))
+
+
+@pytest.fixture
+def home(isolated_environment: None) -> Path:
+    """Where the program keeps its own files, not made yet."""
+    return Path(os.environ["ARANGOPIPE_HOME"])
 
 
 @pytest.fixture

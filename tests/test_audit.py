@@ -18,10 +18,12 @@ import pytest
 
 from arangopipe import audit
 from arangopipe.errors import ArangopipeError
-from arangopipe.model.graph import Put
+from arangopipe.model import times
+from arangopipe.model.graph import Change, Entry, Put
 from arangopipe.store import open_store
 from arangopipe.store.abilities import Maintenance
 from arangopipe.store.base import Store
+from arangopipe.touched import Thing, touched
 from filled import DATA, SECRET, fill, fill_secret, named, points, read_all, run_parts, write
 
 
@@ -584,3 +586,9 @@ def test_the_log_of_a_period_holds_both_of_its_ends(original: Path) -> None:
         assert list(audit.log(store, since=every[-1].time + timedelta(seconds=1))) == []
         assert list(audit.log(store, until=every[0].time - timedelta(seconds=1))) == []
         assert list(audit.log(store, since=since, after=every[6].number)) == every[7:]
+
+
+def test_what_a_change_touched_is_told_without_reading_its_points() -> None:
+    points = Entry(False, '["points","run/r","loss",[[0,1,', None)
+    change = Change(1, times.now(), "ann", "log to run", "", "b", "", "", (points, points))
+    assert list(touched(change)) == [Thing("points", "r", "")]

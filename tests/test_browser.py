@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 import story
 from arangopipe.pipe import ArangoPipe
 from arangopipe.store.memory import MemoryStore
-from browser import PHONE, Visitor
+from browser import Visitor
 from served import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -41,13 +41,8 @@ PAGES = [
 
 @pytest.mark.parametrize("path", PAGES)
 def test_everyone_can_use_every_page(visitor: Visitor, path: str) -> None:
-    page = visitor.open(path)
-    visitor.axe()
-    visitor.fits()
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    visitor.fits()
-    visitor.axe()
+    visitor.open(path)
+    visitor.everyone_can_use_it()
 
 
 def test_who_asked_for_no_motion_sees_none(visitor: Visitor) -> None:
@@ -374,4 +369,11 @@ def test_odd_names_are_found_and_shown(chromium: Browser) -> None:
         expect(page.get_by_role("heading", level=1)).to_contain_text("<b>ö'\"&%_\\ long")
         visitor.fits()
         visitor.axe()
+        word = "n" * 500  # which no blank breaks
+        pipe.log_run(
+            name=word, key=word[:99], model=pipe.register_model(word), status="failed", error=ValueError(word)
+        )
+        for path in ("/", f"/entity/run/{word[:99]}"):
+            visitor.open(path)
+            visitor.fits()
         visitor.close()

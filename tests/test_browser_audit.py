@@ -7,20 +7,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser import PHONE, Visitor
+from browser import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.mark.parametrize("path", ["/audit", "/audit/3", "/audit/13", "/audit/29"])
 def test_everyone_can_use_these_pages(visitor: Visitor, path: str) -> None:
-    page = visitor.open(path)
-    visitor.axe()
-    visitor.fits()
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    visitor.fits()
-    visitor.axe()
+    visitor.open(path)
+    visitor.everyone_can_use_it()
 
 
 def test_who_reviewed_what_and_what_changed(visitor: Visitor) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser import PHONE, Visitor
+from browser import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -16,13 +16,8 @@ MANY = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 120
 
 @pytest.mark.parametrize("path", ["/query", "/query?sql=SELECT+number,+actor+FROM+change"])
 def test_everyone_can_use_the_page(visitor: Visitor, path: str) -> None:
-    page = visitor.open(path)
-    visitor.axe()
-    visitor.fits()
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    visitor.fits()
-    visitor.axe()
+    visitor.open(path)
+    visitor.everyone_can_use_it()
 
 
 def test_an_example_a_query_of_ones_own_and_back(visitor: Visitor) -> None:

@@ -236,6 +236,7 @@ def test_no_match_is_told_from_nothing_there(store: Path) -> None:
     mistyped = call("runs", "metrics.rsme < 0").stderr
     assert "No run has 'metrics.rsme'; did you mean 'metrics.rmse'" in mistyped
     assert "No run has 'metrics.rsme'" in call("runs", "--columns", "name,metrics.rsme").stderr
+    assert "No run has 'metrics.rsme'; did you mean" in call("runs", "--order", "metrics.rsme").stderr
 
 
 def test_stale_runs_are_marked(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,12 +486,13 @@ def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- errors ------------------------------------------------------------------------------------
 
 
-def test_reading_makes_no_store(tmp_path: Path) -> None:
+def test_reading_makes_no_store(tmp_path: Path, home: Path) -> None:
     path = tmp_path / "none.db"
     for name, arguments in READS.items():
         result = call(*name.split(), *arguments, "--store", str(path), code=1)
         assert f"there is no store at {path}\nMake one with 'arangopipe init --store {path}'" in result.stderr
     assert not list(tmp_path.iterdir())
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(
@@ -576,6 +578,16 @@ def test_a_reader_may_go_away(store: Path, arguments: tuple[str, ...]) -> None:
         said = process.stderr.read()
     assert process.wait(60) == 1
     assert not re.search("Traceback|Broken|Exception", said)
+
+
+@pytest.mark.slow
+def test_output_that_cannot_be_written_is_an_error_and_one_that_nobody_wants_is_not(store: Path) -> None:
+    line = shlex.join([*ENTRY, "runs", "--json"])
+    full = subprocess.run(["sh", "-c", f"{line} > /dev/full"], capture_output=True, text=True, check=False)
+    assert (full.returncode, full.stdout) == (1, "")
+    assert full.stderr == "Error: standard output cannot be written: No space left on device\n"
+    closed = subprocess.run(["sh", "-c", f"{line} >&-"], capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stdout, closed.stderr) == (0, "", "")
 
 
 @pytest.mark.slow

@@ -58,6 +58,9 @@ def test_stats_as_bars_and_as_csv(store: Path) -> None:
     assert "\n  runs                 14  ██████████████████████████████\n" in text
     assert "\n  failed     1  ██▏\n" in text or "\n  failed     1  ██▎\n" in text
     assert {"what": "runs by status", "name": "failed", "number": "1"} in rows("stats")
+    for name in ("ann", "bob"):
+        call("user", "add", name)
+    assert "\n  users " in call("stats").stdout
     assert {"what": "rows of table", "name": "point", "number": "1"} in rows("stats", "--tables")
 
 
@@ -166,8 +169,8 @@ def test_a_full_disk_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> No
 # --- stores and upgrade ------------------------------------------------------------------------
 
 
-def test_stores_are_listed(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = tmp_path / "home" / "databases"
+def test_stores_are_listed(store: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = home / "databases"
     kept.mkdir(parents=True)
     shutil.copy(store, kept / "old one.db")
     (kept / "torn.db").write_text("no database at all, but long enough to be looked at")
@@ -187,10 +190,11 @@ def test_stores_are_listed(store: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert [item["used"] for item in given("stores")["items"]] == [False] * 3
 
 
-def test_no_stores_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_stores_at_all(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "You have no store yet." in call("stores").stderr
     assert list(tmp_path.iterdir()) == []
+    assert not home.exists()
 
 
 def test_an_older_store_is_upgraded_when_told(

@@ -115,7 +115,8 @@ def test_the_first_administrator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "root administers it." in call("init", "--admin", "root").stdout
     assert right(tmp_path / "new.db", "root", PASSWORD)
     monkeypatch.setenv("ARANGOPIPE_ADMIN_PASSWORD", "another one")
-    assert "root administers it already." in call("init", "--admin", "root").stdout
+    again = call("init", "--admin", "root").stdout
+    assert "already, with the password as it was: arangopipe user passwd root sets another" in again
     assert right(tmp_path / "new.db", "root", PASSWORD)
 
 

@@ -32,11 +32,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     oldcode.block_network(monkeypatch)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
 def new_config(**more: Any) -> nested.NestedConfig:
     return nested.ArangoPipeConfig().create_connection_config({**CONN_PARAMS, **more})
 

@@ -98,7 +98,7 @@ def test_a_wrong_name_is_not_found(path: str, name: str) -> None:
     assert not hasattr(importlib.import_module(path), name)
 
 
-def test_old_paths_load_no_third_party_module_before_a_store_is_opened(tmp_path: Path) -> None:
+def test_old_paths_load_no_third_party_module_before_a_store_is_opened(tmp_path: Path, home: Path) -> None:
     imports = "; ".join(f"import {path}" for path in [*PATHS, *(f"arangopipe.{path}" for path in NESTED)])
     code = (
         "import json, sys; before = set(sys.modules);"
@@ -109,6 +109,7 @@ def test_old_paths_load_no_third_party_module_before_a_store_is_opened(tmp_path:
     loaded = set(json.loads(done.stdout))
     assert loaded - set(sys.stdlib_module_names) <= {"arangopipe", "typing_extensions"}
     assert list(tmp_path.iterdir()) == [], "old packages wrote logs where they were imported"
+    assert not home.exists()
 
 
 def test_python_arango_is_not_imported_for_its_errors(tmp_path: Path) -> None:

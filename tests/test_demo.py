@@ -244,9 +244,10 @@ def test_ctrl_c_ends_it_calmly(tmp_path: Path) -> None:
     assert "Traceback" not in noted
 
 
-def test_without_scikit_learn_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_scikit_learn_it_says_what_to_install(tmp_path: Path, home: Path) -> None:
     process = demo(tmp_path, code=f"import sys; sys.modules['sklearn'] = None\n{START}")
     said, noted = process.communicate(timeout=60)
     assert process.returncode == 1
     assert (said, noted) == ("", "Error: scikit-learn is needed for this: pip install 'arangopipe[demo]'\n")
     assert not list(tmp_path.iterdir())
+    assert not home.exists()

@@ -30,7 +30,7 @@ from arangopipe.server.redacting import Ledger
 from arangopipe.server.visible import Sight
 from arangopipe.store import open_store
 from arangopipe.store.abilities import Adoption, Backup, Inspection, Maintenance, NativeQuery, Replica
-from arangopipe.store.base import AsOf, Store
+from arangopipe.store.base import AsOf, Store, pages_of
 from arangopipe.store.memory import MemoryStore
 from arangopipe.store.scope import REDACTED
 from arangopipe.testing import StoreContract, build
@@ -127,12 +127,7 @@ def plain(value: Any) -> Any:
 def pages(
     store: Store, kind: str, where: Expression | None, order: Sequence[OrderKey], size: int, at: AsOf
 ) -> list[Any]:
-    found, cursor = [], None
-    while True:
-        page = store.search(kind, where, order, size, cursor, at)
-        found.append(plain(list(page.items)))
-        if (cursor := page.cursor) is None:
-            return found
+    return [plain(list(page.items)) for page in pages_of(store, kind, where, order, size, at)]
 
 
 def rows(store: Store, kind: str, paths: Sequence[str], where: Expression | None, at: AsOf) -> Any:

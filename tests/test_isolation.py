@@ -112,7 +112,7 @@ READS = sorted(
 SILENT = {
     *("GET /health", "GET /ready", "GET /openapi", "GET /search/add", "GET /api"),
     *(f"GET /api/v1/{path}" for path in ("audit/verify", "export", "kinds", "me", "server", "store")),
-    "POST /api/v1/store/head",
+    *("POST /api/v1/store/head", "POST /api/v1/store/last-written"),
     *("GET /login", "GET /admin", "GET /admin/kinds", "GET /admin/store", "GET /admin/store/state"),
     *("GET /audit/verification", "GET /lineage/{kind}/{key}/members"),
     *("GET /query", "GET /query/rows", "GET /query/plan", "GET /query/download/{form}"),

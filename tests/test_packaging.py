@@ -119,7 +119,7 @@ def test_importing_loads_no_other_package(tmp_path: Path) -> None:
     assert loaded - sys.stdlib_module_names == {"arangopipe"}
 
 
-def test_importing_leaves_the_world_as_it_was(tmp_path: Path) -> None:
+def test_importing_leaves_the_world_as_it_was(tmp_path: Path, home: Path) -> None:
     code = (
         "import logging, signal, sys, warnings;"
         "state = lambda: (list(logging.root.handlers), logging.root.level, sys.excepthook,"
@@ -128,6 +128,7 @@ def test_importing_leaves_the_world_as_it_was(tmp_path: Path) -> None:
     )
     run(code, tmp_path, HOME=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
     assert not list(tmp_path.iterdir())
+    assert not home.exists()
 
 
 def test_public_names() -> None:

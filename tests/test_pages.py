@@ -297,7 +297,16 @@ def test_home_counts_by_project(client: httpx.Client) -> None:
 
 def test_home_of_an_empty_store_says_how_to_begin() -> None:
     with visiting(MemoryStore()) as client:
-        assert "arangopipe init" in page(client, "/")
+        assert f"arangopipe init --store {client.base_url}".rstrip("/") in page(client, "/")
+
+
+def test_a_change_names_a_run_once_whatever_it_wrote_of_it() -> None:
+    store = MemoryStore()
+    with ArangoPipe(store, capture=False).start_run(name="r") as run:
+        run.log_metric("loss", 1.0, step=0)
+    with visiting(store) as client:
+        last = client.get("/home.json").json()["changes"][0]
+    assert ([thing["name"] for thing in last["things"]], last["touched"]) == (["r"], 1)
 
 
 def test_home_as_of_an_earlier_moment(client: httpx.Client) -> None:
@@ -514,6 +523,16 @@ def test_a_search_can_be_downloaded(client: httpx.Client, pipe: ArangoPipe) -> N
 def test_the_box_leads_to_what_is_meant(client: httpx.Client, text: str, leads: str) -> None:
     answer = client.get("/find", params={"text": text})
     assert (answer.status_code, answer.headers["location"]) == (303, leads)
+
+
+def test_a_name_comes_before_the_condition_that_it_could_be() -> None:
+    store = MemoryStore()
+    ArangoPipe(store, capture=False).log_run(name="alpha=10.0", key="r")
+    with visiting(store) as client:
+        leads = [
+            client.get("/find", params={"text": f"alpha={n}"}).headers["location"] for n in ("10.0", "1")
+        ]
+    assert leads == ["/entity/run/r", "/search?kind=run&q=alpha%3D1"]
 
 
 def test_the_box_shows_what_may_be_meant(client: httpx.Client) -> None:

@@ -74,14 +74,21 @@ def test_without_a_url_it_is_the_setting_or_a_file_here(
         assert pipe.store.url == "memory://"
 
 
+def test_a_path_is_the_file_of_a_store(tmp_path: Path) -> None:
+    file = tmp_path / "räns #1?.db"
+    with connect(file, capture=False) as pipe:
+        assert (pipe.store.head(), file.exists()) == (None, True)
+
+
 def test_disabled_is_a_store_that_forgets_whatever_the_url(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ARANGOPIPE_DISABLED", "1")
     with connect("sqlite:///x.db", token="t") as pipe:
         pipe.register_dataset("d")
     assert list(tmp_path.iterdir()) == []
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("url", ["memory://", "sqlite:///x.db"])

@@ -378,6 +378,7 @@ def test_it_refuses_to_serve_strangers(tmp_path: Path) -> None:
     found = shell("serve", "--store", str(tmp_path / "runs.db"), "--host", "0.0.0.0", "--port", "0")
     assert found.returncode == 1
     assert "arangopipe init --admin NAME" in found.stderr
+    assert not list(tmp_path.iterdir())  # nor is a store made that nobody serves
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

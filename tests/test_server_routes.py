@@ -141,6 +141,8 @@ def test_unknown_fields_are_refused(api: httpx.Client) -> None:
     refused(api.post("/datasets", json={"name": "d", "document": {"name": "e"}}), 422, "cannot hold name")
     refused(api.get("/search/runs?limit=0"), 422, "query.limit")
     refused(api.get("/search/nothing"), 422, "nothing")
+    refused(api.get("/search/run?were=1"), 422, "query.were", "did you mean 'where'")
+    refused(api.delete("/datasets/d?x=1"), 422, "query.x", "it takes")
 
 
 def test_an_etag_saves_a_transfer(api: httpx.Client) -> None:

@@ -276,7 +276,7 @@ class ArangoPipeAdmin(Users):
 
         What stands is deleted by it, under the rules of `delete`; what was deleted is known by its id.
         """
-        store, erasing = self.store, able(self.store, Maintenance, "erase")  # type: ignore[type-abstract]
+        store, erasing = self.store, able(self.store, Maintenance, "erase")
         _check_reason(reason, "erasing")
         references = self.references()
         ids = [references.any_id(ref) for ref in refs]

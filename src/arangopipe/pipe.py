@@ -36,14 +36,14 @@ _GOVERNED = {
 
 
 def connect(
-    url: str | Store | None = None,
+    url: str | os.PathLike[str] | Store | None = None,
     *,
     token: str | None = None,
     project: Ref | None = None,
     actor: str | None = None,
     capture: bool = True,
 ) -> ArangoPipe:
-    """Open a store and return the API to it.
+    """Open a store, by its address or the path of a file (a `Path`), and return the API to it.
 
     Without `url` that is the setting ARANGOPIPE_URL, else the file ``arangopipe.db`` in the working
     directory; with ARANGOPIPE_DISABLED an empty store in memory. `project` is where models and
@@ -68,7 +68,7 @@ class ArangoPipe(Registry, Reader):
 
     def __init__(
         self,
-        store: Store | str | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
         *,
         token: str | None = None,
         project: Ref | None = None,

@@ -167,8 +167,9 @@ class References:
         try:
             return self.node("project", ref, project="")
         except NotFound as error:
-            how = "an administrator makes one with admin.register_project(…)"
-            raise NotFound(f"{error}; {how}") from None
+            start = " An" if str(error).endswith("?") else "; an"
+            how = f"{start} administrator makes one with admin.register_project(…)"
+            raise NotFound(f"{error}{how}") from None
 
     def project_of(self, kind: str, ref: Ref) -> str:
         """Return the name of the project a thing belongs to, "" for a shared one."""
@@ -283,10 +284,11 @@ class References:
         other = self._known(word) if slash else None
         if other is not None:
             return f"{said}; as an id that is a {other.singular}"
-        if kind.name == "run":
-            return f"{said}; a search finds runs, such as \"tag = '…'\" or \"name like '…%'\""
         page = self.store.search(kind.name, limit=_NAMES_COMPARED, as_of=self.as_of)
-        return said + near(text, {node.name for node in page.items})
+        hint = near(text, {node.name for node in page.items if node.name})
+        if kind.name == "run" and not hint:
+            return f"{said}; a search finds runs, such as \"tag = '…'\" or \"name like '…%'\""
+        return said + hint
 
     def _when(self) -> str:
         return "" if self.as_of is None else f" as of {self.as_of}"

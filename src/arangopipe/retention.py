@@ -298,7 +298,7 @@ def apply(
     record keeps the reason, by default the rules. Stopped half-way, a new plan goes on.
     """
     if erase:
-        able(session.store, Maintenance, "erase")  # type: ignore[type-abstract]
+        able(session.store, Maintenance, "erase")
     _check_holds(session, plan_)
     said = reason.strip() or f"retention: {'; '.join(rule.label for rule in plan_.rules)}"
     at_once = ERASED_AT_ONCE if erase else DELETED_AT_ONCE

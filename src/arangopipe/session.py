@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from types import TracebackType
@@ -17,7 +18,7 @@ from arangopipe.model.ids import check_name, uuid7
 from arangopipe.references import Ref, References, When, moment_of
 from arangopipe.store import open_store
 from arangopipe.store.base import RETRIES, Store
-from arangopipe.store.settings import default_url, disabled, offline
+from arangopipe.store.settings import default_url, disabled, offline, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,7 +34,7 @@ class Session:
 
     def __init__(
         self,
-        store: Store | str | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
         *,
         token: str | None = None,
         project: Ref | None = None,
@@ -193,7 +194,9 @@ class Session:
         raise Conflict(f"others wrote {RETRIES} times in the midst of this: {last}")
 
 
-def _opened(store: Store | str | None, token: str | None) -> Store:
+def _opened(store: Store | str | os.PathLike[str] | None, token: str | None) -> Store:
+    if isinstance(store, os.PathLike):
+        store = url_of(store)
     if isinstance(store, Store):
         url = store.url
     else:

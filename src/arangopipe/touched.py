@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from arangopipe.model.graph import Change, Entry
 from arangopipe.model.vocabulary import OWNED_BY_RUN
 from arangopipe.words import count, short_key, title
 
+_DECODER = json.JSONDecoder()
 _EDGE = '["edge",'
 """How the rows of edges begin: they name nothing that is touched, and are most."""
 
@@ -29,9 +30,9 @@ def touched(change: Change) -> Iterator[Thing]:
         if entry.text is not None and entry.text.startswith(_EDGE):
             continue
         match _parts(entry):
-            case ["node", str(kind), str(key), str(name), *_]:
+            case ["node", kind, key, name]:
                 found = Thing(kind, key, name)
-            case ["points", str(run), *_]:
+            case ["points", run, *_]:
                 found = Thing("points", run.partition("/")[2], "")
             case _:
                 continue
@@ -40,12 +41,19 @@ def touched(change: Change) -> Iterator[Thing]:
             yield found
 
 
-def _parts(entry: Entry) -> list[Any]:
-    try:
-        parts = json.loads(entry.text or "[]")
-    except ValueError:
-        return []
-    return parts if isinstance(parts, list) else []
+def _parts(entry: Entry) -> list[str]:
+    """Return the texts that a row begins with; what comes after them may be long, and is not read."""
+    text = entry.text or ""
+    parts: list[str] = []
+    place = 1
+    while len(parts) < 4 and text.startswith('"', place):
+        try:
+            part, end = _DECODER.raw_decode(text, place)
+        except ValueError:
+            return []
+        parts.append(part)
+        place = end + 1
+    return parts
 
 
 def what(found: Iterable[Thing]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from arangopipe.model.vocabulary import NODE_KINDS
+from arangopipe.model.vocabulary import NODE_KINDS, RESERVED_KINDS
 
 SHORT_KEY = 8
 WHOLE_KEY = 12
@@ -20,8 +20,8 @@ _TITLES = {
 
 
 def length(span: timedelta | None) -> str:
-    """Return a length of time in one or two units."""
-    if span is None:
+    """Return a length of time in one or two units; none is what nobody measured."""
+    if not span:
         return MISSING
     seconds = span.total_seconds()
     if seconds < 9.95:
@@ -66,7 +66,8 @@ def count(how_many: int, one: str, many: str = "") -> str:
 
 def title(kind: str) -> str:
     """Return what one thing of a kind is called."""
-    return _TITLES.get(kind) or (NODE_KINDS[kind].singular if kind in NODE_KINDS else kind)
+    known = NODE_KINDS.get(kind) or RESERVED_KINDS.get(kind)
+    return _TITLES.get(kind) or (known.singular if known else kind)
 
 
 def things(kind: str, how_many: int) -> str:

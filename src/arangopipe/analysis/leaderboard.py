@@ -24,7 +24,7 @@ from arangopipe.model.entities import Model
 from arangopipe.model.expressions import And, Compare, Expression, In, Not, OrderKey, Path
 from arangopipe.model.filters import parse_path
 from arangopipe.model.graph import Node
-from arangopipe.store.base import MAX_PAGE, Store
+from arangopipe.store.base import MAX_PAGE, Store, pages_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,9 +152,7 @@ def _walk(
     store: Store, scope: Scope, where: Expression | None, order: OrderKey, limit: int
 ) -> Iterator[_Found]:
     """Yield runs from the best on, a page at a time, with what they used."""
-    cursor = None
-    while True:
-        page = store.search("run", where, [order], min(max(limit, _PAGE), MAX_PAGE), cursor, scope.as_of)
+    for page in pages_of(store, "run", where, [order], min(max(limit, _PAGE), MAX_PAGE), scope.as_of):
         ids = [node.id for node in page.items]
         cells: dict[str, Any] = {}
         keys = In(Path(("key",)), tuple(node.key for node in page.items))
@@ -170,9 +168,6 @@ def _walk(
             if other in nodes and training:
                 used[run].setdefault(edge.kind, []).append(nodes[other])
         yield from (_Found(node, float(cells[node.id]), used[node.id]) for node in page.items)
-        cursor = page.cursor
-        if cursor is None:
-            return
 
 
 def _placed(found: Sequence[_Found]) -> Iterator[Placed]:

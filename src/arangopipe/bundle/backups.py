@@ -9,11 +9,12 @@ from typing import Any
 
 from arangopipe import audit
 from arangopipe.bundle.format import Progress
-from arangopipe.bundle.places import beside, check_free, file_of, path_of, url_of
+from arangopipe.bundle.places import beside, check_free, file_of, path_of
 from arangopipe.errors import InvalidInput, StoreError, Unsupported
 from arangopipe.store import open_store
 from arangopipe.store.abilities import Backup
 from arangopipe.store.base import Store
+from arangopipe.store.settings import url_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def restore(
     if target.exists() and not force:
         raise InvalidInput(f"there is a store at {target} already: restore elsewhere, or pass --force")
     with beside(target) as part:
-        with open_store(url_of(source)) as store:
+        with open_store(url_of(source.absolute())) as store:
             if not isinstance(store, Backup):
                 raise Unsupported(f"{source} is no file of a store")
             store.backup(part, progress)
@@ -85,7 +86,7 @@ def restore(
 
 
 def _verified(path: Path, progress: Progress | None) -> audit.Verification:
-    with open_store(url_of(path)) as copy:
+    with open_store(url_of(path.absolute())) as copy:
         found = audit.verify(copy, progress)
     if not found.ok:
         raise StoreError(f"the copy is not intact, and was not kept: {found}")

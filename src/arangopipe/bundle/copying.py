@@ -48,7 +48,7 @@ def copy(
     if source.url == target.url:
         raise InvalidInput(f"{source.url} is the store to copy and the one to copy to: name two")
     check_whole(source, "copy a store")
-    taking = able(target, Replica, "take over changes")  # type: ignore[type-abstract]
+    taking = able(target, Replica, "take over changes")
     total = last_number(source)
     known = _common(source, target, total)
 

@@ -48,7 +48,7 @@ def import_bundle(
     `actor` with its origin; one that is known by its batch adds nothing. A file that was cut short or
     altered is refused before anything is recorded; after an interruption, import it again.
     """
-    taking = able(store, Replica, "take over changes")  # type: ignore[type-abstract]
+    taking = able(store, Replica, "take over changes")
     bundle = Bundle(path_of(path))
     footer = bundle.check()
     total = footer.changes

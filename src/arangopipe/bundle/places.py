@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from arangopipe.errors import InvalidInput, StoreUnavailable, Unsupported
 from arangopipe.store.base import check_switch
@@ -44,11 +44,6 @@ def file_of(url: str, instead: str) -> Path:
     if scheme != "sqlite" or not name:
         raise Unsupported(f"{url} is no file: {instead}")
     return Path(unquote(name.partition("?")[0])).expanduser().absolute()
-
-
-def url_of(path: Path) -> str:
-    """Return the address of the store in a file."""
-    return f"sqlite:///{quote(str(path.absolute()))}"
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arangopipe.bundle.exporting import Exported, export
-from arangopipe.bundle.places import beside, check_free, file_of, path_of, url_of
+from arangopipe.bundle.places import beside, check_free, file_of, path_of
 from arangopipe.errors import StoreUnavailable
 from arangopipe.store import open_store
+from arangopipe.store.settings import url_of
 
 if TYPE_CHECKING:
     from arangopipe.store.sql.salvage import Progress, Report
@@ -50,7 +51,7 @@ def salvage(
     told = progress or (lambda *_: None)
     with beside(target.absolute()) as made:
         report = read(damaged, made, told)
-        with open_store(url_of(made)) as store:
+        with open_store(url_of(made.absolute())) as store:
             exported = export(
                 store, path, overwrite=overwrite, progress=lambda *at: told("exporting changes", *at)
             )

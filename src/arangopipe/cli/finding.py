@@ -78,6 +78,8 @@ def show_list(
             _as_csv(pipe, name, page, request)
         elif page.items:
             _as_table(terminal, pipe, name, page, request, view)
+            by = [key.path for key in parse_order(request.order or "")]
+            _say_unknown(terminal, pipe, name, by, request.as_of)
         else:
             filtered = where is not None or keep is not None
             terminal.note(_nothing(pipe, name, request, filtered))

@@ -68,7 +68,8 @@ def init(
     if project is not None:
         click.echo(f"Project {project!r} is registered{'' if made else ' already'}.")
     if admin is not None:
-        click.echo(f"{clean(admin)} administers it{' already' if known_admin else ''}.")
+        kept = f" already, with the password as it was: arangopipe user passwd {clean(admin)} sets another"
+        click.echo(f"{clean(admin)} administers it{kept if known_admin else ''}.")
     _say_next(terminal, project)
 
 

@@ -75,7 +75,7 @@ def _facts(pipe: ArangoPipe, thing: Entity) -> list[tuple[str, Any]]:
     if thing.project:
         rows.append(("project", thing.project))
     if isinstance(thing, Run) and thing.start is not None:
-        took = f" and took {length(thing.end - thing.start)}" if thing.end is not None else ""
+        took = f" and took {length(thing.end - thing.start)}" if thing.end not in (None, thing.start) else ""
         rows.append(("started", f"{when(thing.start)}{took}"))
     if last is not None:
         said = f"{when(last.time)} {zone(last.time)} by {who(last)}: {clean(last.action)}"

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -60,7 +61,10 @@ class Root(Group):
     @staticmethod
     def _prepare_streams() -> None:
         """Let text that a stream's encoding does not know be written with escapes."""
-        for stream in (sys.stdout, sys.stderr):
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # whoever started it has closed that one
+                setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+            stream = getattr(sys, name)
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
 
@@ -81,7 +85,9 @@ class Root(Group):
             _report(error, terminal, as_json or terminal.as_json)
             return 3 if isinstance(error, NotFound) else 1
         except OSError as error:
-            if error.errno != errno.EPIPE:
+            if error.errno == errno.ENOSPC and error.filename is None:
+                _say_error(f"standard output cannot be written: {error.strerror}", terminal)
+            elif error.errno != errno.EPIPE:
                 raise
             _close_pipe()
             return 1

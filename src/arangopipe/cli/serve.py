@@ -97,6 +97,8 @@ def serve(
         if (error.name or "").startswith("arangopipe"):
             raise
         raise MissingExtra(error.name or "fastapi", "server") from error
+    if not terminal.exists():
+        running.authenticates(None, host, auth)  # what is refused makes no store
     with terminal.pipe(create=True, quietly=True) as pipe:
         authentication = running.authenticates(pipe.store, host, auth)
         listening = running.listen(host, port)
@@ -112,7 +114,8 @@ def serve(
                 users = "known users only" if authentication else "everybody on this machine"
                 click.echo(f"Serving {terminal.place} at {url}, for {users}. Stop it with Ctrl-C.")
                 if setup is not None:
-                    click.echo("There are no users yet. Make the first administrator, once:\n")
+                    click.echo("There are no users yet. Make the first administrator, once: with the token")
+                    click.echo(f"below at {url}/login, or with\n")
                     click.echo(_first(url, setup))
 
         limits = Limits(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import click
 
@@ -153,7 +153,9 @@ def as_url(store: str) -> str:
         from arangopipe.compat import databases
 
         return databases.last().url
-    return store if "://" in store else f"sqlite:///{quote(store)}"
+    from arangopipe.store.settings import url_of
+
+    return store if "://" in store else url_of(store)
 
 
 def clean(text: str) -> str:

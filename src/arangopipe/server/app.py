@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
 from arangopipe import __version__
@@ -33,6 +33,7 @@ from arangopipe.server.door import Door
 from arangopipe.server.limits import Bounds, Limits, streams
 from arangopipe.server.logs import Journal
 from arangopipe.server.methods import Methods
+from arangopipe.server.parameters import only_known
 from arangopipe.server.straight import PACKED, Straight, shortcuts
 from arangopipe.server.threads import Threads
 from arangopipe.store.base import Store
@@ -79,6 +80,7 @@ def create_app(
     app.state.gate = gate = Gate(store, authentication)
     app.state.limits = limits or Limits()
     app.state.threads = Threads()
+    app.state.parameters = {}  # what each operation takes in a query, once it was asked
     problems.install(app)
     app.include_router(health.router)
     app.state.desk = login.Desk(gate)
@@ -86,7 +88,7 @@ def create_app(
     parts = (login, people, batches, contract, runs, placed, entities, kinds, *asked, moving)
     routers = [part.router for part in parts]
     for router in routers:
-        app.include_router(router, prefix=API)
+        app.include_router(router, prefix=API, dependencies=[Depends(only_known)])
     pages.install(app)
     openapi.install(app)
     app.add_middleware(Methods)

@@ -269,12 +269,12 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         return self._store
 
     def check(self) -> Iterator[str]:
-        return self._ability(Maintenance, "check the store").check()  # type: ignore[type-abstract]
+        return self._ability(Maintenance, "check the store").check()
 
     def erase(
         self, ids: Sequence[str], actor: str, reason: str, unchanged: Sequence[str] = (), since: int = 0
     ) -> Change:
-        store = self._ability(Maintenance, "erase for good")  # type: ignore[type-abstract]
+        store = self._ability(Maintenance, "erase for good")
         return store.erase(ids, self.principal.user, reason, unchanged, since)
 
     def append(self, changes: Sequence[Change]) -> None:
@@ -293,10 +293,10 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         return self._replica("read the history of edges").ever_linked(node)
 
     def _replica(self, what: str) -> Replica:
-        return self._ability(Replica, what)  # type: ignore[type-abstract]
+        return self._ability(Replica, what)
 
     def backup(self, path: FilePath, progress: Callable[[int, int | None], object] | None = None) -> None:
-        self._ability(Backup, "copy the store").backup(path, progress)  # type: ignore[type-abstract]
+        self._ability(Backup, "copy the store").backup(path, progress)
 
     def schema(self) -> tuple[str | None, str]:
         return self._inspection().schema()
@@ -321,10 +321,10 @@ class GuardedStore(Store, Maintenance, Replica, Backup, Inspection, NativeQuery)
         return self._native().explain(sql, parameters, timeout)
 
     def _native(self) -> NativeQuery:
-        return self._ability(NativeQuery, "ask in SQL")  # type: ignore[type-abstract]
+        return self._ability(NativeQuery, "ask in SQL")
 
     def _inspection(self) -> Inspection:
-        return self._ability(Inspection, "look at how the store is kept")  # type: ignore[type-abstract]
+        return self._ability(Inspection, "look at how the store is kept")
 
 
 class _Closed:

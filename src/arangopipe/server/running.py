@@ -22,13 +22,14 @@ HOST = "127.0.0.1"
 PORT = 8321
 
 
-def authenticates(store: Store, host: str, wanted: bool | None) -> bool:
+def authenticates(store: Store | None, host: str, wanted: bool | None) -> bool:
     """Return whether to serve known users only; `wanted` None: where the store has users.
 
-    Raises `InvalidInput` where anybody could reach the server and do anything.
+    A store that is None is yet to be made. Raises `InvalidInput` where anybody could reach the server and do
+    anything.
     """
-    users = any_users(store)
-    if users and wanted is False:
+    users = store is not None and any_users(store)
+    if store is not None and users and wanted is False:
         raise InvalidInput(f"{store.url} has users, and is served to them only: leave --no-auth out")
     if users or wanted or is_loopback(host):
         return users or bool(wanted)

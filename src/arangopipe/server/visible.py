@@ -35,7 +35,7 @@ class Sight:
 
     def __init__(self, store: Store, principal: Principal) -> None:
         self.store = store
-        self.scoped = able(store, Scoped, "show users their projects alone")  # type: ignore[type-abstract]
+        self.scoped = able(store, Scoped, "show users their projects alone")
         self.principal = principal
         self.scope = Scope(frozenset(principal.roles))
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from arangopipe.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StoreError, StoreUnavailable
+from arangopipe.errors import InvalidInput, NotFound, StoreError, StoreUnavailable
 from arangopipe.model import chain, documents, times
 from arangopipe.model.filters import Expression, OrderKey, Path, matches, parse_path, paths
 from arangopipe.model.graph import (
@@ -29,16 +29,16 @@ from arangopipe.model.graph import (
     Page,
     Point,
     Points,
-    Put,
     Revision,
 )
 from arangopipe.model.ids import split_id
-from arangopipe.model.vocabulary import OWNED_BY_RUN, Direction, Vocabulary
+from arangopipe.model.vocabulary import Direction, Vocabulary
 from arangopipe.store import base, cursors
 from arangopipe.store.abilities import Adoption, Announcing, Maintenance, Replica, Scoped
 from arangopipe.store.base import AsOf, Store, check_bound, check_page, check_whole
-from arangopipe.store.checks import changed_since, check_batch, erasing
-from arangopipe.store.history import History, Row, Shown, Value, merged, owned
+from arangopipe.store.checks import check_batch, erasing
+from arangopipe.store.effects import check_unchanged, effects_of, has_kinds, rows_to_close
+from arangopipe.store.history import History, Row, Shown, Value, owned
 from arangopipe.store.records import Links, Record, Summary, needs, scalar, summarise, tally
 from arangopipe.store.replica import Erased, Rows, as_batch, check_all_follow, read_rows
 from arangopipe.store.scope import Scope
@@ -111,100 +111,12 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         with self._at(None):
             if batch.id in self._batches:
                 return self._batches[batch.id]
-            fresh, ended = self._checked(batch)
+            fresh, ended = effects_of(batch, self._history, self.vocabulary())
             if not (fresh or ended):
                 if not self._changes:
                     raise InvalidInput("the batch is empty: there is nothing to record")
                 return self._changes[-1]
             return self._record(batch, fresh, ended)
-
-    def _checked(self, batch: Batch) -> tuple[list[Value], list[Row]]:
-        """Return what a batch writes anew, and the rows that it ends; raise for what it may not do."""
-        check_batch(batch, self.vocabulary())
-        self._check_unchanged(batch)
-        nodes = [put.node for put in batch.puts if self._is_news(put)]
-        self._check_names(nodes)
-        self._check_ends(batch)
-        edges = {edge.ref: edge for edge in batch.edges if self._is_new_edge(edge)}.values()
-        fresh: list[Value] = [*nodes, *edges, *merged(batch.points)]
-        revised = (self._history.current(value) for value in fresh if not isinstance(value, Points))
-        ended = [row for row in revised if row is not None] + self._rows_to_close(batch.closes)
-        self._check_kinds(nodes, ended)
-        return fresh, ended
-
-    def _check_unchanged(self, batch: Batch) -> None:
-        for name in batch.unchanged:
-            if self._history.changed(name, batch.since):
-                raise changed_since(name, batch.since)
-
-    def _is_news(self, put: Put) -> bool:
-        """Return whether a put changes anything; raise where what it expects is not so."""
-        node, expect = put
-        row = self._history.current(node)
-        if row is None:
-            if isinstance(expect, int):
-                raise NotFound(f"{node.id} is not there (any more): it cannot be revised")
-            return True
-        revision = row.value.revision
-        if isinstance(expect, int) and revision != expect:
-            raise Conflict(
-                f"{node.id} was changed meanwhile: it is at revision {revision}, not {expect}; "
-                "look it up again and repeat"
-            )
-        if row.value == node._replace(revision=revision):
-            return False
-        if expect == "absent":
-            raise AlreadyExists(f"{node.kind} {node.label!r} ({node.id}) is already there with other content")
-        return True
-
-    def _is_new_edge(self, edge: Edge) -> bool:
-        row = self._history.current(edge)
-        return row is None or row.value.text != edge.text
-
-    def _check_names(self, nodes: Iterable[Node]) -> None:
-        known = self.vocabulary()
-        named: dict[Node, str] = {}
-        for node in nodes:
-            if known.nodes[node.kind].identity != "name":
-                continue
-            first = named.setdefault(node._replace(key="", revision=0, text=""), node.id)
-            for other in {first, *self._history.namesakes(node)} - {node.id}:
-                raise AlreadyExists(
-                    f"{node.kind} {node.name!r} version {node.version!r} is already there, as {other}"
-                )
-
-    def _check_kinds(self, nodes: Iterable[Node], ended: Iterable[Row]) -> None:
-        """Check that the own kinds still make a vocabulary, else no one could use the store any more."""
-        if not _has_kinds([*nodes, *(row.value for row in ended)]):
-            return
-        own = {node.id: node for node in self._own_kinds()}
-        for row in ended:
-            if isinstance(row.value, Node):
-                own.pop(row.value.id, None)
-        own.update({node.id: node for node in nodes if node.kind == "kinds"})
-        Vocabulary.of_store((node.name, node.document) for node in own.values())
-
-    def _check_ends(self, batch: Batch) -> None:
-        """Check that what the batch refers to is there, in the store or in the batch itself."""
-        put = {node.id for node, _ in batch.puts}
-        needed = [(f"run/{node.key}", node.id) for node, _ in batch.puts if node.kind in OWNED_BY_RUN]
-        for edge in batch.edges:
-            needed += [(end, f"edge {edge.kind!r}") for end in (edge.source, edge.target)]
-        needed += [(points.run, f"points of {points.name!r}") for points in batch.points]
-        for node_id, what in needed:
-            if node_id not in put and self._history.current(node_id) is None:
-                raise NotFound(f"{node_id} is not there: {what} cannot be recorded")
-
-    def _rows_to_close(self, closes: Iterable[str | EdgeRef]) -> list[Row]:
-        found: dict[Row, None] = {}
-        for item in closes:
-            row = self._history.current(item)
-            if row is None:
-                raise NotFound(f"{item} is not there (any more): it cannot be closed")
-            found[row] = None
-            if isinstance(item, str):
-                found.update(dict.fromkeys(self._history.hanging_on(item)))
-        return list(found)
 
     def _record(
         self,
@@ -235,7 +147,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
         for row in buried:
             row.until = number
             self._history.bury(row)
-        if _has_kinds([row.value for row in (*rows, *ended)]):
+        if has_kinds([row.value for row in (*rows, *ended)]):
             self._vocabulary = None
         self._changes.append(change)
         self._batches[batch.id] = change
@@ -450,10 +362,10 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
                     raise NotFound(f"nothing to erase: {node_id} was never there")
             closes = tuple(node_id for node_id in ids if self._history.current(node_id))
             batch = replace(erasing(actor, reason, unchanged, since), closes=closes)
-            self._check_unchanged(batch)
+            check_unchanged(batch, self._history)
             nodes = dict.fromkeys(each for node_id in ids for each in (node_id, *owned(node_id)))
             rows = [row for each in nodes for row in self._history.whole(each)]
-            change = self._record(batch, (), self._rows_to_close(closes), erased=rows)
+            change = self._record(batch, (), rows_to_close(closes, self._history), erased=rows)
             for row in rows:
                 self._history.erase(row, change.number)
             return change
@@ -472,7 +384,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
             for batch, past in adoptions:
                 if batch.id not in self._batches:
                     check_batch(as_batch(batch.id, past), self.vocabulary())
-                    fresh, ended = self._checked(batch)
+                    fresh, ended = effects_of(batch, self._history, self.vocabulary())
                     self._record(batch, fresh, ended, past=past)
 
     def numbers(self, batches: Sequence[str]) -> dict[str, int]:
@@ -513,7 +425,7 @@ class MemoryStore(Store, Maintenance, Replica, Announcing, Scoped):
             self._history.begin(Row(value, number, chain.row_text(value), salt, digest))
         for erased in rows.erased:
             self._history.bury(_erased_row(erased))
-        if _has_kinds([row.value for row in (*rows.written, *rows.closed)]):
+        if has_kinds([row.value for row in (*rows.written, *rows.closed)]):
             self._vocabulary = None
         self._changes.append(change)
         self._batches[change.batch] = change
@@ -529,7 +441,3 @@ def _chunks(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[dic
     """Yield rows as columns of these names, in chunks."""
     parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
     return (dict(zip(names, map(list, zip(*part, strict=True)), strict=True)) for part in parts)
-
-
-def _has_kinds(values: Iterable[Value]) -> bool:
-    return any(isinstance(value, Node) and value.kind == "kinds" for value in values)

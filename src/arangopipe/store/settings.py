@@ -38,6 +38,11 @@ def default_url() -> str:
     return os.environ.get("ARANGOPIPE_URL") or DEFAULT_URL
 
 
+def url_of(path: str | os.PathLike[str]) -> str:
+    """Return the address of the store in a file."""
+    return f"sqlite:///{quote(os.fspath(path))}"
+
+
 def absolute(url: str) -> str:
     """Return the address of a store as it holds from any working directory, without user and password."""
     scheme, _, rest = url.partition("://")

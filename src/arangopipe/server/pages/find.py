@@ -56,10 +56,11 @@ def find(ask: Asked, text: str = "") -> Response:
     """Go to the one thing that a text means, or to the search that it says, or show what it may mean."""
     if (node := the_one(ask, text.strip())) is not None:
         return RedirectResponse(ask.to(entity_path(node.id)), 303)
-    if _CONDITION.search(text) and _is_condition(text):
-        return RedirectResponse(ask.to("/search", kind="run", q=text), 303)
     view = names(ask, text)
     found = [item for group in view["groups"] for item in group["items"]]
+    called = [item for item in found if item["name"] == text.strip()]  # such as alpha=10.0
+    if not called and _CONDITION.search(text) and _is_condition(text):
+        return RedirectResponse(ask.to("/search", kind="run", q=text), 303)
     if len(found) == 1:
         return RedirectResponse(ask.to(entity_path(found[0]["id"])), 303)
     return html(ask, "find.html", view)

@@ -54,12 +54,13 @@ def plain_metrics(metrics: Mapping[str, Any], most: int = _MOST_METRICS) -> dict
 
 
 def change_view(change: Change) -> dict[str, Any]:
-    """Return a change (with its entries), and the first of what it touched."""
+    """Return a change (with its entries), and the first of what it touched: of a run only the run."""
     every = list(touched(change))
+    runs = {thing.key for thing in every if thing.kind == "run"}
     found = [
         thing._replace(kind="run") if thing.kind == "points" else thing
         for thing in every
-        if thing.kind not in OWNED_BY_RUN and thing.kind not in PRIVATE
+        if thing.kind not in {*OWNED_BY_RUN, *PRIVATE} and not (thing.kind == "points" and thing.key in runs)
     ]
     return {
         **change_dict(change),

@@ -208,7 +208,12 @@ class Client:
         if known is not None:
             return known
         status = problem.get("status")
-        if status in (401, 403):
+        if status == 401:
+            return PermissionDenied(
+                f"{self.address.url} lets in known users only, and there is no token, or one that is wrong, "
+                "expired or revoked: set ARANGOPIPE_TOKEN, or pass token= in Python"
+            )
+        if status == 403:
             return PermissionDenied(detail or f"{self.address.url} refuses what was asked")
         if status in _REFUSED:
             return InvalidInput(detail or f"{self.address.url} does not take what was sent")

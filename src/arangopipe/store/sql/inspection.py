@@ -102,6 +102,8 @@ class FileInspection(Inspection):
     def _schema(self) -> Condition:
         try:
             found, known = self.schema()
+        except StoreUnavailable as error:
+            return Condition("schema", "fail", str(error))
         except StoreError as error:
             return Condition("schema", "fail", str(error), "restore a backup")
         if found == known:

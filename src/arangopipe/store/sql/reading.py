@@ -373,9 +373,10 @@ class Reader:
         texts = self.terms.texts(self.cursor, *{row[0] for row in rows})
         found: dict[str, list[Point]] = {}
         for term, text in rows:
-            found.setdefault(texts[term][1:], []).extend(Point(*point) for point in json.loads(text))
+            found.setdefault(texts[term][1:], []).extend(map(Point._make, json.loads(text)))
         for series in found.values():
-            series.sort(key=itemgetter(0, 1))
+            series.sort(key=itemgetter(1))  # by time, then by step: no pair is made of each point
+            series.sort(key=itemgetter(0))
         return found
 
 

@@ -5,10 +5,10 @@ import { enhance, here, json } from "./dom.js";
 const PATIENCE = 150;
 const pause = () => new Promise((done) => { setTimeout(done, PATIENCE); });
 
-/** Return what is called like the text in a box, of one kind or of any; nothing for a condition. */
+/** Return what is called like the text in a box, of one kind or of any; a condition may be a name too (alpha=10). */
 async function named(input, kind) {
   const text = input.value.trim();
-  if (text.length < 2 || /[=<>]/.test(text)) return [];
+  if (text.length < 2) return [];
   await pause();
   // Who types on does not wait for what they typed before.
   if (input.value.trim() !== text) return [];
