@@ -116,6 +116,7 @@ def test_numpy_and_pandas_become_their_plain_values(value: Any, expected: Any) -
         (datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc), "2026-11-23T09:30:00.000000Z"),
         (datetime(2026, 11, 23, 11, 30, 0, 5, tzinfo=PLUS_TWO), "2026-11-23T09:30:00.000005Z"),
         (datetime(2026, 11, 23, 9, 30), "2026-11-23T09:30:00.000000"),
+        (datetime.max.replace(tzinfo=timezone(-timedelta(hours=14))), "9999-12-31T23:59:59.999999-14:00"),
         (date(2026, 11, 23), "2026-11-23"),
         (time(9, 30), "09:30:00"),
         (timedelta(minutes=1, milliseconds=500), 60.5),

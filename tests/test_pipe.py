@@ -503,6 +503,17 @@ def test_a_bare_run_has_params_and_metrics_too(pipe: ArangoPipe) -> None:
     assert pipe.lookup_run(run.key) == run
 
 
+@pytest.mark.parametrize("odd", [pd.NA, pd.DataFrame(), [], 0, {"a": 1}], ids=repr)
+def test_what_is_no_project_or_metric_is_refused(pipe: ArangoPipe, odd: Any) -> None:
+    with pytest.raises(InvalidInput):
+        pipe.register_model("m", project=odd)
+    with pytest.raises(InvalidInput):
+        pipe.start_run(project=odd)
+    run = pipe.log_run()
+    with pytest.raises(InvalidInput, match="the name of a metric must be a text"):
+        pipe.metric_points(run, odd)
+
+
 def test_the_project_of_a_run_is_given_or_its_models_or_the_pipes(pipe: ArangoPipe) -> None:
     for name in ("a", "b"):
         pipe.admin.register_project(name)

@@ -22,6 +22,7 @@ from arangopipe.model.entities import (
 )
 from arangopipe.model.filters import Expression, OrderKey, parse, parse_order
 from arangopipe.model.graph import Edge, Graph, Point, Revision
+from arangopipe.model.ids import check_name
 from arangopipe.model.vocabulary import Direction
 from arangopipe.references import Ref, When, moment_of, texts
 from arangopipe.results import Impact, Page
@@ -200,6 +201,7 @@ class Reader(Session):
     def metric_points(self, run: Ref, name: str, *, as_of: When = None) -> list[Point]:
         """Return the points of a run's metric by step and time; [] where it has none."""
         run_id = self.references(as_of).id("run", run)
+        check_name(name, "the name of a metric")
         return self.store.points(run_id, name, moment_of(as_of)).get(name, [])
 
     def edges(

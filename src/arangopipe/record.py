@@ -104,8 +104,8 @@ def run_project(references: References, project: Ref | None, model: Ref | None) 
             return known  # what has a model is there
         if project is None and (known := references.project_of("models", model)):
             return known
-    wanted = project if project is not None else references.project
-    return references.project_node(wanted).name if wanted else ""
+    owner = references.owner(references.project if project is None else project)
+    return "" if owner is None else owner.name
 
 
 def inputs(

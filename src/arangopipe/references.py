@@ -171,6 +171,10 @@ class References:
             how = f"{start} administrator makes one with admin.register_project(…)"
             raise NotFound(f"{error}{how}") from None
 
+    def owner(self, project: Ref) -> Node | None:
+        """Return the node of the project that something is to belong to; None for "": it is to be shared."""
+        return None if isinstance(project, str) and not project else self.project_node(project)
+
     def project_of(self, kind: str, ref: Ref) -> str:
         """Return the name of the project a thing belongs to, "" for a shared one."""
         known = getattr(ref, "project", None)

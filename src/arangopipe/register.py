@@ -237,8 +237,7 @@ def registration(
         name, own, attributes = _spread(kind, name, own, attributes)
     what = f"the name of a {references.kind(kind).singular}"
     checked = check_name(name, what)
-    owner = default_project if own["project"] is None else own["project"]
-    node = references.project_node(owner) if owner else None
+    node = references.owner(default_project if own["project"] is None else own["project"])
     if node is not None and kind == "models":
         links = (*links, Link("project_models", node.id))
     return Registration(

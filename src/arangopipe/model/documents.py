@@ -233,12 +233,21 @@ def _value(value: Any, at: str, warn: Warn, depth: int) -> Any:
     return _refuse(value, f"{type(value).__name__} cannot become JSON", at, warn)
 
 
+def _moment(value: datetime) -> str:
+    if value.tzinfo is not None:
+        try:
+            return times.to_text(value)
+        except OverflowError:
+            pass  # UTC has no such moment: it stays as it is written, with its zone.
+    return value.isoformat(timespec="microseconds")
+
+
 def _known_object(value: Any) -> Any:
     """Return the plainer form of an object of a known type, or the object itself."""
     if type(value).__name__ in ("NaTType", "NAType"):
         return None
     if isinstance(value, datetime):
-        return times.to_text(value) if value.tzinfo else value.isoformat(timespec="microseconds")
+        return _moment(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):
