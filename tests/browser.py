@@ -82,14 +82,15 @@ class Visitor:
     def _through_history(self, way: str) -> None:
         # The page goes by itself: Chromium refuses the driver while it puts one page in another's place.
         with self.page.expect_navigation():
-            self.page.evaluate(f"() => history.{way}()")
+            # It goes once the driver has its answer, which the next page would keep from it.
+            self.page.evaluate(f"() => {{ setTimeout(() => history.{way}()); }}")
         self.settled()
 
     def expect(self, status: int) -> None:
         """Say that a page of this test answers with an error on purpose."""
         self.expected.add(status)
 
-    def _painted(self) -> None:
+    def painted(self) -> None:
         """Wait until what was resized is laid out, and what a theme colours is painted."""
         self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
@@ -98,7 +99,7 @@ class Visitor:
         if not self.page.evaluate("() => Boolean(window.axe)"):
             # As the tools of a browser do: no policy of the page keeps it out.
             self.page.evaluate(AXE.read_text("utf-8") + "\n;undefined")
-        self._painted()
+        self.painted()
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         options = "{runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}"
         found = self.page.evaluate(f"tags => axe.run(document, {options})", tags)
@@ -113,7 +114,7 @@ class Visitor:
 
     def fits(self) -> None:
         """Fail where the page is wider than the window."""
-        self._painted()
+        self.painted()
         wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the window"
 
