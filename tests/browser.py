@@ -99,7 +99,7 @@ class Visitor:
         if not self.page.evaluate("() => Boolean(window.axe)"):
             # As the tools of a browser do: no policy of the page keeps it out.
             self.page.evaluate(AXE.read_text("utf-8") + "\n;undefined")
-        self.painted()
+        self._painted()
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         options = "{runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}"
         found = self.page.evaluate(f"tags => axe.run(document, {options})", tags)
@@ -114,7 +114,7 @@ class Visitor:
 
     def fits(self) -> None:
         """Fail where the page is wider than the window."""
-        self.painted()
+        self._painted()
         wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the window"
 
