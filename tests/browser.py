@@ -90,7 +90,7 @@ class Visitor:
         """Say that a page of this test answers with an error on purpose."""
         self.expected.add(status)
 
-    def painted(self) -> None:
+    def _painted(self) -> None:
         """Wait until what was resized is laid out, and what a theme colours is painted."""
         self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
