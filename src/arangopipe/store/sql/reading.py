@@ -19,7 +19,8 @@ from arangopipe.model.vocabulary import OWNED_BY_RUN, EdgeKind
 from arangopipe.store.scope import Scope
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.shown import WORDS, Shown
-from arangopipe.store.sql.terms import FORGOTTEN, Names, Terms
+from arangopipe.store.sql.standing import Standing
+from arangopipe.store.sql.terms import Terms
 from arangopipe.store.sql.writing import change_of, read_change
 
 NODE = "id, kind, key, coalesce(name, ''), coalesce(version, ''), project, revision, coalesce(document, '{}')"
@@ -32,20 +33,6 @@ MANY = 4
 PART = 10_000
 """Edges that are read at a time."""
 
-STATE = (
-    f"SELECT (SELECT max(id) FROM term), {FORGOTTEN}, (SELECT coalesce(max(id), 0) FROM node), "
-    "count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}"
-)
-State = tuple[int, int, int]
-
-SAME = (
-    "SELECT (SELECT coalesce(max(id), 0) FROM node), 0{nulls} "
-    "FROM (SELECT count(*), coalesce(max(revision), 0) FROM node WHERE kind = {:d}) AS kinds(number, last) "
-    "WHERE NOT EXISTS (SELECT 1 FROM term WHERE id > ?) AND (number, last) = (?, ?)"
-)
-"""A row with the last node, known by 0 in the second place, if all else is as it was: also a mark (see
-`terms`) is a term beyond all others."""
-
 NodeRow = tuple[int, int, str, str, str, str, int, str]
 EdgeRow = tuple[int, int, int, int, str | None]
 EdgeKey = tuple[int, int, int]
@@ -54,10 +41,6 @@ EdgeKey = tuple[int, int, int]
 make_node: Callable[[tuple[Any, ...]], Node] = partial(tuple.__new__, Node)
 make_edge: Callable[[tuple[Any, ...]], Edge] = partial(tuple.__new__, Edge)
 """Make a value of all its fields, in half the time of ``Node(…)``."""
-
-
-class Outdated(Exception):
-    """What a reader took for granted is not so any more: ask again without."""
 
 
 def states(
@@ -85,109 +68,15 @@ def _rows(table: str, where: str) -> str:
     return f"{table} WHERE {where}"
 
 
-class Reader:
+class Reader(Standing):
     """Reads inside one open transaction, as of one change (None: now), what a scope shows (None: all)."""
 
     def __init__(self, cursor: Cursor, terms: Terms, at: int | None, scope: Scope | None = None) -> None:
-        self.cursor = cursor
-        self.terms = terms
-        self.dialect = terms.dialect
+        super().__init__(cursor, terms)
         self.at = at
         self.shown = None if scope is None else Shown(self, scope)
-        self._last_term: int | None = -1
-        self._state: State | None = None
-        self._names: Names | None = None
-        self._assumes = False
         self.brought: dict[str, tuple[str, str]] | None = None
         """What runs own, by their keys, which came with them; None where nothing is asked for later."""
-
-    def term(self, kind: str) -> int | None:
-        """Return the integer of a kind, None where the database does not have it."""
-        known = self.terms.known(kind)
-        if known is None:
-            known = self.terms.look_up(self.cursor, kind, self.last_term())
-        return known
-
-    def name(self, text: str) -> int | None:
-        """Return the integer of a path or metric (``run:params.alpha``, ``=loss``), None if there is none."""
-        names = self.names_known()
-        known = names.ids.get(text)
-        if known is None:
-            known = self.terms.look_up(self.cursor, text, self.last_term())
-            if known is not None:
-                names.keep({text: known})
-        return known
-
-    def names_known(self) -> Names:
-        """Return what is known of names, and good now."""
-        if self._names is None:
-            _, self._names = self._read_state(self.terms.known("kinds"))
-        return self._names
-
-    def last_term(self) -> int | None:
-        """Return the last of the texts that the database has."""
-        if self._last_term == -1:
-            self.state()
-        return self._last_term
-
-    def state(self) -> State:
-        """Return what many reads begin with: the last node, how many own kinds there are, and their last
-        change.
-        """
-        if self._state is None:
-            known = self.terms.known("kinds")
-            self._state, self._names = self._read_state(known)
-            if known is None:
-                found = self.terms.look_up(self.cursor, "kinds", self._last_term)
-                if found is not None:
-                    self._state, self._names = self._read_state(found)
-        return self._state
-
-    def _read_state(self, kinds: int | None) -> tuple[State, Names]:
-        # A server plans a statement only once that has no parameters; there is no term 0.
-        self._last_term, forgotten, *state = self.cursor.execute(STATE.format(kinds or 0)).fetchone()
-        return (*state,), self.terms.names(forgotten)
-
-    def known(self) -> tuple[int | None, State, Names]:
-        """Return what another reader may `assume`."""
-        return self.last_term(), self.state(), self.names_known()
-
-    def assume(self, last_term: int | None, state: State, names: Names) -> bool:
-        """Take for granted what another reader found, until it is asked; returns False where it was."""
-        if self._state is None:
-            self._last_term, self._state, self._names = last_term, state, names
-            self._assumes = True
-        return self._assumes
-
-    def settle(self) -> None:
-        """Find out now whether what was taken for granted is so; raises `Outdated` where it is not."""
-        if self._assumes:
-            assumed = self._last_term, (self._state or ())[1:]
-            self._forget()
-            if assumed != (self.last_term(), self.state()[1:]):
-                raise Outdated
-
-    def _forget(self) -> None:
-        self._last_term, self._state, self._names, self._assumes = -1, None, None, False
-
-    def with_state(self, sql: str, width: int, params: Sequence[Any]) -> list[Any]:
-        """Return the rows of a statement, so many columns wide, of which the second is never 0.
-
-        It tells by the way whether what was taken for granted is so; raises `Outdated` where it is not.
-        """
-        if not self._assumes or self._state is None:
-            return self.cursor.execute(sql, params).fetchall()
-        same = SAME.format(self.terms.known("kinds") or 0, nulls=", NULL" * (width - 2))
-        assumed = self._state[1:]
-        params = [*params, self._last_term or 0, *assumed]
-        rows = self.cursor.execute(f"{sql} UNION ALL {same}", params).fetchall()
-        self._assumes = False
-        told = next((place for place, row in enumerate(rows) if row[1] == 0), None)
-        if told is None:
-            self._forget()
-            raise Outdated
-        self._state = (rows.pop(told)[0], *assumed)
-        return rows
 
     def select(self, table: str, columns: str, where: str, *params: Any) -> list[Any]:
         """Return the rows of `states`."""

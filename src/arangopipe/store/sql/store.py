@@ -47,10 +47,11 @@ from arangopipe.store.sql import backups, maintenance, migrate, questions, readi
 from arangopipe.store.sql.database import BUSY_SECONDS, Database
 from arangopipe.store.sql.dialect import Cursor
 from arangopipe.store.sql.prepare import prepare
-from arangopipe.store.sql.reading import NODE, Outdated, Reader, State
+from arangopipe.store.sql.reading import NODE, Reader
 from arangopipe.store.sql.search import Search
 from arangopipe.store.sql.selection import Selection
 from arangopipe.store.sql.sqlite import SQLite
+from arangopipe.store.sql.standing import Outdated, State
 from arangopipe.store.sql.terms import Names, NewTerms, Terms
 from arangopipe.store.sql.together import Together
 from arangopipe.store.sql.touched import touched
