@@ -227,7 +227,7 @@ CALLS: dict[str, Call] = {
     "POST /api/v1/batches": Call("contributor", body=_BATCH, **_FORBIDDEN),
     "GET /api/v1/store": Call(stranger=200, shows=False),
     "POST /api/v1/store/head": Call(stranger=200, shows=False),
-    "POST /api/v1/store/last-written": Call(stranger=200),
+    "POST /api/v1/store/last-written": Call(stranger=200, shows=False),
     "POST /api/v1/store/owned": Call(stranger=200),
     "POST /api/v1/store/find": Call(body=_MINE, stranger=200),
     "POST /api/v1/store/search": Call(stranger=200),

@@ -184,7 +184,7 @@ def _neighbours(store: Store) -> None:
         {"mixed": 1},
     ]
     models = [
-        named("models", f"m{place % 4}", project=f"p{place // 4}", **document)
+        named("models", f"m{place % 4}", project="pq"[place // 4], **document)
         for place, document in enumerate(documents)
     ]
     runs = [run(f"{7 * place % 23:02}", f"n{place % 3}", x=place % 5) for place in range(23)]
