@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 SECONDS = 60.0
+STOP_SECONDS = 180.0
+"""A server gives requests in flight half a minute, and a read that waits for a lock may take another."""
 
 
 class http:  # noqa: N801
@@ -72,7 +76,9 @@ def running(app: FastAPI) -> Iterator[str]:
         yield address(listening, "127.0.0.1")
     finally:
         server.should_exit = True
-        thread.join(SECONDS)
+        thread.join(STOP_SECONDS)
+        if thread.is_alive():
+            faulthandler.dump_traceback(sys.__stderr__)
         assert not thread.is_alive(), "the server has not stopped"
 
 
