@@ -153,8 +153,8 @@ class Visitor:
 
 
 @pytest.fixture(scope="session")
-def chromium(site: str) -> Iterator[Browser]:
-    """The browser, started once for all tests of a worker, and ended before what it visits."""
+def chromium() -> Iterator[Browser]:
+    """The browser, started once for all tests of a worker."""
     if not CHROMIUM.exists():
         pytest.skip("there is no Chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright

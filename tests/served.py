@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 SECONDS = 60.0
-STOP_SECONDS = 40.0
-"""A server gives requests in flight half a minute."""
 
 
 class http:  # noqa: N801
@@ -76,9 +72,8 @@ def running(app: FastAPI) -> Iterator[str]:
         yield address(listening, "127.0.0.1")
     finally:
         server.should_exit = True
-        thread.join(STOP_SECONDS)
-        if thread.is_alive():  # tests of the program `serve` are what proves that it stops
-            faulthandler.dump_traceback(sys.__stderr__)
+        thread.join(SECONDS)
+        assert not thread.is_alive(), "the server has not stopped"
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import re
 import stat
 import subprocess
 import tempfile
-import time
 from pathlib import Path
+from time import monotonic
 from typing import IO, NamedTuple
 
 from arangopipe.capture import tools
@@ -42,11 +42,11 @@ _repositories: dict[Path, tuple[float, Repository]] = {}
 
 def repository(folder: Path) -> Repository:
     """Return the repository around a folder, as git told it not long ago."""
-    now = time.monotonic()
+    now = monotonic()
     fresh_until, state = _repositories.get(folder, (now, None))
     if state is None or fresh_until < now:
         state = _look_at(folder)
-        took = time.monotonic() - now
+        took = monotonic() - now
         if len(_repositories) >= _MAX_FOLDERS:
             _repositories.clear()
         _repositories[folder] = now + took + max(_FRESH_SECONDS, 20 * took), state
@@ -54,7 +54,7 @@ def repository(folder: Path) -> Repository:
 
 
 def _look_at(folder: Path) -> Repository:
-    git = _Git(folder.parent if folder.is_file() else folder, time.monotonic() + tools.TIMEOUT)
+    git = _Git(folder.parent if folder.is_file() else folder, monotonic() + tools.TIMEOUT)
     root, error = None, None
     facts: dict[str, JSON] = {}
     try:
@@ -91,7 +91,7 @@ class _Git(NamedTuple):
             stdout=out,
             stderr=subprocess.PIPE,
             env={k: v for k, v in os.environ.items() if k not in elsewhere} | calm,
-            timeout=max(self.deadline - time.monotonic(), 0),
+            timeout=max(self.deadline - monotonic(), 0),
         )
         if done.returncode not in (0, 1):
             done.check_returncode()
@@ -126,7 +126,7 @@ def _diff_digest(git: _Git, commit: str | None) -> str | None:
         if not _STORE_FILE.search(name):
             changed = True
             digest.update(b"\0%b\0%b" % (name, _file_mark(git.folder / os.fsdecode(name))))
-        if time.monotonic() > git.deadline:
+        if monotonic() > git.deadline:
             raise subprocess.TimeoutExpired("git", tools.TIMEOUT)
     return digest.hexdigest() if changed else None
 
